@@ -129,7 +129,7 @@ def draw_sharing(warehouse: Warehouse, scope: Scope) -> go.Figure:
     return charts.sharing(read_stages(warehouse, scope))
 
 
-def draw_candidates(draw: Callable[[pd.DataFrame, str], go.Figure]) -> Chart:
+def draw_candidates(draw: Callable[[pd.DataFrame, str], go.Figure]) -> DrawChart:
     """Return the chart of the candidates of a search, by a function of them and their objective."""
 
     def draw_candidates(warehouse: Warehouse, scope: Scope) -> go.Figure:
@@ -149,7 +149,7 @@ def draw_learning_curves(warehouse: Warehouse, scope: Scope) -> go.Figure:
     return charts.learning_curves(curves)
 
 
-def draw_rows(draw: Callable[[pd.DataFrame], go.Figure]) -> Chart:
+def chart_of_rows(draw: Callable[[pd.DataFrame], go.Figure]) -> DrawChart:
     """Return the chart of the rows of one table of the comparison, by a function of them."""
     return lambda warehouse, scope: draw(_one_table(warehouse, scope))
 
@@ -173,15 +173,15 @@ def _one_table(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     return rows
 
 
-Chart = Callable[[Warehouse, Scope], Any]
+DrawChart = Callable[[Warehouse, Scope], Any]
 R_MATRIX = "r_matrix"
-CHARTS: dict[str, Chart] = {
+CHARTS: dict[str, DrawChart] = {
     "trade_off": draw_trade_off,
     "cost_plane": draw_cost_plane,
     "forgetting": draw_forgetting,
     "average_accuracy": draw_average_accuracy,
-    "storage": draw_rows(charts.storage),
-    "computation": draw_rows(charts.computation),
+    "storage": chart_of_rows(charts.storage),
+    "computation": chart_of_rows(charts.computation),
     "sharing": draw_sharing,
     "parallel_coordinates": draw_candidates(charts.parallel_coordinates),
     "importance": draw_candidates(charts.importance),

@@ -41,8 +41,8 @@ from methods.parts.subspaces import (
     Bases,
     input_moments,
     orthogonal_part,
-    parameters_of,
     projectable_layers,
+    weight_and_bias,
 )
 
 
@@ -114,7 +114,7 @@ class GPM(Method):
     def begin_task(self, task: TaskView) -> None:
         """Note the layers with a basis, with their weights, and fix batch normalisation."""
         self._held = [
-            (layer, self.bases[name], [p.detach().clone() for p in parameters_of(layer)])
+            (layer, self.bases[name], [p.detach().clone() for p in weight_and_bias(layer)])
             for name, layer in zip(self._names, self.layers, strict=True)
             if self.bases[name].shape[1]
         ]
@@ -137,7 +137,7 @@ class GPM(Method):
     def after_backward(self) -> None:
         """Remove the part of the gradients that lies in the subspaces."""
         for layer, basis, _ in self._held:
-            parameters = parameters_of(layer)
+            parameters = weight_and_bias(layer)
             gradients = [p.grad for p in parameters if p.grad is not None]
             if len(gradients) == len(parameters):
                 for p, rest in zip(parameters, orthogonal_part(gradients, basis), strict=True):
@@ -147,7 +147,7 @@ class GPM(Method):
     def after_step(self, batch: Examples) -> None:
         """Remove the part of the task's change of the weights that lies in the subspaces."""
         for layer, basis, start in self._held if self.config.project_steps else ():
-            parameters = parameters_of(layer)
+            parameters = weight_and_bias(layer)
             moved = [p - before for p, before in zip(parameters, start, strict=True)]
             rests = orthogonal_part(moved, basis)
             for p, before, rest in zip(parameters, start, rests, strict=True):

@@ -58,7 +58,7 @@ def to_keyed_json(value: object) -> Any:
     return _as_json(value, "value", _keyed_fields)
 
 
-Place = tuple[Any, str | int]  # of a value: the place of what holds it, and its name there
+ValuePlace = tuple[Any, str | int]  # of a value: the place of what holds it, and its name there
 # Of a dataclass: the names of fields and the values at which they are left out.
 Fields = tuple[tuple[str, Any], ...] | None
 
@@ -100,7 +100,7 @@ def _keyed_fields(kind: Any) -> Fields:
     return tuple((f.name, f.metadata.get("neutral", MISSING)) for f in keyed)
 
 
-def _path(place: str | Place) -> str:
+def _path(place: str | ValuePlace) -> str:
     """Return a place as text; it is built only where something is wrong there."""
     if isinstance(place, str):
         return place
@@ -108,7 +108,7 @@ def _path(place: str | Place) -> str:
     return f"{_path(above)}[{name}]" if isinstance(name, int) else f"{_path(above)}.{name}"
 
 
-def check_scalar(value: object, place: str | Place) -> object:
+def check_scalar(value: object, place: str | ValuePlace) -> object:
     """Return a value that JSON has a type for, unless readers of JSON may take it for another."""
     if isinstance(value, float) and not isfinite(value):
         raise TypeError(f"{_path(place)}: must be finite, given {value}")

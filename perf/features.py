@@ -22,7 +22,7 @@ from orchestrator.networks.cifar_resnet import ResNet32
 from orchestrator.networks.networks import build_network
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """
@@ -62,7 +62,7 @@ def run(trial, store) -> float:  # type: ignore[no-untyped-def]
     stages = trial.stages(0)
     started = time.process_time()
     for stage in stages:
-        outcome = compute_order(Order((stage,), ("features", trial.trial_id, 0)), store)
+        outcome = compute_order(StageOrder((stage,), ("features", trial.trial_id, 0)), store)
         if not isinstance(outcome, StageDone):
             raise SystemExit(outcome)
     return round(time.process_time() - started, 3)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.labels import LONGEST, short_names
+from dashboards.charts.labels import LONGEST, short_texts
 from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
@@ -51,7 +51,7 @@ def growth(
     # A page that is printed draws anew, and has no time to make room for the legend.
     figure.update_layout(margin={"t": 3 * TITLE})
     styles = assign_lines(costs["label"]) | method_lines(methods)
-    names = short_names(costs["label"], LONGEST)
+    names = short_texts(costs["label"], LONGEST)
     for index, column in enumerate(GROWING):
         for label, rows in costs.groupby("label", sort=False):
             lines = list(growth_lines(rows.sort_values("after"), column, num_tasks))

@@ -67,7 +67,7 @@ def leaves_panel(boxes: Floats, panel: Sequence[float]) -> Floats:
     return outside.astype(float)
 
 
-def short_names(texts: Iterable[object], most: int) -> dict[str, str]:
+def short_texts(texts: Iterable[object], most: int) -> dict[str, str]:
     """Return text -> a shorter text, different for different texts.
 
     Args:
@@ -96,7 +96,7 @@ def label_offsets(width: float, height: float) -> Iterator[tuple[float, float]]:
 
 def short_ticks(labels: Iterable[object]) -> dict[str, Any]:
     """Return the options of an axis of names on which long ones leave room for the chart."""
-    names = short_names(labels, LONGEST_TICK)
+    names = short_texts(labels, LONGEST_TICK)
     if all(text == name for text, name in names.items()):
         return {}
     return {"tickmode": "array", "tickvals": list(names), "ticktext": list(names.values())}

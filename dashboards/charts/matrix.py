@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboards.charts.labels import shorten
-from dashboards.charts.metric_cells import AIA, Place, metric_cells
+from dashboards.charts.metric_cells import AIA, CellPlace, metric_cells
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import FAINT, HIGHLIGHT, bar_title, template
@@ -80,7 +80,7 @@ def _axis_title(uses: str | None) -> str:
     return f"task<br>{short_label(uses)}: {cells}"
 
 
-def _box(cell: Place) -> dict[str, Any]:
+def _box(cell: CellPlace) -> dict[str, Any]:
     after, task = cell
     sides = {"x0": task - 0.5, "x1": task + 0.5, "y0": after - 0.5, "y1": after + 0.5}
     return {"type": "rect", **sides}

@@ -8,11 +8,11 @@ import numpy as np
 
 from orchestrator.results.metrics import R
 
-Place = tuple[int, int]
+CellPlace = tuple[int, int]
 AIA = "average_incremental_accuracy"
 
 
-def metric_cells(r: R, metric: str) -> dict[Place, int]:
+def metric_cells(r: R, metric: str) -> dict[CellPlace, int]:
     """Return the cells (after, task) that a metric adds (1) and subtracts (-1).
 
     The metric is the sum of the signed cells divided by the number of added cells; average
@@ -29,12 +29,12 @@ def metric_cells(r: R, metric: str) -> dict[Place, int]:
     return dict.fromkeys(added, 1) | dict.fromkeys(subtracted, -1)
 
 
-def _last(r: R, tasks: range) -> list[Place]:
+def _last(r: R, tasks: range) -> list[CellPlace]:
     """Return the cells of tasks after the last."""
     return [(r.shape[1], task) for task in tasks]
 
 
-def _learned(tasks: range) -> list[Place]:
+def _learned(tasks: range) -> list[CellPlace]:
     """Return the cells of tasks when just learned."""
     return [(task, task) for task in tasks]
 
@@ -48,23 +48,23 @@ def _earlier(r: R) -> range:
     return range(1, r.shape[1])
 
 
-def _fwt(r: R) -> tuple[list[Place], list[Place]]:
+def _fwt(r: R) -> tuple[list[CellPlace], list[CellPlace]]:
     later = _all(r)[1:]
     return [(task - 1, task) for task in later], [(0, task) for task in later]
 
 
-def _forgetting(r: R) -> tuple[list[Place], list[Place]]:
+def _forgetting(r: R) -> tuple[list[CellPlace], list[CellPlace]]:
     return [_best_cell(r, task) for task in _earlier(r)], _last(r, _earlier(r))
 
 
-def _best_cell(r: R, task: int) -> Place:
+def _best_cell(r: R, task: int) -> CellPlace:
     """Return the cell of the best accuracy on a task, before the last task was learned."""
     accuracies = r[task:-1, task - 1]
     return (task + (int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else 0), task)
 
 
 # Metric -> its added and its subtracted cells.
-CELLS: Mapping[str, Callable[[R], tuple[Iterable[Place], Iterable[Place]]]] = {
+CELLS: Mapping[str, Callable[[R], tuple[Iterable[CellPlace], Iterable[CellPlace]]]] = {
     "acc": lambda r: (_last(r, _all(r)), ()),
     AIA: lambda r: ([(after, task) for after in _all(r) for task in range(1, after + 1)], ()),
     "learning_accuracy": lambda r: (_learned(_all(r)), ()),

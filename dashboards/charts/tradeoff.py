@@ -21,7 +21,7 @@ from dashboards.charts.theme import GREY, assign_lines, assign_symbols, rgba_tex
 from orchestrator.results.pareto import front_mask
 from orchestrator.results.statistics import Floats
 
-COSTS = ("storage_bytes", "compute_flops")
+AXIS_COSTS = ("storage_bytes", "compute_flops")
 CORNERS = ("finetune", "joint")
 GAP = 0.07
 LETTER, LINE = 6.2, 15.0  # width and height of a letter of a label, in pixels
@@ -29,7 +29,9 @@ MOST_LABELS = 20  # of a panel with more points those on its front have labels
 FRONT = "Pareto front of the means"
 
 
-def trade_off(table: pd.DataFrame, metric: str = "acc", costs: Sequence[str] = COSTS) -> go.Figure:
+def trade_off(
+    table: pd.DataFrame, metric: str = "acc", costs: Sequence[str] = AXIS_COSTS
+) -> go.Figure:
     """Draw a point per configuration, with its label: a metric against a cost, a panel per cost.
 
     Bars are 95% intervals. The colour and the shape of a marker tell the method; it is hollow if
@@ -114,7 +116,9 @@ def draw_points(
         error_y=bars | {"array": half_widths(rows, metric) * rows["marked"]},
         customdata=rows["trial_id"],
         hoverinfo="text",
-        hovertext=hover_texts(rows, (metric, *COSTS) if cost in COSTS else (metric, cost)),
+        hovertext=hover_texts(
+            rows, (metric, *AXIS_COSTS) if cost in AXIS_COSTS else (metric, cost)
+        ),
         marker={
             "color": colour,
             "symbol": front.map({True: symbol, False: f"{symbol}-open"}),

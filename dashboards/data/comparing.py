@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dashboards.data.scope import EVERYTHING, Scope
-from dashboards.data.warehouse import COSTS as COSTS
 from dashboards.data.warehouse import KEY, Warehouse
+from dashboards.data.warehouse import MEAN_COSTS as MEAN_COSTS
 from orchestrator.results import contrasts
 from orchestrator.results.comparison import ROW, VALUES, count_left_out
 from orchestrator.results.front import with_front

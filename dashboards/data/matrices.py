@@ -20,7 +20,7 @@ from orchestrator.results.r_matrix import build_r
 TRIAL = ["sweep", "trial_id", "seed"]
 
 
-def read_trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+def list_configurations(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return a row per configuration in scope, complete or not.
 
     Columns: SETTING, `phase`, `method`, `trial_id`, `label`, `table`, `status` (each different

@@ -63,7 +63,7 @@ def read_progress(folder: SweepFolder) -> StoredProgress | None:
     return None if content is None else StoredProgress(content, modified_time(folder.path / OWNER))
 
 
-def count_statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
+def count_trial_statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
     """Return the number of (trial, seed) of a sweep by status: `phase`, `status`, `n`."""
     return warehouse.frame(
         f"SELECT phase, status, count(*) AS n FROM trials WHERE sweep = {sql_literal(sweep)} "

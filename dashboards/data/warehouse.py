@@ -36,11 +36,11 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
 }
 NO_TABLE = -1
-COSTS = (
+MEAN_COSTS = (
     *(*STORAGE, "compute_flops", *FLOPS, "seconds", *SECONDS, "peak_memory_bytes", "samples"),
     *(*LATE_COSTS, *LATE_STORAGE),
 )
-MORE = tuple(cost for cost in COSTS if cost not in VALUES)
+MORE = tuple(cost for cost in MEAN_COSTS if cost not in VALUES)
 KEY = ["sweep", "phase", "trial_id"]
 T = TypeVar("T")
 

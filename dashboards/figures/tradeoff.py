@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from dashboards.charts.labels import shorten
 from dashboards.charts.panel_scale import half_widths
 from dashboards.charts.theme import assign_lines
-from dashboards.charts.tradeoff import COSTS, front_corners, labelled_rows
+from dashboards.charts.tradeoff import AXIS_COSTS, front_corners, labelled_rows
 from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
 from dashboards.figures.labels import draw_labels
 from dashboards.figures.plane import MARKERS
@@ -21,7 +21,7 @@ from orchestrator.columns import COLUMNS
 from orchestrator.results.pareto import front_mask
 
 WIDTH, HEIGHT = 3.9, 3.6  # of a panel, inches
-Look = tuple[str, str]  # colour and marker of a method
+PointStyle = tuple[str, str]  # colour and marker of a method
 
 
 def trade_off(table: pd.DataFrame) -> Figure:
@@ -42,18 +42,18 @@ def trade_off(table: pd.DataFrame) -> Figure:
         pair = grid[2 * index : 2 * index + 2]
         pair[1].sharey(pair[0])
         pair[1].tick_params(labelleft=False)
-        for axes, cost in zip(pair, COSTS, strict=True):
+        for axes, cost in zip(pair, AXIS_COSTS, strict=True):
             draw_panel(axes, rows, cost, looks)
         pair[0].set_title(title, fontsize=10, loc="left")
         pair[0].set_ylabel("ACC after the last task (test)", fontsize=9)
     figure.draw_without_rendering()  # computes the layout, which labels need
     for index, (_, rows) in enumerate(parts):
-        for axes, cost in zip(grid[2 * index : 2 * index + 2], COSTS, strict=True):
+        for axes, cost in zip(grid[2 * index : 2 * index + 2], AXIS_COSTS, strict=True):
             label_points(axes, rows, cost)
     return figure
 
 
-def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Look]) -> None:
+def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, PointStyle]) -> None:
     """Draw the front, and a point with its interval for each row."""
     draw_front(axes, rows, cost)
     draw_points(axes, rows, cost, looks)
@@ -81,7 +81,7 @@ def draw_front(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
     )
 
 
-def draw_points(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Look]) -> None:
+def draw_points(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, PointStyle]) -> None:
     """Draw a point with its intervals for each row, filled if it is on the front."""
     scale = COLUMNS[cost].scale
     front = front_mask(rows, (cost, "acc"))

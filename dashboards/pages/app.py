@@ -19,7 +19,7 @@ from dashboards.pages import (
     search,
     trade_off,
 )
-from dashboards.pages.heading import fold_filters, show_folders, show_heading, skeleton
+from dashboards.pages.heading import fold_filters, placeholder, show_folders, show_heading
 from dashboards.view import View, open_view, show_counts
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.escaping import escape_markdown
@@ -51,7 +51,7 @@ def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
     ]
     chosen = st.navigation(pages, position="top")
     show_heading(chosen.title)
-    with skeleton():
+    with placeholder():
         # Here and not on the pages, so that all pages share the filters of the sidebar.
         opened.append(open_view(dirs))
         fold_filters()

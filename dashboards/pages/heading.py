@@ -27,7 +27,7 @@ SKELETON = "".join(BLOCK.format(height=height) for height in (40, 380, 120))
 
 
 @contextmanager
-def skeleton() -> Iterator[None]:
+def placeholder() -> Iterator[None]:
     """Show grey blocks where the first page of a visit will be, until the block ends.
 
     On later pages the former one stays until it is replaced.

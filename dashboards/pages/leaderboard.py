@@ -19,8 +19,8 @@ from orchestrator.terminal.units import p_value_text, range_text, three_decimals
 
 MAX_ROWS = 20  # configurations in the chart of differences
 NAME = "configuration"
-COSTS = {"storage_bytes": "storage", "compute_flops": "compute"}  # column -> title
-ORDERS = (*SHOWN_METRICS, *COSTS, NAME)
+COST_TITLES = {"storage_bytes": "storage", "compute_flops": "compute"}  # column -> title
+ORDERS = (*SHOWN_METRICS, *COST_TITLES, NAME)
 WIDTH = 250  # of an input, in pixels
 # Widths in pixels: of the table on a screen of 1280 with the sidebar, of columns, of a letter.
 TABLE, INTERVAL, COST, NARROW, LETTER = 812, 102, 82, 40, 7.5
@@ -93,7 +93,7 @@ def sort_rows(rows: pd.DataFrame, by: str) -> pd.DataFrame:
 
 def column_title(name: str) -> str:
     """Return the title of a column of the table."""
-    return COSTS.get(name) or (name if name == NAME else short_label(name))
+    return COST_TITLES.get(name) or (name if name == NAME else short_label(name))
 
 
 def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
     for name in SHOWN_METRICS:
         figures = zip(rows[f"{name}_mean"], rows[f"{name}_ci95"], strict=True)
         cells[column_title(name)] = [interval_text(mean, half) for mean, half in figures]
-    for name, title in COSTS.items():
+    for name, title in COST_TITLES.items():
         cells[title] = rows[f"{name}_mean"].map(find_quantity(name).value_text)
     return pd.DataFrame(cells | {"n": rows["n"]}, index=rows.index)
 
@@ -110,7 +110,7 @@ def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
 def name_width(rows: pd.DataFrame) -> int:
     """Return the width of the column of names, which has what the others leave."""
     metrics = [metric_width(rows, name) for name in SHOWN_METRICS]
-    return TABLE - sum(metrics) - COST * len(COSTS) - NARROW
+    return TABLE - sum(metrics) - COST * len(COST_TITLES) - NARROW
 
 
 def metric_width(rows: pd.DataFrame, name: str) -> int:
@@ -139,7 +139,7 @@ def _column_config(rows: pd.DataFrame) -> dict[str, Any]:
         },
         **{
             title: text(width=COST, help=find_quantity(name).title, alignment="right")
-            for name, title in COSTS.items()
+            for name, title in COST_TITLES.items()
         },
         "n": st.column_config.NumberColumn(width=NARROW, help="complete seeds"),
     }

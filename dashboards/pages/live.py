@@ -10,7 +10,7 @@ from dashboards.data.folders import SweepFolder
 from dashboards.data.stages import (
     StoredProgress,
     count_stages,
-    count_statuses,
+    count_trial_statuses,
     read_progress,
     stage_rows,
 )
@@ -90,7 +90,7 @@ def count_text(number: int | None) -> str:
 
 
 def _show_statuses(view: View, sweep: str) -> None:
-    table = count_statuses(view.warehouse, sweep)
+    table = count_trial_statuses(view.warehouse, sweep)
     if table.empty:
         st.info("No table has been written yet; the first is written after the first stage.")
         return

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboards import charts
 from dashboards.charts.metric_cells import CELLS
 from dashboards.charts.quantities import find_quantity, metric_text, short_label
-from dashboards.data.matrices import mean_matrix, mean_metrics, read_matrices, read_trials
+from dashboards.data.matrices import list_configurations, mean_matrix, mean_metrics, read_matrices
 from dashboards.view import View
 from orchestrator.columns import METRICS, explain_undefined_fwt
 from orchestrator.results.metrics import R
@@ -23,7 +23,7 @@ MEAN = "mean"
 
 def show(view: View) -> None:
     """Draw R of a configuration, of a seed or the mean, with the cells of a metric highlighted."""
-    table = read_trials(view.warehouse, view.scope)
+    table = list_configurations(view.warehouse, view.scope)
     if table.empty:
         st.info("There is no trial to show.")
         return

@@ -7,7 +7,7 @@ from math import isfinite
 import pandas as pd
 
 from dashboards.charts.quantities import interval_text, metric_text, short_label, si_text
-from dashboards.report.cost_captions import COSTS, Row, cheapest_sentence, find_extremes
+from dashboards.report.cost_captions import COST_UNITS, Row, cheapest_sentence, find_extremes
 from dashboards.report.search_captions import count_text
 from orchestrator.columns import SHOWN_METRICS
 from orchestrator.results.cells import spread_tasks
@@ -42,7 +42,7 @@ def trade_off(rows: pd.DataFrame) -> str:
         )
         sentence += [
             cheapest_sentence(rows, *cost)
-            for cost in COSTS
+            for cost in COST_UNITS
             if rows[f"{cost[0]}_mean"].notna().any()
         ]
     if "front" in rows:
@@ -120,7 +120,7 @@ def _metric_text(row: Row, name: str) -> str:
 
 
 def _acc_and_costs(row: Row) -> str:
-    storage, work = (si_text(row[f"{cost}_mean"], unit) for cost, unit in COSTS)
+    storage, work = (si_text(row[f"{cost}_mean"], unit) for cost, unit in COST_UNITS)
     return f"{_metric_text(row, 'acc')}, with {storage} carried between tasks and {work} computed"
 
 

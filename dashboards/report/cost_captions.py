@@ -12,7 +12,7 @@ from dashboards.charts.quantities import metric_text, si_text
 from orchestrator.columns import COLUMNS
 
 Row = Mapping[Hashable, Any]
-COSTS = tuple((name, COLUMNS[name].unit) for name in ("storage_bytes", "compute_flops"))
+COST_UNITS = tuple((name, COLUMNS[name].unit) for name in ("storage_bytes", "compute_flops"))
 COST_NAMES = {"storage_bytes": "Storage", "compute_flops": "Computation"}
 NOT_COUNTED = "It was not counted for any configuration."
 

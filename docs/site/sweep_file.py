@@ -19,7 +19,7 @@ from orchestrator.stages.learning.training_options import TrainingOptions
 from orchestrator.sweep.data_section import FORMS
 from orchestrator.sweep.means.means import PRESETS, MeansSection
 from orchestrator.sweep.measured_rows import Every
-from orchestrator.sweep.options import Budget, Mlflow, Resources
+from orchestrator.sweep.options import Mlflow, Resources, RunBudget
 from orchestrator.sweep.schema.sweep_schema import sweep_schema
 from orchestrator.sweep.search_section.algorithms import ALGORITHMS
 from orchestrator.sweep.search_section.read_search import SearchSection
@@ -72,7 +72,7 @@ def sections() -> Iterator[tuple[int, str, str]]:
     yield from named("scheduler", "`scheduler: {name: %s}`", SCHEDULERS)
     yield 2, "Spaces", table(["Space", "Values"], space_rows())
     yield 2, "`means`", means_text()
-    for name, cls in (("budget", Budget), ("resources", Resources), ("mlflow", Mlflow)):
+    for name, cls in (("budget", RunBudget), ("resources", Resources), ("mlflow", Mlflow)):
         yield 2, f"`{name}`", fields_table(read_fields(cls, top[name]))
     yield 2, "`evaluate`", fields_table(read_fields(Every))
 

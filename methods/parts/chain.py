@@ -35,7 +35,7 @@ NO_CHAINS = {
 
 
 @dataclass(frozen=True)
-class Chain:
+class LayerChain:
     """The layers of a network in the order of the forward pass.
 
     Attributes:
@@ -64,7 +64,7 @@ def chain_objection(setting: Setting) -> str | None:
     return None
 
 
-def find_chain(network: nn.Module, input_shape: tuple[int, ...]) -> Chain:
+def find_chain(network: nn.Module, input_shape: tuple[int, ...]) -> LayerChain:
     """Return the layers of a network that is a chain.
 
     Raises:
@@ -85,7 +85,7 @@ def find_chain(network: nn.Module, input_shape: tuple[int, ...]) -> Chain:
     for norm, name in norms.items():
         if _width(below[norm]) != norm.num_features:
             _refuse(network, f"{name} ({type(norm).__name__}) does not follow a layer of its width")
-    return Chain(names, {name: layers[below[norm]] for norm, name in norms.items()})
+    return LayerChain(names, {name: layers[below[norm]] for norm, name in norms.items()})
 
 
 def _record_calls(

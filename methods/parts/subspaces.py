@@ -132,7 +132,7 @@ def input_rows(layer: Layer, x: Tensor) -> Tensor:
     return rows if layer.bias is None else F.pad(rows, (0, 1), value=1.0)
 
 
-def parameters_of(layer: Layer) -> tuple[Tensor, ...]:
+def weight_and_bias(layer: Layer) -> tuple[Tensor, ...]:
     """Return the weight of a layer and its bias, if it has one."""
     return (layer.weight,) if layer.bias is None else (layer.weight, layer.bias)
 

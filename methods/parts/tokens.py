@@ -31,7 +31,7 @@ NEEDED = (
 NO_TOKENS = ("mlp", "cnn", "resnet18", "resnet32")
 
 
-class Form(NamedTuple):
+class TransformerPaths(NamedTuple):
     """Where a library has the parts of a transformer, as paths of attributes.
 
     The first three are of the transformer, the others of a block; `called` is what the block calls
@@ -47,7 +47,7 @@ class Form(NamedTuple):
     heads: str
 
 
-OURS = Form(
+OURS = TransformerPaths(
     class_token="class_token",
     blocks="blocks",
     norm="norm",
@@ -56,7 +56,7 @@ OURS = Form(
     out="projection",
     heads="heads",
 )
-TIMM = Form(
+TIMM = TransformerPaths(
     class_token="cls_token",
     blocks="blocks",
     norm="norm",
@@ -65,7 +65,7 @@ TIMM = Form(
     out="attn.proj",
     heads="attn.num_heads",
 )
-TORCHVISION = Form(
+TORCHVISION = TransformerPaths(
     class_token="class_token",
     blocks="encoder.layers",
     norm="encoder.ln",
@@ -125,7 +125,7 @@ def find_tokens(network: nn.Module) -> Tokens:
     raise ValueError(f"{type(network).__name__} has no tokens; needed is {NEEDED}")
 
 
-def _tokens_of(module: nn.Module, form: Form) -> Tokens | None:
+def _tokens_of(module: nn.Module, form: TransformerPaths) -> Tokens | None:
     """Return the tokens of a module of a form, or None if it has another."""
     try:
         class_token, blocks, norm = (attrgetter(path)(module) for path in form[:3])
@@ -139,7 +139,7 @@ def _tokens_of(module: nn.Module, form: Form) -> Tokens | None:
     return Tokens(tuple(blocks), attention, norm) if usual else None
 
 
-def _attention_of(block: nn.Module, form: Form) -> Attention:
+def _attention_of(block: nn.Module, form: TransformerPaths) -> Attention:
     path, _, name = form.called.rpartition(".")
     joint, out, heads = (attrgetter(part)(block) for part in form[4:])
     return Attention(block.get_submodule(path), name, joint, out, heads)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.ray_backend import OnRay, Say, stage_resources
-from orchestrator.graph.deadline import Kind
+from orchestrator.graph.deadline import StageKind
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut, TrialQueue
-from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
+from orchestrator.search.ports import NullScheduler, Sampler, Scheduler
 from orchestrator.search.sampling import GridSampler, RandomSampler
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_section.algorithms import Grid, Optuna, Random
 from orchestrator.sweep.search_section.schedulers import Fifo
@@ -53,7 +53,7 @@ def create_scheduler(search: Search, group: Group, goal: int, seed: int) -> Sche
         RepertoireError: a class of the user's own cannot be used.
     """
     if isinstance(search.scheduler, Fifo):
-        return FifoScheduler()
+        return NullScheduler()
     from orchestrator.backends.tune_schedulers import TuneScheduler
 
     return TuneScheduler.create(search, group.space, goal, seed)
@@ -67,7 +67,7 @@ def create_tune_trials(trial_ids: Sequence[str]) -> TrialQueue:
 
 
 def check_nodes(
-    address: str, sweep: Sweep, store_uri: str, orders: Iterable[Order], say: Say
+    address: str, sweep: Sweep, store_uri: str, orders: Iterable[StageOrder], say: Say
 ) -> None:
     """Check every node of a Ray cluster; see `preflight.check_cluster`."""
     from orchestrator.backends.preflight import check_cluster
@@ -76,7 +76,7 @@ def check_nodes(
 
 
 @dataclass(frozen=True)
-class Place:
+class ComputePlace:
     """Where stages are computed.
 
     Attributes:
@@ -88,7 +88,7 @@ class Place:
 
     address: str | None = None
     wait_seconds: float | None = None
-    gpu_shares: Mapping[Kind, float] = field(default_factory=dict)
+    gpu_shares: Mapping[StageKind, float] = field(default_factory=dict)
     local: LocalRay | None = None
 
 
@@ -103,9 +103,9 @@ class BackendEntry:
             stages to run, and a function that shows a line; raises if a node cannot run them.
     """
 
-    open: Callable[[Place, Say], AbstractContextManager[Backend]]
+    open: Callable[[ComputePlace, Say], AbstractContextManager[Backend]]
     create_queue: CreateQueue
-    check: Callable[[str, Sweep, str, Iterable[Order], Say], None] = lambda *_: None
+    check: Callable[[str, Sweep, str, Iterable[StageOrder], Say], None] = lambda *_: None
 
 
 BACKENDS: dict[str, BackendEntry] = {

@@ -13,7 +13,7 @@ from orchestrator.graph.events import Event
 from orchestrator.stages.compute_group import compute_group
 from orchestrator.stages.storage.lease_holding import create_owner
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 NO_GPU = (
@@ -27,18 +27,18 @@ class InlineWorkers:
 
     def __init__(self, store: StageStore, device: str) -> None:
         self._store, self._device = store, device
-        self._tasks: deque[tuple[Order, ...]] = deque()
+        self._tasks: deque[tuple[StageOrder, ...]] = deque()
         self._owner = create_owner()
 
     def slots(self) -> int:
         """Return one."""
         return 1
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         """Queue a stage."""
         self._tasks.append((order,))
 
-    def submit_together(self, orders: tuple[Order, ...]) -> None:
+    def submit_together(self, orders: tuple[StageOrder, ...]) -> None:
         """Queue siblings, to be trained as one batched program."""
         self._tasks.append(orders)
 

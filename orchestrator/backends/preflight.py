@@ -15,7 +15,7 @@ from orchestrator.backends.nodes import parse_node
 from orchestrator.backends.ray_cluster import cluster
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
 ANSWER_SECONDS = 300.0  # torch from a cold network disk takes minutes to import
 NOTICE_SECONDS = 20.0  # then the nodes that have not answered are named
@@ -23,7 +23,7 @@ Say = Callable[[str], object]
 
 
 def check_cluster(
-    address: str, store_uri: str, orders: Iterable[Order], needs: Mapping[str, float], say: Say
+    address: str, store_uri: str, orders: Iterable[StageOrder], needs: Mapping[str, float], say: Say
 ) -> None:
     """Check every node of a cluster that has room for a stage.
 
@@ -71,7 +71,7 @@ def probe_folder(store_uri: str) -> Iterator[tuple[StageStore, str]]:
                 folder.rmdir()
 
 
-def distinct_stages(orders: Iterable[Order]) -> list[Stage]:
+def distinct_stages(orders: Iterable[StageOrder]) -> list[Stage]:
     """Return a stage for each data set, network and method of orders."""
     stages: dict[tuple[str, ...], Stage] = {}
     for order in orders:

@@ -19,11 +19,11 @@ from orchestrator.backends.ray_health import (
 from orchestrator.backends.stage_needs import StageNeeds
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
-from orchestrator.graph.deadline import Kind
+from orchestrator.graph.deadline import StageKind
 from orchestrator.graph.driver import Client, FusingWorkers, Observer, drive
 from orchestrator.graph.events import Event
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.sweep import Sweep
 
 Say = Callable[[str], object]
@@ -48,7 +48,7 @@ class OnRay:
         address: str | None = None,
         say: Say = lambda line: None,
         wait_seconds: float | None = None,
-        gpu_shares: Mapping[Kind, float] = {},
+        gpu_shares: Mapping[StageKind, float] = {},
         local: LocalRay | None = None,
     ) -> None:
         self._address, self._say, self._wait_seconds = address, say, wait_seconds
@@ -118,12 +118,12 @@ class LazyWorkers:
             self._workers = self._start()
         return self._workers.slots()
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         """Submit a stage to the workers; they exist, since a slot was free."""
         assert self._workers is not None
         self._workers.submit(order)
 
-    def submit_together(self, orders: tuple[Order, ...]) -> None:
+    def submit_together(self, orders: tuple[StageOrder, ...]) -> None:
         """Submit siblings to the workers as one task."""
         assert self._workers is not None
         self._workers.submit_together(orders)

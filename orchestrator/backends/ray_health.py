@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from orchestrator.backends.nodes import Node
 from orchestrator.backends.ray_head import KEPT, ClusterLost
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
 Say = Callable[[str], object]
 Ask = Callable[[], Callable[[], bool]]
@@ -68,7 +68,7 @@ class StallWatch:
         self._answered: Callable[[], bool] | None = None
 
     def check(
-        self, orders: Sequence[Order], nodes: Sequence[Node], needs: Mapping[str, float]
+        self, orders: Sequence[StageOrder], nodes: Sequence[Node], needs: Mapping[str, float]
     ) -> None:
         """Report the stages that have not ended, at growing intervals.
 
@@ -119,7 +119,7 @@ def describe_needs(needs: Mapping[str, float]) -> str:
     return f"{needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
 
 
-def describe_orders(orders: Sequence[Order], shown: int = 3) -> str:
+def describe_orders(orders: Sequence[StageOrder], shown: int = 3) -> str:
     """Return the stages of orders, in words."""
     listed = [
         f"{order.computed_for[1]} seed {order.computed_for[2]} task {order.stages[0].after}"

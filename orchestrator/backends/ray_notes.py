@@ -15,15 +15,17 @@ import torch
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from orchestrator.backends.worker_log import Note, note_end, note_start, read_note
-from orchestrator.stages.outcomes import Outcome, StageFailed, WorkerInfo
+from orchestrator.backends.worker_log import StartNote, note_end, note_start, read_note
+from orchestrator.stages.outcomes import StageFailed, StageOutcome, WorkerInfo
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 ANSWER_SECONDS = 30.0  # a busy node takes long to start the worker that answers
 
 
-def compute_noted_order(order: Order, store: StageStore, device: str, owner: str | None) -> Outcome:
+def compute_noted_order(
+    order: StageOrder, store: StageStore, device: str, owner: str | None
+) -> StageOutcome:
     """Compute a stage, with a note of where it runs while it does.
 
     If it failed, the outcome has the end of this worker's log. `owner` is of its lease.
@@ -61,7 +63,7 @@ def logs_folder() -> Path | None:
 
 
 @ray.remote(num_cpus=0, max_retries=0)
-def note_task(key: str) -> Note | None:
+def note_task(key: str) -> StartNote | None:
     """Return the note of a stage on this node."""
     logs = logs_folder()
     return None if logs is None else read_note(logs, key)

@@ -25,8 +25,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.backends.nodes import Node, parse_node
 from orchestrator.backends.stage_needs import extended_needs
-from orchestrator.stages.outcomes import Outcome, StageFailed
-from orchestrator.stages.worker import Order
+from orchestrator.stages.outcomes import StageFailed, StageOutcome
+from orchestrator.stages.worker import StageOrder
 
 if TYPE_CHECKING:
     from orchestrator.stages.storage.store import StageStore
@@ -37,7 +37,7 @@ MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
 
 
 @ray.remote(num_cpus=1, max_retries=0)
-def stage_task(orders: bytes, store_uri: str, device: str, owner: str) -> list[Outcome]:
+def stage_task(orders: bytes, store_uri: str, device: str, owner: str) -> list[StageOutcome]:
     """Compute stages on a worker; their states go to the store, their outcomes are returned."""
     from orchestrator.backends.ray_notes import compute_noted_order
     from orchestrator.stages.compute_group import compute_group
@@ -69,12 +69,12 @@ class Attempt:
         beside: siblings that are trained with it; a retry is of each by itself.
     """
 
-    order: Order
+    order: StageOrder
     deaths: tuple[Death, ...] = ()
     alone: bool = False
     whole_gpu: bool = False
     owner: str = ""
-    beside: tuple[Order, ...] = ()
+    beside: tuple[StageOrder, ...] = ()
 
     def apart(self) -> list[Attempt]:
         """Return first attempts of each of its stages by itself."""

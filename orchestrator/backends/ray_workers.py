@@ -27,7 +27,7 @@ from orchestrator.backends.stage_needs import StageNeeds, room_left
 from orchestrator.graph.events import Event
 from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
 from orchestrator.stages.storage.lease_holding import create_owner
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
 PATIENCE_SECONDS = 1.0  # the longest time for which signals, the head and the deadline go unseen
 NODES_EVERY_SECONDS = 5.0  # listing the nodes asks the head, and they change rarely
@@ -77,11 +77,11 @@ class RayWorkers:
             return room_left(self._nodes, needs, whole_gpu, node)
         return self._demand.stages(room_left(self._nodes, needs, False, None))
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         """Start computing a stage."""
         self._submit(Attempt(order, owner=self._owner))
 
-    def submit_together(self, orders: tuple[Order, ...]) -> None:
+    def submit_together(self, orders: tuple[StageOrder, ...]) -> None:
         """Start computing siblings as one task."""
         self._submit(Attempt(orders[0], owner=self._owner, beside=orders[1:]))
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from orchestrator.backends.nodes import Node
-from orchestrator.graph.deadline import Kind, stage_kind
-from orchestrator.stages.worker import Order
+from orchestrator.graph.deadline import StageKind, stage_kind
+from orchestrator.stages.worker import StageOrder
 
 AUTO: Literal["auto"] = "auto"
 MOST_STAGES_PER_GPU = 16  # each is a process with a CUDA context of its own
@@ -30,12 +30,12 @@ class StageNeeds:
     """
 
     def __init__(
-        self, cpus: float, gpus: float | Literal["auto"], shares: Mapping[Kind, float] = {}
+        self, cpus: float, gpus: float | Literal["auto"], shares: Mapping[StageKind, float] = {}
     ) -> None:
         self._cpus, self._gpus = cpus, gpus
         self._shares = dict(shares)
 
-    def for_stage(self, order: Order) -> dict[str, float]:
+    def for_stage(self, order: StageOrder) -> dict[str, float]:
         """Return {"num_cpus", "num_gpus"} of a stage."""
         if self._gpus == AUTO:
             return self._needs(fraction(self._shares.get(stage_kind(order), 1.0)))
@@ -47,7 +47,7 @@ class StageNeeds:
             return self._needs(min(map(fraction, self._shares.values()), default=1.0))
         return self._needs(self._gpus)
 
-    def note_share(self, order: Order, memory: float, utilisation: float | None) -> None:
+    def note_share(self, order: StageOrder, memory: float, utilisation: float | None) -> None:
         """Note the share of its GPU that a stage used.
 
         Args:
@@ -63,7 +63,7 @@ class StageNeeds:
         first = self._shares.get(kind, utilisation or 0.0)
         self._shares[kind] = max(memory, first)
 
-    def note_exhausted(self, order: Order) -> None:
+    def note_exhausted(self, order: StageOrder) -> None:
         """Note that a stage ran out of its GPU's memory."""
         self.note_share(order, 1.0, None)
 

@@ -15,7 +15,7 @@ WAITING = (Trial.PENDING, Trial.PAUSED)
 
 
 @dataclass(frozen=True)
-class State:
+class ReachedStage:
     """Stands in for a checkpoint: the stage that a candidate has reached."""
 
     number: int
@@ -52,9 +52,9 @@ class Runner:
         (waiting.add if status in WAITING else waiting.discard)(self.number)
 
     @property
-    def checkpoint(self) -> State:
+    def checkpoint(self) -> ReachedStage:
         """The stage that it has reached."""
-        return State(self.number)
+        return ReachedStage(self.number)
 
     def is_finished(self) -> bool:
         """Return whether it is over."""
@@ -74,7 +74,7 @@ class CheckpointManager:
 
     checkpoint_config = SimpleNamespace(num_to_keep=None)
 
-    def __init__(self, number: int, adopted: dict[int, State]) -> None:
+    def __init__(self, number: int, adopted: dict[int, ReachedStage]) -> None:
         self._number, self._adopted = number, adopted
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -102,7 +102,7 @@ class Controller:
         self.scheduler = scheduler
         self.runners: dict[int, Runner] = {}
         self.waiting: set[int] = set()
-        self.adopted: dict[int, State] = {}
+        self.adopted: dict[int, ReachedStage] = {}
         self.stopped: list[int] = []
 
     def add(self, number: int, point: Point) -> Runner:
@@ -134,5 +134,5 @@ class Controller:
         """Pause a candidate."""
         runner.status = Trial.PAUSED
 
-    def _schedule_trial_save(self, runner: Runner, result: Any = None) -> State:
+    def _schedule_trial_save(self, runner: Runner, result: Any = None) -> ReachedStage:
         return runner.checkpoint

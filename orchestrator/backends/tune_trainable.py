@@ -32,7 +32,7 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
 CHECKPOINT = "stage.json"
-COSTS = ("storage_bytes", *FLOPS)
+REPORTED_COSTS = ("storage_bytes", *FLOPS)
 # Hyperparameters that may differ between tasks, and so between a trial and the stage it adopts.
 PER_TASK = ("method.", "training.")
 
@@ -161,11 +161,13 @@ class StageTrainable(tune.Trainable):
     def _report(self, record: Record) -> dict[str, Any]:
         """Return metrics over the tasks so far, the row of R and the costs of the chain so far."""
         if record.status == "diverged":
-            unknown = dict.fromkeys((*METRICS, *COSTS, "compute_flops", "seconds"), float("nan"))
+            unknown = dict.fromkeys(
+                (*METRICS, *REPORTED_COSTS, "compute_flops", "seconds"), float("nan")
+            )
             return unknown | {"row": []}
         figures = self._scorer.figures(self._stages, self._tasks)
         row = [record.evaluation[key]["validation"].accuracy for key in self._stages[0].task_keys]
-        return {name: figures[name] for name in (*METRICS, *COSTS)} | {
+        return {name: figures[name] for name in (*METRICS, *REPORTED_COSTS)} | {
             "compute_flops": compute_flops(figures),
             "seconds": self._seconds(),
             "row": row,

@@ -25,7 +25,7 @@ CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 RAYS_OWN = (":job_id:", ":task_name:", ":actor_name:")
 
 
-class Note(NamedTuple):
+class StartNote(NamedTuple):
     """The note of a stage: when it began, in nanoseconds since 1970, and where it runs."""
 
     started: int
@@ -57,14 +57,14 @@ def note_end(logs: Path, key: str) -> None:
     (logs / FOLDER / f"{key}.json").unlink(missing_ok=True)
 
 
-def read_note(logs: Path, key: str) -> Note | None:
+def read_note(logs: Path, key: str) -> StartNote | None:
     """Return the note of a stage that has not ended on this node, with the log; or None."""
     # Absent, or damaged as the node died.
     with suppress(OSError, ValueError, KeyError, TypeError):
         content = json.loads((logs / FOLDER / f"{key}.json").read_text(encoding="utf-8"))
         log = last_lines((Path(path), int(start)) for path, start in content["logs"])
         node, pid, device = str(content["node"]), int(content["pid"]), str(content["device"])
-        return Note(int(content["started"]), WorkerInfo(node, pid, device, log))
+        return StartNote(int(content["started"]), WorkerInfo(node, pid, device, log))
     return None
 
 

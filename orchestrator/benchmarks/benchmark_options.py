@@ -12,7 +12,7 @@ from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit
 from orchestrator.benchmarks.class_split_checks import find_mistakes_in_split, order_text
 from orchestrator.benchmarks.corruptions import read_corruption
 from orchestrator.benchmarks.datasets.dataset import dataset_facts
-from orchestrator.benchmarks.orders import ClassName, Order, read_published_order
+from orchestrator.benchmarks.orders import ClassName, TaskOrder, read_published_order
 from orchestrator.benchmarks.sequences import find_mistakes_in_shapes
 from orchestrator.benchmarks.stream_data import SEQUENCE, StreamData
 
@@ -60,7 +60,7 @@ class BenchmarkOptions:
     name: str
     scenario: Scenario = "class"
     num_tasks: int = None  # type: ignore[assignment]  # a number once it is built
-    order: Order | dict[str, Any] = "natural"
+    order: TaskOrder | dict[str, Any] = "natural"
     validation: float = 0.1
     samples_per_task: int | None = None
     train_mask: TrainMask = "seen"
@@ -159,8 +159,8 @@ class BenchmarkOptions:
             yield f"order: {order_text(self._order)}; valid: {valid}"
 
     @property
-    def _order(self) -> Order:
-        return cast(Order, self.order)
+    def _order(self) -> TaskOrder:
+        return cast(TaskOrder, self.order)
 
     @property
     def _class_split(self) -> ClassSplit:

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from orchestrator.benchmarks.orders import (
     ClassName,
-    Order,
+    TaskOrder,
     class_numbers,
     is_task_order,
     order_classes,
@@ -40,7 +40,7 @@ class ClassSplit:
     step: int | None = None
     classes_per_task: tuple[int, ...] | None = None
     classes: tuple[tuple[ClassName, ...], ...] | None = None
-    order: Order = "natural"
+    order: TaskOrder = "natural"
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit
 from orchestrator.benchmarks.orders import (
     ClassName,
-    Order,
     PublishedOrder,
+    TaskOrder,
     class_numbers,
     is_task_order,
     order_classes,
@@ -43,7 +43,7 @@ def _find_wrong_sizes(split: ClassSplit) -> Iterator[str]:
     if sizes is not None and (sum(sizes) != count or min(sizes) < 1):
         total = f"add up to {sum(sizes)}"
         valid = f"numbers from 1 on that add up to the {count} classes of {split.dataset}"
-        yield f"classes_per_task: {shorten(list(sizes))} {total}; valid: {valid}"
+        yield f"classes_per_task: {short_repr(list(sizes))} {total}; valid: {valid}"
     for name in ("first", "step"):
         if (getattr(split, name) or 0) > count:
             most = f"at most the {count} classes of {split.dataset}"
@@ -63,9 +63,9 @@ def _find_wrong_classes(
         yield "classes: each task must have at least one class"
     times = Counter(number for group in numbers for number in group)
     if twice := [_name(split, number) for number in times if times[number] > 1]:
-        yield f"classes: {shorten(twice)} named twice; each class must be in one task"
+        yield f"classes: {short_repr(twice)} named twice; each class must be in one task"
     if missing := [_name(split, n) for n in range(split.num_classes) if n not in times]:
-        yield f"classes: {shorten(missing)} in no task; each class must be in one task"
+        yield f"classes: {short_repr(missing)} in no task; each class must be in one task"
 
 
 def _name(split: ClassSplit, number: int) -> ClassName:
@@ -110,14 +110,14 @@ def _is_order(split: ClassSplit) -> bool:
     return sorted(ordered) == list(range(split.num_classes))
 
 
-def order_text(order: Order) -> str:
+def order_text(order: TaskOrder) -> str:
     """Return an order as text for a message."""
     if isinstance(order, PublishedOrder):
         return str(order)
-    return shorten(order if isinstance(order, str) else [*order])
+    return short_repr(order if isinstance(order, str) else [*order])
 
 
-def shorten(value: object) -> str:
+def short_repr(value: object) -> str:
     """Return a value as text of at most `SHORT` characters."""
     text = repr(value)
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."

@@ -108,9 +108,9 @@ def _reduce_contrast(x: Tensor, factor: float, _: torch.Generator) -> Tensor:
     return (x - mean) * factor + mean
 
 
-Function = Callable[[Tensor, float, torch.Generator], Tensor]
+ChangeImages = Callable[[Tensor, float, torch.Generator], Tensor]
 # Each with its parameter at severity 1 to 5.
-CORRUPTIONS: dict[str, tuple[Function, tuple[float, ...]]] = {
+CORRUPTIONS: dict[str, tuple[ChangeImages, tuple[float, ...]]] = {
     "noise": (_add_noise, (0.04, 0.06, 0.08, 0.09, 0.10)),
     "blur": (_blur, (0.4, 0.6, 0.7, 0.8, 1.0)),
     "brightness": (_brighten, (0.05, 0.1, 0.15, 0.2, 0.3)),

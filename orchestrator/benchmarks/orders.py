@@ -30,7 +30,7 @@ class PublishedOrder:
         return f"{{seed: {self.seed}, generator: {self.generator}}}"
 
 
-Order = Literal["natural", "seeded"] | PublishedOrder | tuple[ClassName, ...]
+TaskOrder = Literal["natural", "seeded"] | PublishedOrder | tuple[ClassName, ...]
 
 
 def read_published_order(given: Mapping[str, Any]) -> PublishedOrder:
@@ -46,7 +46,7 @@ def read_published_order(given: Mapping[str, Any]) -> PublishedOrder:
     return PublishedOrder(seed=seed)
 
 
-def is_task_order(order: Order, num_tasks: int) -> TypeGuard[tuple[int, ...]]:
+def is_task_order(order: TaskOrder, num_tasks: int) -> TypeGuard[tuple[int, ...]]:
     """Return whether an order lists the tasks 1..T, each once."""
     if isinstance(order, str | PublishedOrder) or not all(type(each) is int for each in order):
         return False
@@ -78,7 +78,7 @@ def class_numbers(given: Sequence[ClassName], names: Sequence[str], num_classes:
 
 
 def order_classes(
-    order: Order, names: Sequence[str], num_classes: int, num_tasks: int, seed: int
+    order: TaskOrder, names: Sequence[str], num_classes: int, num_tasks: int, seed: int
 ) -> list[int]:
     """Return the numbers of all classes in an order; an order of tasks leaves them in place.
 
@@ -94,7 +94,7 @@ def order_classes(
     return class_numbers(order, names, num_classes)
 
 
-def order_tasks(order: Order, num_tasks: int, seed: int) -> tuple[int, ...]:
+def order_tasks(order: TaskOrder, num_tasks: int, seed: int) -> tuple[int, ...]:
     """Return the natural tasks 1..T in the order that the sequence has them."""
     if is_task_order(order, num_tasks):
         return order

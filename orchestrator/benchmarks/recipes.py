@@ -9,10 +9,10 @@ from typing import Any
 from methods.base import neutral
 from orchestrator.benchmarks.class_split import ClassSplit
 from orchestrator.benchmarks.datasets.dataset import dataset_facts
-from orchestrator.benchmarks.orders import Order, order_tasks
+from orchestrator.benchmarks.orders import TaskOrder, order_tasks
 from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.benchmarks.sources.own_data import OWN_DATA
-from orchestrator.benchmarks.task_changes import Change
+from orchestrator.benchmarks.task_changes import RecipeFields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def split_recipes(split: ClassSplit, scenario: str, seed: int, base: Recipe) -> 
 
 @lru_cache(maxsize=256)
 def shared_recipes(
-    changes: tuple[Change, ...], scenario: str, order: Order, seed: int, base: Recipe
+    changes: tuple[RecipeFields, ...], scenario: str, order: TaskOrder, seed: int, base: Recipe
 ) -> tuple[Recipe, ...]:
     """Return the recipes of a sequence whose tasks have all classes of a data set, in its order.
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from orchestrator.benchmarks.corruptions import DEFAULT_CORRUPTIONS, Corruption
 from orchestrator.benchmarks.datasets.dataset import DATASETS
-from orchestrator.benchmarks.orders import Order, is_task_order
+from orchestrator.benchmarks.orders import TaskOrder, is_task_order
 from orchestrator.benchmarks.sources.own_data import OwnData
 from orchestrator.errors import suggest
 
 
-def is_order(order: Order, num_tasks: int) -> bool:
+def is_order(order: TaskOrder, num_tasks: int) -> bool:
     """Return whether an order is one of tasks that share their classes."""
     return order in ("natural", "seeded") or is_task_order(order, num_tasks)
 

@@ -7,12 +7,12 @@ from typing import Any
 from orchestrator.benchmarks.corruptions import Corruption
 from orchestrator.benchmarks.datasets.dataset import dataset_facts
 
-Change = tuple[tuple[str, Any], ...]  # fields of a recipe and their values
+RecipeFields = tuple[tuple[str, Any], ...]  # fields of a recipe and their values
 
 
 def describe_task_changes(
     transformation: str, num_tasks: int, seed: int, corruptions: tuple[Corruption, ...]
-) -> tuple[Change, ...]:
+) -> tuple[RecipeFields, ...]:
     """Return the fields of recipes that describe how each task changes the images.
 
     Args:
@@ -41,7 +41,7 @@ def _describe_corruption(corruption: Corruption, seed: int) -> tuple[Any, ...] |
 
 def place_datasets(
     datasets: tuple[str, ...], scenario: str, shape: tuple[int, ...]
-) -> tuple[Change, ...]:
+) -> tuple[RecipeFields, ...]:
     """Return the fields of recipes of tasks that have a data set each.
 
     Args:
@@ -52,7 +52,7 @@ def place_datasets(
     changes, first = [], 0
     for name in datasets:
         facts = dataset_facts(name)
-        change: Change = (("dataset", name), ("first", first))
+        change: RecipeFields = (("dataset", name), ("first", first))
         if facts.input_shape != shape:
             change += (("shape", shape),)
         changes.append(change)

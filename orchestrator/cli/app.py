@@ -114,11 +114,11 @@ def run_command(  # noqa: PLR0913 - the options of a command
     at = address or job_address(os.environ)
     try:
         with early_ray(sweep, out, backend is BackendName.ray and at is None) as local:
-            from orchestrator.backends.factory import Place
+            from orchestrator.backends.factory import ComputePlace
             from orchestrator.cli.run import RunOptions, run
             from orchestrator.terminal.screen import Detail
 
-            place = Place(at, wait_for_nodes, local=local)
+            place = ComputePlace(at, wait_for_nodes, local=local)
             detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
             options = RunOptions(backend.value, place, replace, until, tuple(tracker or ()))
             code = run(sweep, out, store, options, detail)

@@ -17,7 +17,7 @@ from orchestrator.search.create import create_study
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.record_cache import ReadableRecords
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 
@@ -46,7 +46,7 @@ class NoWorkers:
         """Return zero."""
         return 0
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         """Never called, as there are no slots."""
 
     def wait(self) -> list[Event]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from orchestrator.backends.factory import BACKENDS, Place
+from orchestrator.backends.factory import BACKENDS, ComputePlace
 from orchestrator.backends.ray_backend import Say
 from orchestrator.backends.stage_needs import AUTO
 from orchestrator.cli.run_report import (
@@ -19,7 +19,7 @@ from orchestrator.cli.run_report import (
     describe_refusal,
     plan_line,
 )
-from orchestrator.cli.run_sweep import Outcome, Screen, pending_orders, run_sweep
+from orchestrator.cli.run_sweep import Screen, SweepOutcome, pending_orders, run_sweep
 from orchestrator.cli.until import EndTime, first_end_time
 from orchestrator.graph.brake import Brake, pull_on_signal
 from orchestrator.graph.deadline import Deadline
@@ -56,7 +56,7 @@ class RunOptions:
     """
 
     backend: str = "ray"
-    place: Place = field(default_factory=Place)
+    place: ComputePlace = field(default_factory=ComputePlace)
     replace: bool = False
     until: EndTime | None = None
     trackers: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Finished:
     """
 
     folder: Path
-    outcome: Outcome
+    outcome: SweepOutcome
     messages: tuple[str, ...]
     missing: tuple[str, ...]
     places: str
@@ -169,7 +169,7 @@ def describe_begin(sweep: Sweep, brake: Brake) -> Iterator[str]:
         yield f"{sweep.name}: searching {len(sweep.groups)} groups of candidates"
 
 
-def with_recorded_shares(place: Place, sweep: Sweep, out: Path) -> Place:
+def with_recorded_shares(place: ComputePlace, sweep: Sweep, out: Path) -> ComputePlace:
     """Return a place with the shares of a GPU that the results folder has records of."""
     if sweep.resources.gpus != AUTO:
         return place

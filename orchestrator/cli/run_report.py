@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from orchestrator.cli.run_sweep import Outcome
+from orchestrator.cli.run_sweep import SweepOutcome
 from orchestrator.columns import INFEASIBLE, UNFINISHED
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import Deadline
@@ -40,7 +40,7 @@ def plan_line(plan: Plan) -> str:
     return f"{trials} trials, {plan.asked_for} stages asked for, {to_do}"
 
 
-def counts_line(outcome: Outcome) -> str:
+def counts_line(outcome: SweepOutcome) -> str:
     """Return a line with the numbers of stages that were requested, computed, and failed."""
     search, evaluation = outcome.search, outcome.evaluation
     further = f", {evaluation.scored} scored on further tasks" if evaluation.scored else ""
@@ -71,7 +71,7 @@ def describe_refusal(tables: Tabulator) -> list[str]:
     ]
 
 
-def describe_missing(outcome: Outcome, brake: Brake) -> list[str]:
+def describe_missing(outcome: SweepOutcome, brake: Brake) -> list[str]:
     """Return a line for each result that is missing, with the reason."""
     lines = list(outcome.missing_winners)
     to_go = outcome.evaluation.to_go

@@ -24,7 +24,7 @@ from orchestrator.search.search import search
 from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.solve_means import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
@@ -34,7 +34,7 @@ NOTHING_LEFT = "nothing is left to compute"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SweepOutcome:
     """The outcome of a sweep.
 
     Attributes:
@@ -74,7 +74,7 @@ def run_sweep(
     brake: Brake,
     screen: Screen = Screen(),
     create_queue: CreateQueue = FirstInFirstOut,
-) -> Outcome:
+) -> SweepOutcome:
     """Search and evaluate a sweep, as far as the brake lets it.
 
     Args:
@@ -105,7 +105,7 @@ def run_sweep(
     evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, create_queue)
     unpriced = len(missing_prices(sweep))
     complete = (study is None or study.complete) and not unpriced
-    outcome = Outcome(
+    outcome = SweepOutcome(
         search=search_progress,
         evaluation=evaluation,
         missing_winners=study.missing_winners() if study and complete else [],
@@ -117,7 +117,7 @@ def run_sweep(
     return outcome
 
 
-def close_sweep(outcome: Outcome, tables: Tabulator) -> None:
+def close_sweep(outcome: SweepOutcome, tables: Tabulator) -> None:
     """Note in the folder of a sweep whether its end was reached."""
     if outcome.search is not None and not outcome.complete:
         # The evaluation's end is not the sweep's.
@@ -147,7 +147,7 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
     return planned, rows
 
 
-def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[Order]:
+def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[StageOrder]:
     """Return stages that a sweep would compute first; [] if all is done. Nothing is written."""
     sweep = solve_sweep(sweep, store)
     if prices := missing_prices(sweep):

@@ -27,7 +27,7 @@ EXAMPLE = "nodes=100,gpus=8,cpus=16"
 
 
 @dataclass(frozen=True)
-class Scenario:
+class Assumptions:
     """What a simulation assumes.
 
     Attributes:
@@ -48,7 +48,7 @@ class Scenario:
 
 def read_scenario(
     nodes: str, failures: str | None = None, seed: int = 0, durations: Path | None = None
-) -> Scenario:
+) -> Assumptions:
     """Return the scenario of the options of `repertoire plan`.
 
     Raises:
@@ -61,7 +61,7 @@ def read_scenario(
             f"--failures: {failures} loses each node more often than it is replaced, after "
             f"{REPLACEMENT_SECONDS / 60:g} min; give at most {most:g}/h for {number} nodes"
         )
-    return Scenario(
+    return Assumptions(
         nodes=number,
         gpus=counts.get("gpus", 0),
         # Left out, CPUs limit nothing; `build_cluster` asks for them where stages take no GPU.
@@ -115,7 +115,7 @@ def simulate_sweep(
     sweep: Sweep,
     store: StageStore,
     folder: Path,
-    scenario: Scenario,
+    scenario: Assumptions,
     show: Callable[[object], None],
 ) -> None:
     """Simulate the stages that a sweep lacks, and show what they take.
@@ -138,7 +138,7 @@ def simulate_sweep(
         show(note)
 
 
-def build_cluster(sweep: Sweep, scenario: Scenario) -> VirtualCluster:
+def build_cluster(sweep: Sweep, scenario: Assumptions) -> VirtualCluster:
     """Return the cluster of a scenario with the slots that a node has for the sweep's stages.
 
     Raises:

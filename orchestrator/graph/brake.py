@@ -17,8 +17,8 @@ from orchestrator.errors import StoreFull
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.events import Event, Instruction, RunStage
 from orchestrator.stages.outcomes import Key, StageDone, StageFailed
-from orchestrator.stages.worker import Order
-from orchestrator.sweep.options import Budget, Resources
+from orchestrator.stages.worker import StageOrder
+from orchestrator.sweep.options import Resources, RunBudget
 
 HOUR = 3600.0
 REASONS: dict[int, str] = {
@@ -44,12 +44,12 @@ class Brake:
 
     def __init__(
         self,
-        budget: Budget | None = None,
+        budget: RunBudget | None = None,
         resources: Resources | None = None,
         seconds_by_key: Callable[[str], float] = lambda key: 0.0,
         deadline: Deadline | None = None,
     ) -> None:
-        self._budget, self._resources = budget or Budget(), resources or Resources()
+        self._budget, self._resources = budget or RunBudget(), resources or Resources()
         self._seconds_by_key = seconds_by_key
         self._started, self._stages, self._seconds = time.monotonic(), 0, 0.0
         self._pulled: str | None = None
@@ -71,7 +71,9 @@ class Brake:
         elif isinstance(news, StageFailed) and news.story.startswith(StoreFull.__name__):
             self.pull("no space is left on the store's disk")  # every other stage would be lost
 
-    def allows(self, order: Order, orders: Mapping[Key, Order], together: int = 1) -> bool:
+    def allows(
+        self, order: StageOrder, orders: Mapping[Key, StageOrder], together: int = 1
+    ) -> bool:
         """Return whether a stage would end before the deadline, if there is one.
 
         Args:

@@ -14,15 +14,15 @@ from typing import Any
 from orchestrator.graph.events import ChainWanted, Event, Instruction
 from orchestrator.stages.features.feature_task import FeatureTask
 from orchestrator.stages.outcomes import Key, StageDone
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
-Kind = tuple[str, str, str, bool]
+StageKind = tuple[str, str, str, bool]
 # The state is written after the seconds of a record, and machines vary.
 MARGIN = 1.1
 RECORDS_PER_KIND = 32  # the longest of a sample will do; to read all takes long in a bucket
 
 
-def stage_kind(order: Order) -> Kind:
+def stage_kind(order: StageOrder) -> StageKind:
     """Return the kind of a stage, whose stages take about as long as each other.
 
     It is the benchmark, the network, the method, and whether the stage trains.
@@ -37,19 +37,19 @@ def stage_kind(order: Order) -> Kind:
 class LongestDurations:
     """The longest seconds of the recorded stages, by kind."""
 
-    _longest: dict[Kind, float] = field(default_factory=dict)
-    _counts: dict[Kind, int] = field(default_factory=dict)
+    _longest: dict[StageKind, float] = field(default_factory=dict)
+    _counts: dict[StageKind, int] = field(default_factory=dict)
 
-    def add(self, kind: Kind, seconds: float) -> None:
+    def add(self, kind: StageKind, seconds: float) -> None:
         """Add a recorded stage."""
         self._longest[kind] = max(seconds, self._longest.get(kind, 0.0))
         self._counts[kind] = self._counts.get(kind, 0) + 1
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: StageKind) -> int:
         """Return the number of stages of a kind that were added."""
         return self._counts.get(kind, 0)
 
-    def expected_seconds(self, kind: Kind) -> float | None:
+    def expected_seconds(self, kind: StageKind) -> float | None:
         """Return the seconds that a stage of a kind may take; None if nothing is recorded.
 
         A stage that trains nothing says little about one that trains.
@@ -83,11 +83,11 @@ class Deadline:
         self.label, self._seconds_by_key, self._clock = label, seconds_by_key, clock
         self._end = clock() + seconds
         self._durations = LongestDurations()
-        self._running: dict[Key, Kind] = {}
+        self._running: dict[Key, StageKind] = {}
         self._stored: dict[Key, None] = {}
         self.held: set[Key] = set()
 
-    def fits(self, order: Order, orders: Mapping[Key, Order], together: int = 1) -> bool:
+    def fits(self, order: StageOrder, orders: Mapping[Key, StageOrder], together: int = 1) -> bool:
         """Return whether a stage would end in time; note it as held if not.
 
         Args:
@@ -116,7 +116,7 @@ class Deadline:
         """Why stages were held, or None."""
         return f"no other stage would end by {self.label}" if self.held else None
 
-    def _read_stored(self, orders: Mapping[Key, Order]) -> None:
+    def _read_stored(self, orders: Mapping[Key, StageOrder]) -> None:
         """Read how long stored stages took, a few of each kind."""
         for key in self._stored:
             kind = stage_kind(orders[key])

@@ -21,7 +21,7 @@ from orchestrator.graph.trial_graph import TrialGraph
 from orchestrator.stages.outcomes import Key
 from orchestrator.stages.siblings import max_siblings, sibling_key
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.sweep import Sweep
 
 Observer = Callable[[Event | Instruction], None]
@@ -33,7 +33,7 @@ class Workers(Protocol):
     def slots(self) -> int:
         """Return the number of stages that may be submitted at a time."""
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         """Start computing a stage."""
 
     def wait(self) -> list[Event]:
@@ -47,7 +47,7 @@ class Workers(Protocol):
 class FusingWorkers(Workers, Protocol):
     """A pool that also computes siblings as one task."""
 
-    def submit_together(self, orders: tuple[Order, ...]) -> None:
+    def submit_together(self, orders: tuple[StageOrder, ...]) -> None:
         """Start computing siblings, which take one slot; `wait` returns the outcome of each."""
 
 
@@ -55,7 +55,7 @@ class Client(Protocol):
     """Decides which stages are wanted, given how earlier ones ended."""
 
     @property
-    def orders(self) -> Mapping[Key, Order]:
+    def orders(self) -> Mapping[Key, StageOrder]:
         """Key -> order, of all stages wanted so far."""
 
     def begin(self) -> list[Event]:
@@ -135,7 +135,7 @@ class _Loop:
             event = self.events.popleft()
             if isinstance(event, ChainWanted):
                 self.brake.count(event)
-            tasks: dict[Key, list[Order]] = {}
+            tasks: dict[Key, list[StageOrder]] = {}
             for instruction in self.graph.handle(event):
                 if isinstance(instruction, RunStage):
                     task = tasks.setdefault(instruction.beside or instruction.key, [])
@@ -149,7 +149,7 @@ class _Loop:
             for orders in tasks.values():
                 self._submit(orders)
 
-    def _submit(self, orders: list[Order]) -> None:
+    def _submit(self, orders: list[StageOrder]) -> None:
         self.running += len(orders)
         if self.fusing and len(orders) > 1:
             self.fusing.submit_together(tuple(orders))

@@ -9,7 +9,7 @@ from typing import Protocol
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
 from orchestrator.graph.plan import Plan, chain_id
 from orchestrator.stages.stage import Chain
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
 
 class TrialQueue(Protocol):
@@ -59,7 +59,7 @@ class Evaluation:
         self._running: dict[str, dict[int, str]] = {}
 
     @property
-    def orders(self) -> dict[str, Order]:
+    def orders(self) -> dict[str, StageOrder]:
         """Key -> order, of every stage of the plan."""
         return self._plan.orders
 

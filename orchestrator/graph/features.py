@@ -25,7 +25,7 @@ from orchestrator.stages.features.learned_parts import (
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import Key
 from orchestrator.stages.storage.record_cache import Records
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.combinations import example_combinations
 from orchestrator.sweep.sweep import Sweep
 
@@ -107,13 +107,13 @@ class FeatureClient:
     """
 
     def __init__(self, sweep: str, wanted: Sequence[FeatureSet], stored: set[str]) -> None:
-        self._stored, self._orders = frozenset(stored), dict[Key, Order]()
+        self._stored, self._orders = frozenset(stored), dict[Key, StageOrder]()
         self._joins = {features.digest: join_task(features) for features in wanted}
         self._shards = {features.digest: shard_tasks(features) for features in wanted}
         self._left = {name: len(tasks) for name, tasks in self._shards.items()}
         for task in self.tasks():
             # A task is ordered as a stage is, and has what the order of one needs.
-            self._orders[task.key] = Order((cast(Any, task),), (sweep, task.features.name, 0))
+            self._orders[task.key] = StageOrder((cast(Any, task),), (sweep, task.features.name, 0))
 
     def tasks(self) -> Iterator[FeatureTask]:
         """Yield all tasks."""
@@ -121,7 +121,7 @@ class FeatureClient:
             yield from (*shards, self._joins[name])
 
     @property
-    def orders(self) -> Mapping[Key, Order]:
+    def orders(self) -> Mapping[Key, StageOrder]:
         """Key -> order, of all tasks."""
         return self._orders
 

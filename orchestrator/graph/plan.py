@@ -14,7 +14,7 @@ from orchestrator.graph.stored_stages import StoredStage, read_stored_stages
 from orchestrator.hashing import canonical_json
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.record_cache import Records
-from orchestrator.stages.worker import Order, extend_order
+from orchestrator.stages.worker import StageOrder, extend_order
 from orchestrator.sweep.sweep import Sweep
 
 
@@ -32,7 +32,7 @@ class Plan:
 
     sweep: Sweep
     chains: tuple[Chain, ...]
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, StageOrder] = field(default_factory=dict)
     stored: dict[str, StoredStage] = field(default_factory=dict)
     links: dict[str, str | None] = field(default_factory=dict)
 

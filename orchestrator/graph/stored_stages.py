@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from orchestrator.stages.record import Record
 from orchestrator.stages.storage.record_cache import Records
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
 RECORDS_AT_A_TIME = 512  # bounds the memory of a plan: a record is some kilobytes
 Item = TypeVar("Item")
@@ -34,7 +34,7 @@ def wall_seconds(record: Record) -> float:
     return costs.train_seconds + costs.consolidate_seconds + costs.eval_seconds
 
 
-def read_stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str, StoredStage]:
+def read_stored_stages(orders: Mapping[str, StageOrder], store: Records) -> dict[str, StoredStage]:
     """Return the stored stages of orders; reads a few records at a time."""
     stored: dict[str, StoredStage] = {}
     uncovered: list[tuple[str, frozenset[str]]] = []

@@ -13,7 +13,7 @@ import numpy as np
 from orchestrator.graph.events import Event
 from orchestrator.seeding import derive_seed
 from orchestrator.stages.outcomes import StageDone, StageFailed
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
 REPLACEMENT_SECONDS = 300.0  # until a lost node has been replaced
 MAX_LOSSES = 10  # of the nodes of one stage; as for a stage on Ray
@@ -65,7 +65,7 @@ class Usage:
 class _Attempt:
     """A submitted stage; `node` is -1 while it waits for a slot."""
 
-    order: Order
+    order: StageOrder
     losses: int = 0
     node: int = -1
     started: float = 0.0
@@ -90,8 +90,8 @@ class VirtualWorkers:
     def __init__(
         self,
         cluster: VirtualCluster,
-        seconds: Callable[[Order], float],
-        size: Callable[[Order], float],
+        seconds: Callable[[StageOrder], float],
+        size: Callable[[StageOrder], float],
         limit: Callable[[int], int],
     ) -> None:
         self._cluster, self._seconds, self._size, self._limit = cluster, seconds, size, limit
@@ -112,7 +112,7 @@ class VirtualWorkers:
         """Return the number of stages that may be submitted at a time."""
         return self._limit(len(self._up) * self._cluster.slots)
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         """Start a stage, or queue it until a slot is free."""
         self._waiting.append(_Attempt(order))
         self._start_waiting()

@@ -18,7 +18,7 @@ from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import Grouping, group_into_tables
 from orchestrator.results.names.code_parts import fill_code
-from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_names
+from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_column_names
 from orchestrator.results.names.naming import labels, names_across_tables
 from orchestrator.results.pooling import (
     CONFIGURATION,
@@ -28,7 +28,7 @@ from orchestrator.results.pooling import (
 )
 from orchestrator.results.protocol import protocol_columns
 from orchestrator.results.results import Results
-from orchestrator.results.winners import configuration_keys, winner_settings
+from orchestrator.results.winners import configuration_keys, winner_hyperparameters
 
 ROW = [*SETTING, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
@@ -142,7 +142,7 @@ def _winner_labels(
     trials: pd.DataFrame, stages: pd.DataFrame, table: pd.DataFrame
 ) -> dict[str, str]:
     """Return the label of each winner of a search -> its hyperparameters."""
-    texts = winner_settings(trials, stages)
+    texts = winner_hyperparameters(trials, stages)
     labels = dict(zip(configuration_keys(table), table["label"], strict=True))
     return {str(labels[key]): text for key, text in texts.items() if key in labels}
 
@@ -151,7 +151,9 @@ def _resolve_column(by: str, config: Sequence[str]) -> str:
     """Return the column for a name given in full or in short."""
     names = {"method": "method", "trial_id": "trial_id"}
     names |= {column: column for column in config}
-    names |= {short: column for column, short in short_names(config).items() if short not in names}
+    names |= {
+        short: column for column, short in short_column_names(config).items() if short not in names
+    }
     if by not in names:
         raise UnknownName("column to compare by", by, ("method", "trial_id", *config))
     return names[by]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from orchestrator.columns import PHASE_SECONDS
 from orchestrator.errors import RepertoireError
-from orchestrator.graph.deadline import Kind
+from orchestrator.graph.deadline import StageKind
 from orchestrator.graph.simulation import Cost
 from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.results.load import load
@@ -20,7 +20,7 @@ from orchestrator.results.results import Results
 from orchestrator.stages.build_stages import network_shape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 
 ASSUMED_SECONDS = 60.0  # any number will do: it is shown as assumed, and scales the whole forecast
 RECORD_BYTES = 4000  # of the record of a stage on ten tasks
@@ -53,7 +53,7 @@ class Durations:
     sources: Counter[str] = field(default_factory=Counter)
     _assumed: dict[Any, Cost] = field(default_factory=dict)
 
-    def cost(self, order: Order) -> Cost:
+    def cost(self, order: StageOrder) -> Cost:
         """Return the cost of a stage, counting where it is known from."""
         stage = order.stages[0]
         values = likeness_columns(order.computed_for[1], stage) if self.recorded else {}
@@ -65,7 +65,7 @@ class Durations:
         self.sources[ASSUMED] += 1
         return self._assume_cost(stage)
 
-    def peak(self, order: Order) -> int:
+    def peak(self, order: StageOrder) -> int:
         """Return the largest recorded peak of memory of stages of a kind, bytes; 0: unknown."""
         stage = order.stages[0]
         return self.peaks.get((stage.benchmark.title, stage.network.name, stage.method.name), 0)
@@ -100,7 +100,7 @@ def likeness_columns(trial_id: str, stage: Stage) -> dict[str, Any]:
     }
 
 
-def read_gpu_shares(folder: Path) -> dict[Kind, float]:
+def read_gpu_shares(folder: Path) -> dict[StageKind, float]:
     """Return the share of a GPU that stages of a kind took, by the records of a results folder.
 
     The largest share of its memory, or of its time if that is more; of its time the smallest, since

@@ -79,7 +79,7 @@ def group_into_tables(
         table.update(pd.Series(numbers) + first)
     if together and apart:
         raise RepertoireError(_not_comparable_message(apart))
-    # One setting cannot differ here any more; what is left is that settings differ.
+    # Sweeps of one setting cannot differ here any more: several tables are of several settings.
     if together:
         apart = list(describe_differences(members, TABLE))
     return Grouping(table - 1, {}, apart, varied)

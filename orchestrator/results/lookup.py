@@ -20,7 +20,7 @@ from orchestrator.results.results import Results
 from orchestrator.results.winners import configuration_keys
 
 
-def configurations(results: Results) -> pd.DataFrame:
+def first_rows(results: Results) -> pd.DataFrame:
     """Return the first row of each configuration, complete or not, with `label` and `sweeps`.
 
     The column `evaluated` tells whether any of its rows is of the evaluation phase.
@@ -44,7 +44,7 @@ def configurations(results: Results) -> pd.DataFrame:
 
 
 def find_configuration(results: Results, name: str, scenario: str | None = None) -> pd.Series[Any]:
-    """Return the row of `configurations` with a name.
+    """Return the row of `first_rows` with a name.
 
     If several configurations match and one of them was evaluated, it is returned.
 
@@ -57,7 +57,7 @@ def find_configuration(results: Results, name: str, scenario: str | None = None)
         UnknownName: no configuration matches, or none is of the scenario.
         RepertoireError: several configurations match; lists them.
     """
-    rows = configurations(results)
+    rows = first_rows(results)
     if scenario is not None:
         if scenario not in set(rows["scenario"]):
             raise UnknownName("scenario", scenario, dict.fromkeys(rows["scenario"]))

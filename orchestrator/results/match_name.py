@@ -1,7 +1,8 @@
 """Which configurations a name matches, and the error if it matches several.
 
-A description is a list of words: the method, settings as `name=value`, scenario, benchmark, sweep.
-All words must match, so the result does not depend on the labels, which depend on the other rows.
+A description is a list of words: the method, hyperparameters as `name=value`, scenario, benchmark,
+sweep. All words must match, so the result does not depend on the labels, which depend on the other
+rows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.names.hyperparameter_text import short_names, value_text
+from orchestrator.results.names.hyperparameter_text import short_column_names, value_text
 from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.protocol import setting_title
 
@@ -37,7 +38,7 @@ def match_name(rows: pd.DataFrame, name: str) -> pd.Series[bool]:
 
 def _description_words(rows: pd.DataFrame) -> list[set[str]]:
     config = [column for column in map(str, rows) if column.startswith("config.")]
-    names = short_names(config)
+    names = short_column_names(config)
     descriptions = [
         {str(row["method"]), str(row["benchmark"]), str(row["scenario"]), *row["sweeps"]}
         for row in rows.to_dict("records")
@@ -58,7 +59,7 @@ def ambiguous_name_error(rows: pd.DataFrame, name: str) -> RepertoireError:
     return RepertoireError(
         f"{name!r} fits {len(rows)} trials:\n"
         + "\n".join(lines)
-        + "\ngive the id of one, or more words: settings, scenario, sweep"
+        + "\ngive the id of one, or more words: hyperparameters, scenario, sweep"
     )
 
 

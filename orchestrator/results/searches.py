@@ -12,7 +12,7 @@ import pandas as pd
 from orchestrator.columns import METHOD_LABEL, UNFINISHED
 from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.results import Results
-from orchestrator.results.winners import winner_settings
+from orchestrator.results.winners import winner_hyperparameters
 
 STATUSES = ("complete", "stopped", "diverged", "failed", UNFINISHED)
 
@@ -47,10 +47,10 @@ def searches(results: Results) -> list[GroupOutcome]:
     trials = results.trials
     if "group" not in trials or trials["group"].isna().all():
         return []
-    settings = winner_settings(trials, results.stages)
+    hyperparameters = winner_hyperparameters(trials, results.stages)
     searched = trials[trials["group"].notna()]
     return [
-        _group_outcome(str(sweep), rows, settings)
+        _group_outcome(str(sweep), rows, hyperparameters)
         for (sweep, _), rows in searched.groupby(["sweep", "group"], sort=False)
     ]
 
@@ -62,13 +62,16 @@ def shown_group(row: pd.Series[Any]) -> str:
 
 
 def _group_outcome(
-    sweep: str, rows: pd.DataFrame, settings: Mapping[tuple[object, ...], str]
+    sweep: str, rows: pd.DataFrame, hyperparameters: Mapping[tuple[object, ...], str]
 ) -> GroupOutcome:
     candidates = _candidates(rows)
     counts = Counter(map(_status, candidates.to_dict("records")))
     won = rows[(rows["phase"] == "evaluation") & (rows["selected"] == True)]  # noqa: E712
     winners = [
-        (settings.get(tuple(row[name] for name in CONFIGURATION), ""), float(row["objective"]))
+        (
+            hyperparameters.get(tuple(row[name] for name in CONFIGURATION), ""),
+            float(row["objective"]),
+        )
         for row in won.drop_duplicates(CONFIGURATION).to_dict("records")
     ]
     statuses = {status: counts[status] for status in STATUSES if counts[status]}

@@ -20,12 +20,12 @@ Key = tuple[object, ...]
 Points = Sequence[Mapping[str, object]]  # for each task, its hyperparameters by place
 
 
-def winner_settings(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str]:
+def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str]:
     """Return the values of CONFIGURATION -> hyperparameters of each winner: `lam=100 lr=0.1`.
 
-    The hyperparameters are the settings in which the candidates of the search differ. A winner that
-    was selected at each task has a value for each task (`lam=1, 10, 10 lr=0.1`: the rate is the
-    same at all), or for each seed and task (`seed 0: lam=1, 10; seeds 1, 2: lam=1, 1`).
+    They are those in which the candidates of the search differ. A winner that was selected at each
+    task has a value for each task (`lam=1, 10, 10 lr=0.1`: the rate is the same at all), or for
+    each seed and task (`seed 0: lam=1, 10; seeds 1, 2: lam=1, 1`).
 
     Args:
         trials: rows of the trials table, with those of the search phase.
@@ -40,11 +40,11 @@ def winner_settings(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str
         # A schedule is the same on all seeds; a selection at each task has one for each seed.
         schedule = None if DIAL_OF_STEPS in str(row.get("means_dial")) else row.get(SCHEDULE)
         if isinstance(schedule, str):
-            text = _schedule_settings(parse_json(schedule))
+            text = _schedule_text(parse_json(schedule))
         elif _at_each_task(one).notna().to_numpy().any():
-            text = _seed_settings(stages[stages["trial_id"] == row["trial_id"]])
+            text = _seed_schedules_text(stages[stages["trial_id"] == row["trial_id"]])
         else:
-            text = _candidate_settings(trials, one)
+            text = _candidate_hyperparameters(trials, one)
         if text:
             texts[tuple(row[CONFIGURATION])] = text
     return texts
@@ -61,7 +61,7 @@ def _at_each_task(trial: pd.DataFrame) -> pd.DataFrame:
     return chosen[[name for name in chosen if not str(name).startswith(BUDGETS)]]
 
 
-def _candidate_settings(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
+def _candidate_hyperparameters(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
     row = winner.iloc[0]
     same_search = (trials["sweep"] == row["sweep"]) & (trials["method"] == row["method"])
     candidate = (trials["phase"] == "search") | (trials["trial_id"] == row["trial_id"])
@@ -73,7 +73,7 @@ def _candidate_settings(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
     return str(hyperparameter_text(winner, varying_columns(candidates, config)).iloc[0])
 
 
-def _schedule_settings(points: Points) -> str:
+def _schedule_text(points: Points) -> str:
     """Return the values of each hyperparameter at each task; one value if they are equal."""
     texts = []
     for path in {path: None for point in points for path in point}:
@@ -83,12 +83,12 @@ def _schedule_settings(points: Points) -> str:
     return " ".join(texts)
 
 
-def _seed_settings(stages: pd.DataFrame) -> str:
+def _seed_schedules_text(stages: pd.DataFrame) -> str:
     """Return the schedule of each seed; seeds with equal schedules are listed together."""
     learned = stages[stages["after"] > 0].drop_duplicates(["seed", "after"])
     seeds_by_text: dict[str, list[str]] = {}
     for seed, steps in learned.sort_values(["seed", "after"]).groupby("seed"):
-        text = _schedule_settings([parse_json(step) for step in steps["hyperparameters"].dropna()])
+        text = _schedule_text([parse_json(step) for step in steps["hyperparameters"].dropna()])
         seeds_by_text.setdefault(text, []).append(str(seed))
     if len(seeds_by_text) == 1:
         return next(iter(seeds_by_text))

@@ -14,7 +14,7 @@ from orchestrator.sweep.search_section.search import Search
 
 
 def describe_search(search: Search) -> dict[str, Any]:
-    """Return the settings of a search, in JSON types."""
+    """Return the options of a search, in JSON types."""
     return {
         "algorithm": _name(search.algorithm),
         "scheduler": _name(search.scheduler),

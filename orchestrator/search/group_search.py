@@ -14,8 +14,8 @@ from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event
 from orchestrator.search.candidate import Candidate, Status
 from orchestrator.search.group_state import GroupState
 from orchestrator.search.journal import Journal
-from orchestrator.search.journal_entries import Entry
-from orchestrator.search.ports import Adopted, FifoScheduler, Stopped, Values
+from orchestrator.search.journal_entries import JournalEntry
+from orchestrator.search.ports import Adopted, NullScheduler, Stopped, Values
 from orchestrator.search.score import Scorer
 from orchestrator.sweep.group import Group
 
@@ -81,7 +81,7 @@ class GroupSearch:
 
     def _request(self, candidate: Candidate) -> list[Event]:
         """Request a candidate's next stage, or all its stages if no scheduler can stop it."""
-        fifo = isinstance(self.state.scheduler(candidate), FifoScheduler)
+        fifo = isinstance(self.state.scheduler(candidate), NullScheduler)
         # Stage 0 has learned nothing, so the first decision is after task 1.
         up_to = candidate.goal if fifo else max(candidate.depth + 1, 1)
         stored = set()
@@ -97,7 +97,7 @@ class GroupSearch:
         """Rank a candidate that reached its goal; let its scheduler decide before that."""
         if candidate.depth == candidate.goal:
             return self._complete(candidate)
-        if candidate.depth == 0 or isinstance(self.state.scheduler(candidate), FifoScheduler):
+        if candidate.depth == 0 or isinstance(self.state.scheduler(candidate), NullScheduler):
             return []
         return self._decide(candidate)
 
@@ -182,7 +182,7 @@ class GroupSearch:
         self._give_up()
         list(self.state.start_due())
 
-    def _replay_entry(self, entry: Entry, candidate: Candidate) -> None:
+    def _replay_entry(self, entry: JournalEntry, candidate: Candidate) -> None:
         if "stopped" in entry:
             self.state.apply(Stopped(candidate.number))
             return

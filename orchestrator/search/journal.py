@@ -15,7 +15,7 @@ from pathlib import Path
 
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.hashing import canonical_json
-from orchestrator.search.journal_entries import Entry, read_entry, remove_repeats
+from orchestrator.search.journal_entries import JournalEntry, read_entry, remove_repeats
 
 FILE = "search.jsonl"
 
@@ -30,8 +30,8 @@ class Journal:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path, self._read_only = path, read_only
-        self._held_back: list[Entry] | None = None
-        self._entries: dict[str, list[Entry]] = {}
+        self._held_back: list[JournalEntry] | None = None
+        self._entries: dict[str, list[JournalEntry]] = {}
         self._identity: dict[str, str] = {}
         for entry in self._read():
             # A second driver writes the head of a search again, which must not empty it.
@@ -39,7 +39,7 @@ class Journal:
                 self._add(entry)
         self._remove_overlap()
 
-    def entries(self, group: str, identity: str) -> list[Entry]:
+    def entries(self, group: str, identity: str) -> list[JournalEntry]:
         """Return the entries of a group's search; none if the journal has another search of it.
 
         Args:
@@ -54,7 +54,7 @@ class Journal:
         """Return the identity of the search of a group's entries; None if it has no entries."""
         return self._identity.get(group)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Write an entry, {"group": ...} and more, and wait until it is on the disk."""
         self._add(entry)
         if self._held_back is None:
@@ -72,7 +72,7 @@ class Journal:
             entries, self._held_back = self._held_back, None
             self._write(entries)
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, entries: list[JournalEntry]) -> None:
         if self._read_only or not entries:
             return
         with self._path.open("a", encoding="utf-8") as file:
@@ -97,14 +97,14 @@ class Journal:
             ]
             write_atomically(self._path, "".join(lines).encode())
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: JournalEntry) -> None:
         if "identity" in entry:
             self._identity[entry["group"]] = entry["identity"]
             self._entries[entry["group"]] = []
         else:
             self._entries.setdefault(entry["group"], []).append(entry)
 
-    def _read(self) -> list[Entry]:
+    def _read(self) -> list[JournalEntry]:
         """Return the entries up to the first that cannot be read, and cut off the rest.
 
         A search can go on from any prefix of its journal: later draws and decisions are repeated,
@@ -113,7 +113,7 @@ class Journal:
         if not self._path.exists():
             return []
         data = self._path.read_bytes()
-        entries: list[Entry] = []
+        entries: list[JournalEntry] = []
         whole = 0
         for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
             entry = read_entry(line)

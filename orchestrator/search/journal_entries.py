@@ -8,10 +8,10 @@ from typing import Any
 
 from orchestrator.hashing import canonical_json, parse_json
 
-Entry = Mapping[str, Any]
+JournalEntry = Mapping[str, Any]
 
 
-def read_entry(line: bytes) -> Entry | None:
+def read_entry(line: bytes) -> JournalEntry | None:
     """Return the entry of a line; None if it is damaged.
 
     A file system that lost its last writes may leave NULs in their place, before what came next.
@@ -22,14 +22,14 @@ def read_entry(line: bytes) -> Entry | None:
     return None
 
 
-def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:
+def remove_repeats(entries: Iterable[JournalEntry]) -> list[JournalEntry]:
     """Return the entries of one group without those that a second driver repeated.
 
     An entry that is written twice counts once, and the first decision about a candidate at a depth
     stands. Entries end before a draw that contradicts an earlier one: a search can go on from any
     prefix of its journal, and the stages are in the store.
     """
-    kept: list[Entry] = []
+    kept: list[JournalEntry] = []
     points: list[str] = []
     past: set[Hashable] = set()
     for entry in entries:
@@ -53,7 +53,7 @@ def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:
     return kept
 
 
-def _is_end(entry: Entry) -> bool:
+def _is_end(entry: JournalEntry) -> bool:
     return "ended" in entry or "stopped" in entry or entry.get("decision") == "stop"
 
 
@@ -61,7 +61,7 @@ def _step_suffix(step: Hashable) -> tuple[Any, ...]:
     return step[1:] if isinstance(step, tuple) else ()
 
 
-def _step(entry: Entry) -> Hashable:
+def _step(entry: JournalEntry) -> Hashable:
     """Return the part of an entry that is unique: a candidate's decision at a depth."""
     if "after" not in entry:
         return canonical_json(entry)

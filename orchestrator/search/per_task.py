@@ -10,7 +10,7 @@ from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainW
 from orchestrator.search.description import count_statuses, describe_endings, describe_search
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.winners import ChainStages, Winner
-from orchestrator.stages.worker import Order, extend_order
+from orchestrator.stages.worker import StageOrder, extend_order
 from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
@@ -29,7 +29,7 @@ class PerTaskStudy:
     sweep: Sweep
     search: Search
     selections: list[SeedSelection]
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, StageOrder] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
 
     def begin(self) -> list[Event]:

@@ -65,7 +65,7 @@ class Scheduler(Protocol):
         """Return a candidate to start or to resume; None if none is due."""
 
 
-class FifoScheduler:
+class NullScheduler:
     """Every candidate runs to the end."""
 
     name = "fifo"

@@ -24,7 +24,7 @@ from orchestrator.results.folder.observer import Show, create_observer
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.outcomes import Key
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.sweep import Sweep
 
 FILE = "search.json"
@@ -65,7 +65,7 @@ class _RegisteringClient:
         self._chains: set[ChainId] = set()
 
     @property
-    def orders(self) -> Mapping[Key, Order]:
+    def orders(self) -> Mapping[Key, StageOrder]:
         return self._study.orders
 
     def begin(self) -> list[Event]:

@@ -16,7 +16,7 @@ from orchestrator.search.description import (
 )
 from orchestrator.search.group_search import GroupSearch
 from orchestrator.search.winners import ChainStages, Winner, select_winners
-from orchestrator.stages.worker import Order, extend_order
+from orchestrator.stages.worker import StageOrder, extend_order
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
 
@@ -36,7 +36,7 @@ class Study:
 
     sweep: Sweep
     searches: list[GroupSearch]
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, StageOrder] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     _rows: dict[tuple[str, int, int], _CachedRow] = field(default_factory=dict)
 

@@ -7,29 +7,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 
 from orchestrator.stages.fused.run_group import run_group
-from orchestrator.stages.outcomes import Key, Outcome, StageDone, StageFailed, failure_story
+from orchestrator.stages.outcomes import Key, StageDone, StageFailed, StageOutcome, failure_story
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.storage.lease_holding import hold_free_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.this_worker import stage_note
 from orchestrator.stages.worker import (
-    Order,
+    StageOrder,
     compute_order,
     load_state,
     require_same_input,
     stored_outcome,
 )
 
-Compute = Callable[[Order, StageStore, str, str | None], Outcome]
+Compute = Callable[[StageOrder, StageStore, str, str | None], StageOutcome]
 
 
 def compute_group(
-    orders: Sequence[Order],
+    orders: Sequence[StageOrder],
     store: StageStore,
     device: str = "cpu",
     owner: str | None = None,
     compute: Compute = compute_order,
-) -> list[Outcome]:
+) -> list[StageOutcome]:
     """Compute siblings; return their outcomes in order.
 
     Those that the store lacks, whose parents it has, and that no other command computes, are
@@ -43,7 +43,7 @@ def compute_group(
         owner: of the leases, as in `worker.compute_order`.
         compute: computes a single order.
     """
-    outcomes, error = list[Outcome](), None
+    outcomes, error = list[StageOutcome](), None
     try:
         computed = compute_together(orders, store, device, owner)
     # To compute each by itself shows which of them is at fault.
@@ -65,8 +65,8 @@ def compute_group(
 
 
 def compute_together(
-    orders: Sequence[Order], store: StageStore, device: str, owner: str | None
-) -> dict[Key, Outcome]:
+    orders: Sequence[StageOrder], store: StageStore, device: str, owner: str | None
+) -> dict[Key, StageOutcome]:
     """Train siblings together and store them; return the outcomes of those that were stored."""
     with chdir("."), hold_free(orders, store, device, owner) as free:
         pairs = [(order, find_parent(order, store)) for order in free]
@@ -86,8 +86,8 @@ def compute_together(
 
 @contextmanager
 def hold_free(
-    orders: Sequence[Order], store: StageStore, device: str, owner: str | None
-) -> Iterator[list[Order]]:
+    orders: Sequence[StageOrder], store: StageStore, device: str, owner: str | None
+) -> Iterator[list[StageOrder]]:
     """Hold the leases of the orders that no other owner holds, and yield those orders."""
     with ExitStack() as stack:
         if owner is None:
@@ -102,7 +102,7 @@ def hold_free(
         yield [order for order, is_held in zip(orders, held, strict=True) if is_held]
 
 
-def find_parent(order: Order, store: StageStore) -> State | None:
+def find_parent(order: StageOrder, store: StageStore) -> State | None:
     """Return the state that a stage starts from; None if it is stored, or cannot start."""
     stage = order.stages[0]
     require_same_input(stage)

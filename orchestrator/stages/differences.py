@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from orchestrator.stages.record import Evaluation, Score
+from orchestrator.stages.record import Score, TaskScores
 from orchestrator.stages.run_stage import State
 
 
@@ -46,7 +46,7 @@ def tensor_difference(one: Tensor, other: Tensor) -> float:
 
 
 def score_differences(
-    one: Evaluation, other: Evaluation, tasks: Mapping[str, int]
+    one: TaskScores, other: TaskScores, tasks: Mapping[str, int]
 ) -> Iterator[tuple[str, float]]:
     """Yield place -> difference of the accuracies and losses on some tasks, key -> number."""
     empty: Mapping[str, Score] = {}

@@ -13,7 +13,7 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease import LEASE_SECONDS
 from orchestrator.stages.storage.lease_holding import AnyLeases, hold_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class LeasedStore:
         record = self._find(stage)  # of the lease's former owner
         if record is not None:
             return record, False
-        outcome = compute_order(Order((stage,), self.computed_for), self.store, self.device)
+        outcome = compute_order(StageOrder((stage,), self.computed_for), self.store, self.device)
         if isinstance(outcome, ParentLost):
             parent = next(i for i, other in enumerate(chain) if other.key == stage.parent)
             record, _ = self.obtain(chain[: parent + 1])

@@ -84,7 +84,7 @@ class ParentLost:
     key: Key
 
 
-Outcome = StageDone | StageDiverged | StageFailed | ParentLost
+StageOutcome = StageDone | StageDiverged | StageFailed | ParentLost
 
 
 def failure_story(error: BaseException) -> str:

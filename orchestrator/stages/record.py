@@ -63,7 +63,7 @@ class Costs:
 RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on
 
 # task key -> {"validation": Score, "test": Score}
-Evaluation = Mapping[str, Mapping[str, Score]]
+TaskScores = Mapping[str, Mapping[str, Score]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Record:
     after: int
     status: Status
     costs: Costs
-    evaluation: Evaluation
+    evaluation: TaskScores
     computed_for: tuple[str, str, int]
     story: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from orchestrator.stages.features.carried import count_saved_flops
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
 from orchestrator.stages.measurement import Measurement, flop_meters
-from orchestrator.stages.record import Evaluation, Record
+from orchestrator.stages.record import Record, TaskScores
 from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.siblings import numerics, parts_of
 from orchestrator.stages.stage import Stage
@@ -154,7 +154,7 @@ def learn(
 
 def score_stage(
     stage: Stage, method: Method, state: State | None, measured: Measurement
-) -> Evaluation:
+) -> TaskScores:
     """Score a method on every task; nothing is scored where training diverged."""
     with measured.clock.phase("eval"):
         if state is None:
@@ -164,7 +164,7 @@ def score_stage(
 
 def evaluate_state(
     stage: Stage, state: State, task_keys: tuple[str, ...], device: str = "cpu"
-) -> Evaluation:
+) -> TaskScores:
     """Score a stored state on further tasks of its benchmark, without training it again."""
     require_device(device)
     with fix_arithmetic(stage, device):

@@ -13,7 +13,7 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Score
 from orchestrator.stages.stage import Stage
 
-EVALUATION_BATCH = 1024  # never a setting: the sums of losses, and so R's bits, depend on it
+EVALUATION_BATCH = 1024  # never an option: the sums of losses, and so R's bits, depend on it
 
 
 def pool_scores(scores: Sequence[Score]) -> Score:

@@ -15,7 +15,7 @@ import torch
 
 @dataclass(frozen=True)
 class Switch:
-    """A setting of the whole process that can change the bits of a stage.
+    """A value of the whole process that can change the bits of a stage.
 
     Attributes:
         read: returns its value; may raise RuntimeError between two of torch's APIs.

@@ -12,11 +12,11 @@ from orchestrator.stages.features.attach import attach_features, find_or_compute
 from orchestrator.stages.features.feature_task import FeatureTask
 from orchestrator.stages.fused.run_group import run_group
 from orchestrator.stages.outcomes import (
-    Outcome,
     ParentLost,
     StageDiverged,
     StageDone,
     StageFailed,
+    StageOutcome,
     failure_story,
 )
 from orchestrator.stages.record import Record
@@ -34,7 +34,7 @@ from orchestrator.stages.this_worker import stage_note, this_worker
 
 
 @dataclass(frozen=True)
-class Order:
+class StageOrder:
     """A stage to run, and the trial that its record names.
 
     Attributes:
@@ -52,18 +52,20 @@ class Order:
         return self.stages[0].key
 
 
-def extend_order(order: Order | None, computed_for: tuple[str, str, int], stage: Stage) -> Order:
+def extend_order(
+    order: StageOrder | None, computed_for: tuple[str, str, int], stage: Stage
+) -> StageOrder:
     """Return an order extended by a stage of the same key that is evaluated on other tasks."""
     if order is None:
-        return Order((stage,), computed_for)
+        return StageOrder((stage,), computed_for)
     if any(set(stage.task_keys) <= set(other.task_keys) for other in order.stages):
         return order
-    return Order((*order.stages, stage), order.computed_for)
+    return StageOrder((*order.stages, stage), order.computed_for)
 
 
 def compute_order(
-    order: Order, store: StageStore, device: str = "cpu", owner: str | None = None
-) -> Outcome:
+    order: StageOrder, store: StageStore, device: str = "cpu", owner: str | None = None
+) -> StageOutcome:
     """Compute a stage from the store into the store; any error becomes an outcome.
 
     Args:
@@ -101,7 +103,7 @@ def find_or_run(
     store: StageStore,
     device: str,
     owner: str | None = None,
-) -> Outcome:
+) -> StageOutcome:
     """Find a stage in the store, complete its scores, or run it; or a task that makes features."""
     if isinstance(stage, FeatureTask):
         computed = find_or_compute(stage, store, computed_for, device, owner)
@@ -129,7 +131,7 @@ def require_same_input(stage: Stage) -> None:
     require_same_data(stage)
 
 
-def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:
+def find_stored(stage: Stage, store: StageStore, device: str) -> StageOutcome | None:
     """Return the outcome of a stored stage, after scoring what it lacks; None if none is stored."""
     # Without tasks, so that a record that lacks scores is completed and not computed again.
     if store.record(stage.key) is None:
@@ -146,7 +148,7 @@ def run_missing(
     store: StageStore,
     device: str,
     owner: str | None = None,
-) -> Outcome:
+) -> StageOutcome:
     """Run a stage and store it."""
     # The graph asks for a stage once its parent is stored, perhaps by another host.
     parent = load_state(stage.parent, store, written=True) if stage.parent else None
@@ -165,7 +167,7 @@ def run_missing(
     return outcome
 
 
-def stored_outcome(record: Record, work: Literal["computed", "none"]) -> Outcome:
+def stored_outcome(record: Record, work: Literal["computed", "none"]) -> StageOutcome:
     """Return the outcome of a stored record."""
     if record.status == "diverged":
         return StageDiverged(record.key, record.story)

@@ -19,7 +19,7 @@ from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.stages.code.classes import is_dotted
 from orchestrator.stages.code.data_function import create_function
 from orchestrator.stages.code.source import Source
-from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.mistakes import abbreviate
 
 FORMS: dict[str, type[Form]] = {
@@ -116,7 +116,7 @@ def read_form(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> Form
             f"given {abbreviate(given)}"
         )
         return None
-    form: Form | None = decode(FORMS[kinds[0]], given, where, mistakes)
+    form: Form | None = decode_fields(FORMS[kinds[0]], given, where, mistakes)
     return form and form.with_absolute_paths(own.folder)
 
 

@@ -19,7 +19,7 @@ from orchestrator.stages.code.data_function import create_backbone_function
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.sweep.data_section import OwnCode
 from orchestrator.sweep.read_section import read_component
-from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.section import Part, SectionForm
 
@@ -132,7 +132,7 @@ def _table_backbone(
 ) -> Backbone | None:
     if name not in NETWORKS:
         raise UnknownName("backbone", name, [*NETWORKS, *(f"{{{zoo}: NAME}}" for zoo in ZOOS)])
-    config = decode(NETWORKS[name].Config, options, where, mistakes)
+    config = decode_fields(NETWORKS[name].Config, options, where, mistakes)
     if config is None:
         return None
     return Backbone(

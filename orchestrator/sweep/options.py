@@ -73,7 +73,7 @@ class Mlflow(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget(Options):
+class RunBudget(Options):
     """What one call of `repertoire run` may spend; None is no limit.
 
     Attributes:

@@ -11,7 +11,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical_json, to_json
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.learning.training import Training
-from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.mistakes import locate_errors
 from orchestrator.sweep.spaces.domains import Domain
 from orchestrator.sweep.spaces.nesting import field_name, with_values
@@ -90,7 +90,7 @@ def create_part(
     absent: frozenset[str] = frozenset(),
 ) -> Any | None:
     """Return the part of a trial with the given fields, or None after noting the mistakes."""
-    instance = decode(form.kind, given, form.where, mistakes, absent)
+    instance = decode_fields(form.kind, given, form.where, mistakes, absent)
     if instance is None:
         return None
     try:

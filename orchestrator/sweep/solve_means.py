@@ -10,7 +10,7 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
 from orchestrator.sweep.means.candidates import solve_candidates
 from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, solve_cell
-from orchestrator.sweep.means.chain_prices import Prices
+from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.means import LARGEST, Means
 from orchestrator.sweep.means.prices import PriceRecords, Unpriced, read_prices
 from orchestrator.sweep.means.storage import carried_bytes, counted_bytes
@@ -81,7 +81,7 @@ def price_trials(sweep: Sweep) -> tuple[Trial, ...]:
     if sweep.means is None:
         return ()
 
-    def no_prices(trial: Trial) -> tuple[Prices, ...]:
+    def no_prices(trial: Trial) -> tuple[TaskPrices, ...]:
         raise Unpriced
 
     return missing_prices(solve_with(sweep, sweep.means, no_prices))
@@ -95,9 +95,9 @@ def price_keys(sweep: Sweep) -> set[str]:
 
 def price_list(records: PriceRecords) -> PriceList:
     """Return a function that reads the prices of each price trial once."""
-    known: dict[str, tuple[Prices, ...]] = {}
+    known: dict[str, tuple[TaskPrices, ...]] = {}
 
-    def prices(trial: Trial) -> tuple[Prices, ...]:
+    def prices(trial: Trial) -> tuple[TaskPrices, ...]:
         if trial.identity not in known:
             known[trial.identity] = read_prices(trial, records)
         return known[trial.identity]

@@ -19,8 +19,8 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.means.cells import Cell
 from orchestrator.sweep.means.means import Means, check_means, read_means
 from orchestrator.sweep.measured_rows import MeasuredRows, describe_rows, read_rows
-from orchestrator.sweep.options import Budget, Mlflow, Options, Resources
-from orchestrator.sweep.reading.decoding import decode, read_mapping
+from orchestrator.sweep.options import Mlflow, Options, Resources, RunBudget
+from orchestrator.sweep.reading.decoding import decode_fields, read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.sweep.search_section.read_search import read_search
@@ -88,7 +88,7 @@ class Sweep:
     groups: tuple[Group, ...]
     seeds: tuple[int, ...]
     search: Search | None
-    budget: Budget
+    budget: RunBudget
     resources: Resources
     mlflow: Mlflow
     text: str
@@ -151,8 +151,8 @@ class Sweep:
         trainings += [training for group in groups for training in group.parts[2].examples]
         mistakes.extend(check_means(means, trainings))
         resources, budget, mlflow = (
-            decode(kind, read_mapping(content, name, mistakes), name, mistakes)
-            for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
+            decode_fields(kind, read_mapping(content, name, mistakes), name, mistakes)
+            for name, kind in (("resources", Resources), ("budget", RunBudget), ("mlflow", Mlflow))
         )
         if mistakes or resources is None or budget is None or mlflow is None:
             raise SweepError(where, dict.fromkeys(mistakes))
@@ -193,7 +193,7 @@ def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
         for key, value in content.items()
         if key != "evaluate"
     }
-    decode(TopLevel, top, "", mistakes)
+    decode_fields(TopLevel, top, "", mistakes)
     name, seeds = content.get("name"), content.get("seeds")
     if isinstance(name, str) and not SAFE_NAME.fullmatch(name):
         mistakes.append(

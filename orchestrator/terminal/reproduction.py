@@ -46,8 +46,8 @@ def describe_changes(record: Record | None, stage: Stage) -> list[str]:
     """Return a line for each difference of a stage from the description in its record."""
     if record is None:
         return ["its record is gone"]
-    now = flatten(describe_stage(stage))
-    before = {name: value for name, value in flatten(record.spec).items() if name in now}
+    now = flatten_content(describe_stage(stage))
+    before = {name: value for name, value in flatten_content(record.spec).items() if name in now}
     lines = [
         f"{name} was {value}, is {now[name]}"
         for name, value in before.items()
@@ -56,12 +56,12 @@ def describe_changes(record: Record | None, stage: Stage) -> list[str]:
     return lines or ["its data, its code or a version of this release has changed since"]
 
 
-def flatten(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flatten_content(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Return nested mappings as one, with dotted names; lists as text."""
     result: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, Mapping):
-            result |= flatten(value, f"{above}{name}.")
+            result |= flatten_content(value, f"{above}{name}.")
         else:
             result[above + name] = list(value) if isinstance(value, tuple) else value
     return result

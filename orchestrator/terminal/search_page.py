@@ -53,7 +53,7 @@ def _rows(outcome: GroupOutcome, statuses: Sequence[str]) -> Iterator[list[str]]
     """Yield the cells of each winner, the first with the counts of the group."""
     counts = [str(outcome.statuses.get(status, 0)) for status in statuses]
     first = [str(outcome.num_candidates), *counts]
-    for i, (settings, value) in enumerate(outcome.winners or (("nothing", float("nan")),)):
+    for i, (hyperparameters, value) in enumerate(outcome.winners or (("nothing", float("nan")),)):
         shown = UNDEFINED if isnan(value) else f"{value:.4g}"
         rest = [""] * len(first) if i else first
-        yield ["" if i else outcome.group, settings or "the only values", shown, *rest]
+        yield ["" if i else outcome.group, hyperparameters or "the only values", shown, *rest]

@@ -13,7 +13,7 @@ from orchestrator.results.metrics import R
 from orchestrator.results.pooling import CONFIGURATION, pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.tables.schemas import SPLITS
-from orchestrator.results.winners import winner_settings
+from orchestrator.results.winners import winner_hyperparameters
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def select_trial(
         results.r_matrix(trial_id, int(each), split, sweep)
         for sweep, trial_id, each in zip(rows["sweep"], rows["trial_id"], rows["seed"], strict=True)
     ]
-    won_by = winner_settings(trials, results.stages).get(tuple(wanted[CONFIGURATION]), "")
+    won_by = winner_hyperparameters(trials, results.stages).get(tuple(wanted[CONFIGURATION]), "")
     return TrialSelection(label, won_by, rows, split, np.stack(matrices))
 
 

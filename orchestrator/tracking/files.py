@@ -18,7 +18,7 @@ from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.names.naming import labels
 from orchestrator.tracking.rows import CHAIN, Rows, SeedRows
 from orchestrator.tracking.target import Target, TrackingError
-from orchestrator.tracking.trial_run import COSTS, TrialRun
+from orchestrator.tracking.trial_run import LOGGED_COSTS, TrialRun
 from orchestrator.tracking.trial_runs import build_trial_run
 
 TRIALS, ACCURACY, STAGES = "trials.parquet", "accuracy.parquet", "stages.parquet"
@@ -80,7 +80,9 @@ class SweepFiles:
             self._table(ACCURACY), chains, ("after", "task", "accuracy", "split")
         )
         stages = self._table(STAGES)
-        spent = Rows.from_table(stages[stages["status"] == "complete"], chains, ("after", *COSTS))
+        spent = Rows.from_table(
+            stages[stages["status"] == "complete"], chains, ("after", *LOGGED_COSTS)
+        )
         names = name_trials(trials)
         # The winner of a search is evaluated too: one trial, two runs.
         grouped: dict[tuple[str, str], list[int]] = {}
@@ -121,7 +123,7 @@ class SweepFiles:
 
 
 def name_trials(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return (trial id, phase) -> method and the settings that vary within it: `ewc lam=1000`."""
+    """Return (trial id, phase) -> method and hyperparameters that vary within it: `ewc lam=1`."""
     first = trials.drop_duplicates(["trial_id", "phase"])
     config = [name for name in first.columns if name.startswith("config.")]
     keys = zip(first["trial_id"], first["phase"], strict=True)

@@ -12,7 +12,7 @@ from orchestrator.tracking.database import database_advice
 from orchestrator.tracking.target import Target, TrackingError
 
 # A dead server is noticed in seconds, and nothing is printed among the lines of the sweep.
-SETTINGS = {
+ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
@@ -24,10 +24,10 @@ SETTINGS = {
 
 @contextmanager
 def quiet_mlflow() -> Iterator[None]:
-    """Import and call mlflow silently, with SETTINGS that the user's environment does not set."""
-    unset = [name for name in SETTINGS if name not in os.environ]
+    """Import and call mlflow silently, with those of ENVIRONMENT that the user does not set."""
+    unset = [name for name in ENVIRONMENT if name not in os.environ]
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    os.environ.update({name: SETTINGS[name] for name in unset})
+    os.environ.update({name: ENVIRONMENT[name] for name in unset})
     try:
         import mlflow  # noqa: F401  # the first import sets up its logger
 

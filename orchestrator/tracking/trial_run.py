@@ -13,7 +13,7 @@ from orchestrator.hashing import canonical_json, digest_bytes
 from orchestrator.results.metrics import mean_std_interval, metrics_after
 from orchestrator.results.names.trial_ids import former_id
 
-COSTS = ("storage_bytes", *FLOPS, *PHASE_SECONDS)
+LOGGED_COSTS = ("storage_bytes", *FLOPS, *PHASE_SECONDS)
 # A run has fewer than 50 metrics, since MLflow's charts end silently near 100. Of more tasks the
 # first and the last are charted; `acc` is the mean over the tasks seen, the artifact R has all.
 MAX_CHARTED_TASKS = 12

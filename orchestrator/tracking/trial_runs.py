@@ -12,7 +12,7 @@ from orchestrator.hashing import canonical_json
 from orchestrator.results.r_matrix import build_r
 from orchestrator.tracking.rows import Columns, SeedRows
 from orchestrator.tracking.statuses import worst_status
-from orchestrator.tracking.trial_run import COSTS, Floats, TrialRun
+from orchestrator.tracking.trial_run import LOGGED_COSTS, Floats, TrialRun
 
 TAGS = (
     "benchmark",
@@ -54,7 +54,7 @@ def build_trial_run(name: str, seeds: Sequence[SeedRows], running: bool) -> Tria
         validation=np.stack([_build_r(seed.accuracy, "validation", shape) for seed in seeds]),
         costs={
             name: np.stack([_cost_by_step(seed.stages, name, shape[0]) for seed in seeds])
-            for name in COSTS
+            for name in LOGGED_COSTS
         },
         reached=np.array([_count_stages(seed.stages, shape[0]) for seed in seeds], dtype=np.int64),
     )

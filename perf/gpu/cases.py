@@ -22,7 +22,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 CLASSES = 10
 COMPUTED_FOR = ("perf", "gpu", 0)
@@ -107,7 +107,7 @@ def run_in_store(chain: Chain, device: str) -> list[Record]:
     with tempfile.TemporaryDirectory() as folder:
         store, records = StageStore(folder), []
         for stage in chain:
-            outcome = compute_order(Order((stage,), COMPUTED_FOR), store, device)
+            outcome = compute_order(StageOrder((stage,), COMPUTED_FOR), store, device)
             if not isinstance(outcome, StageDone):
                 raise RuntimeError(f"a stage was not computed: {outcome}")
             records.append(store.record(stage.key))

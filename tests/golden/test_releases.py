@@ -15,7 +15,7 @@ import pytest
 
 from dashboards.data.warehouse import Warehouse
 from orchestrator.backends.inline import Inline
-from orchestrator.cli.run_sweep import Outcome, run_sweep
+from orchestrator.cli.run_sweep import SweepOutcome, run_sweep
 from orchestrator.columns import (
     CODE,
     LATE_COSTS,
@@ -48,7 +48,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copytree(RELEASE, tmp_path / "release"))
 
 
-def rerun(release: Path, name: str) -> tuple[Outcome, list[Chain]]:
+def rerun(release: Path, name: str) -> tuple[SweepOutcome, list[Chain]]:
     """Run a sweep of the release again; return what came of it and the rows that it has now."""
     sweep, out = Sweep.load(release / f"sweeps/{name}.yaml"), release / "folder"
     tables = Tabulator((), open_store(out, None), results_folder(sweep, out))

@@ -19,7 +19,7 @@ from methods import METHODS
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.sweep.means.cells import Cell, solve_cell
-from orchestrator.sweep.means.chain_prices import Prices
+from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.prices import price_trial, read_prices, unit_trial
 from orchestrator.sweep.means.storage import carried_bytes, describe_sum, largest_fixed
 from orchestrator.sweep.solve_means import price_list
@@ -68,7 +68,7 @@ class Stages:
             self.run(price)
         return solve_cell(trial, storage, compute, price_list(self))
 
-    def prices(self, trial: Trial) -> tuple[Prices, Prices]:
+    def prices(self, trial: Trial) -> tuple[TaskPrices, TaskPrices]:
         """Return the prices of fine-tuning, and of a trial with its memory set."""
         (unit,), (own,) = (read_prices(each(trial), self) for each in (unit_trial, price_trial))
         return unit, own

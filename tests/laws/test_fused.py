@@ -42,8 +42,8 @@ from orchestrator.stages.siblings import is_fused, reason_apart, sibling_key
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.usage import Clock
-from orchestrator.stages.worker import Order
-from orchestrator.sweep.options import Budget
+from orchestrator.stages.worker import StageOrder
+from orchestrator.sweep.options import RunBudget
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.fused_rows import fused_rows
 
@@ -192,11 +192,11 @@ class Recording(InlineWorkers):
         super().__init__(store, "cpu")
         self.sizes: list[int] = []
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         self.sizes.append(1)
         super().submit(order)
 
-    def submit_together(self, orders: tuple[Order, ...]) -> None:
+    def submit_together(self, orders: tuple[StageOrder, ...]) -> None:
         self.sizes.append(len(orders))
         super().submit_together(orders)
 
@@ -234,7 +234,7 @@ def test_ready_siblings_are_one_task_of_at_most_as_many_as_the_sweep_says(
 def test_an_interrupted_run_that_goes_on_has_the_bits_of_one_that_was_not(
     stages: int, tmp_path: Path, undisturbed: tuple[dict[str, State], Recording]
 ) -> None:
-    brake = Brake(Budget(stages=stages))
+    brake = Brake(RunBudget(stages=stages))
     store, workers = run(tmp_path, sweep(), brake)
     assert sum(workers.sizes) == stages, "siblings do not exceed the budget"
     assert brake.reason is not None
@@ -244,8 +244,8 @@ def test_an_interrupted_run_that_goes_on_has_the_bits_of_one_that_was_not(
     assert all(same_bits(state, undisturbed[0][key]) for key, state in resumed.items())
 
 
-def orders(*chains: list[Stage]) -> list[Order]:
-    return [Order((stages[1],), ("sweep", f"t{i}", i)) for i, stages in enumerate(chains)]
+def orders(*chains: list[Stage]) -> list[StageOrder]:
+    return [StageOrder((stages[1],), ("sweep", f"t{i}", i)) for i, stages in enumerate(chains)]
 
 
 def store_with_parents(folder: Path, *chains: list[Stage]) -> StageStore:

@@ -33,7 +33,7 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.usage import Clock
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 Observer = Callable[[Event | Instruction], None]
 PERMUTED = (
@@ -251,13 +251,13 @@ class Scrambled:
 
     def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
         self._store, self._random = store, np.random.default_rng(self.seed)
-        self._orders: list[Order] = []
+        self._orders: list[StageOrder] = []
         drive(client, self, observe, brake)
 
     def slots(self) -> int:
         return self.room
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         self._orders.append(order)
 
     def wait(self) -> list[Event]:

@@ -16,7 +16,7 @@ from lab import Lab, count_computed
 
 from orchestrator.backends.inline import Inline
 from orchestrator.cli import run_sweep as execution
-from orchestrator.cli.run_sweep import Outcome, run_sweep
+from orchestrator.cli.run_sweep import SweepOutcome, run_sweep
 from orchestrator.columns import METRICS
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
@@ -28,8 +28,8 @@ from orchestrator.search import journal as journals
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.record import Record
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
-from orchestrator.sweep.options import Budget
+from orchestrator.stages.worker import StageOrder, compute_order
+from orchestrator.sweep.options import RunBudget
 from orchestrator.sweep.sweep import Sweep
 
 BENCHMARK = "{name: split_digits, num_tasks: %s, samples_per_task: 40, scenario: task}"
@@ -58,7 +58,7 @@ def ask(lab: Lab, search: str, **parts: str) -> Lab:
 INLINE = Inline()
 
 
-def go(lab: Lab, backend: Any = INLINE, budget: Budget | None = None) -> Outcome:
+def go(lab: Lab, backend: Any = INLINE, budget: RunBudget | None = None) -> SweepOutcome:
     sweep = Sweep.load(lab.sweep)
     tables = Tabulator((), lab.store, results_folder(sweep, lab.out))
     return run_sweep(sweep, tables, backend, Brake(budget or sweep.budget, sweep.resources))
@@ -328,12 +328,12 @@ class Scrambled:
 
     def __init__(self, store: StageStore, slots: int, seed: int) -> None:
         self._store, self._slots = store, slots
-        self._random, self._orders = np.random.default_rng(seed), list[Order]()
+        self._random, self._orders = np.random.default_rng(seed), list[StageOrder]()
 
     def slots(self) -> int:
         return self._slots
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         self._orders.append(order)
 
     def wait(self) -> list[Event]:
@@ -411,7 +411,7 @@ def test_a_budget_of_stages_is_kept_and_the_same_command_continues(
     spent = []
     for _ in range(20):
         computed.clear()
-        outcome = go(bit_by_bit, budget=Budget(stages=4))
+        outcome = go(bit_by_bit, budget=RunBudget(stages=4))
         spent.append(len(computed))
         if outcome.complete and not outcome.evaluation.to_go:
             break

@@ -8,7 +8,7 @@ from torch import nn
 
 from methods import METHODS
 from methods.base import Examples, Outlook, Setting, TaskView
-from methods.parts.chain import Chain, chain_objection, find_chain, values_per_unit
+from methods.parts.chain import LayerChain, chain_objection, find_chain, values_per_unit
 from methods.parts.layers import select_layers
 from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build_network
 from orchestrator.seeding import stream
@@ -39,7 +39,7 @@ def sequence(*layers):
 
 def test_the_layers_of_an_mlp_are_found_in_the_order_of_their_calls():
     network = build_network(MLP, MLP.Config(hidden=(20, 30)), GREY, 0)
-    assert find_chain(network, GREY.input_shape) == Chain(("body.1", "body.3", "head"), {})
+    assert find_chain(network, GREY.input_shape) == LayerChain(("body.1", "body.3", "head"), {})
 
 
 def test_convolutions_are_layers_and_flattened_maps_have_several_values_a_channel():
@@ -66,7 +66,7 @@ def test_layers_are_ordered_by_call_not_by_name():
 
 def test_batch_normalisation_belongs_to_the_layer_before_it():
     network = sequence(nn.Linear(784, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 2))
-    assert find_chain(network, GREY.input_shape) == Chain(("1", "4"), {"3": "1"})
+    assert find_chain(network, GREY.input_shape) == LayerChain(("1", "4"), {"3": "1"})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from orchestrator.backends import factory
 from orchestrator.backends.inline import Inline
-from orchestrator.cli.run_sweep import Outcome, plan_sweep, run_sweep
+from orchestrator.cli.run_sweep import SweepOutcome, plan_sweep, run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
@@ -38,7 +38,7 @@ def write(folder: Path, **parts: str) -> Path:
     return path
 
 
-def run(folder: Path, backend: Any = INLINE, **parts: str) -> Outcome:
+def run(folder: Path, backend: Any = INLINE, **parts: str) -> SweepOutcome:
     """Run the sweep into DIR/results as far as its budget goes."""
     sweep = Sweep.load(write(folder, **parts))
     out = folder / "results"

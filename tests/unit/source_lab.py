@@ -15,7 +15,7 @@ from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import SweepError
 from orchestrator.stages.code import source
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
@@ -93,7 +93,7 @@ def features(num_classes=3, each=10, d=4):
 
 def compute(folder, stage):
     """Compute a stage, as a worker does; return its outcome."""
-    return compute_order(Order((stage,), ("own", "x", 0)), StageStore(str(folder / "stages")))
+    return compute_order(StageOrder((stage,), ("own", "x", 0)), StageStore(str(folder / "stages")))
 
 
 def compute_last(folder, sweep):

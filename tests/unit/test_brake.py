@@ -14,7 +14,7 @@ from orchestrator.graph import brake as brakes
 from orchestrator.graph.brake import Brake, pull_on_signal
 from orchestrator.graph.events import ChainAdvanced, RunStage, SlotsChanged
 from orchestrator.stages.outcomes import StageDone, StageFailed
-from orchestrator.sweep.options import Budget, Resources
+from orchestrator.sweep.options import Resources, RunBudget
 
 
 def test_without_a_budget_nothing_is_limited(clock: Clock) -> None:
@@ -27,7 +27,7 @@ def test_without_a_budget_nothing_is_limited(clock: Clock) -> None:
 
 
 def test_stages_count_when_they_start() -> None:
-    brake = Brake(Budget(stages=2))
+    brake = Brake(RunBudget(stages=2))
     left = [brake.stages_left]
     for news in (
         SlotsChanged(3),
@@ -44,7 +44,7 @@ def test_stages_count_when_they_start() -> None:
 
 
 def test_hours_on_the_clock_are_counted_from_the_start(clock: Clock) -> None:
-    brake = Brake(Budget(wall=0.5))
+    brake = Brake(RunBudget(wall=0.5))
     clock.now += 1799.9
     assert (brake.reason, brake.stages_left) == (None, None)
     clock.now += 0.1
@@ -56,16 +56,16 @@ def test_hours_on_the_clock_are_counted_from_the_start(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("budget", "resources", "seconds_at_most"),
     [
-        (Budget(cpu_hours=1), Resources(), 3600),
-        (Budget(cpu_hours=1), Resources(cpus=4), 900),
-        (Budget(cpu_hours=1), Resources(cpus=0.5, gpus=1), 7200),
-        (Budget(gpu_hours=1), Resources(cpus=4, gpus=1), 3600),
-        (Budget(gpu_hours=0.5), Resources(gpus=0.25), 7200),
-        (Budget(gpu_hours=0.5, cpu_hours=1), Resources(cpus=2, gpus=0.5), 1800),
+        (RunBudget(cpu_hours=1), Resources(), 3600),
+        (RunBudget(cpu_hours=1), Resources(cpus=4), 900),
+        (RunBudget(cpu_hours=1), Resources(cpus=0.5, gpus=1), 7200),
+        (RunBudget(gpu_hours=1), Resources(cpus=4, gpus=1), 3600),
+        (RunBudget(gpu_hours=0.5), Resources(gpus=0.25), 7200),
+        (RunBudget(gpu_hours=0.5, cpu_hours=1), Resources(cpus=2, gpus=0.5), 1800),
     ],
 )
 def test_hours_are_those_of_finished_stages_times_what_a_stage_takes(
-    budget: Budget, resources: Resources, seconds_at_most: float
+    budget: RunBudget, resources: Resources, seconds_at_most: float
 ) -> None:
     took = {"a": seconds_at_most - 1.0, "b": 1.0, "c": 5.0}
     brake = Brake(budget, resources, took.__getitem__)
@@ -79,7 +79,7 @@ def test_hours_are_those_of_finished_stages_times_what_a_stage_takes(
 
 
 def test_hours_of_gpus_are_never_spent_without_any() -> None:
-    brake = Brake(Budget(gpu_hours=0.001), Resources(), lambda key: 1e9)
+    brake = Brake(RunBudget(gpu_hours=0.001), Resources(), lambda key: 1e9)
     brake.count(StageDone("a"))
     assert brake.reason is None
 
@@ -88,11 +88,11 @@ def test_how_long_a_stage_took_is_only_looked_up_where_it_matters() -> None:
     def never(key: str) -> float:
         raise AssertionError("looked up")
 
-    Brake(Budget(stages=3, wall=1), Resources(), never).count(StageDone("a"))
+    Brake(RunBudget(stages=3, wall=1), Resources(), never).count(StageDone("a"))
 
 
 def test_the_first_reason_is_told() -> None:
-    brake = Brake(Budget(stages=1))
+    brake = Brake(RunBudget(stages=1))
     brake.pull("interrupted")
     brake.count(RunStage("a"))
     brake.pull("again")

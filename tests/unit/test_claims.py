@@ -18,11 +18,11 @@ from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage import lease_holding
 from orchestrator.stages.storage.claims import Claims
-from orchestrator.stages.storage.files import Entry
+from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.lease_holding import create_owner, wait_for_lease
 from orchestrator.stages.storage.maintenance import list_inventory
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 
 @dataclass
@@ -41,9 +41,9 @@ class Bucket:
         self.before()
         self.objects.pop(path, None)
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[FileEntry]:
         self.before()
-        return [Entry(path, 0, time) for path, time in [*self.objects.items()]]
+        return [FileEntry(path, 0, time) for path, time in [*self.objects.items()]]
 
 
 def claims(bucket: Bucket, clock: Callable[[], float] = time.monotonic) -> Claims:
@@ -150,7 +150,7 @@ def test_two_commands_on_one_bucket_compute_each_stage_once(
     def run() -> None:
         store, owner = StageStore(bucket("shared")), create_owner()
         for stage in stages:
-            outcome = compute_order(Order((stage,), WHOM), store, owner=owner)
+            outcome = compute_order(StageOrder((stage,), WHOM), store, owner=owner)
             assert isinstance(outcome, StageDone)
 
     threads = [Thread(target=run) for _ in range(2)]

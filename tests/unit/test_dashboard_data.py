@@ -21,12 +21,12 @@ from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import comparison_columns, configurations, differences
 from dashboards.data.folders import file_states
 from dashboards.data.matrices import (
+    list_configurations,
     mean_matrix,
     mean_metrics,
     read_average_curves,
     read_curves,
     read_matrices,
-    read_trials,
 )
 from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
 from dashboards.data.scope import EVERYTHING, Scope, list_choices
@@ -34,7 +34,7 @@ from dashboards.data.stages import (
     StoredProgress,
     count_shared,
     count_stages,
-    count_statuses,
+    count_trial_statuses,
     read_progress,
     read_stages,
     stage_rows,
@@ -97,7 +97,7 @@ def test_costs_that_comparison_leaves_out_are_means_over_the_same_trials(dir: Pa
 
 def test_r_is_that_of_results_and_its_mean_that_over_the_seeds(dir: Path) -> None:
     warehouse, results = Warehouse.open(dir), load(dir)
-    for row in read_trials(warehouse, EVERYTHING).to_dict("records"):
+    for row in list_configurations(warehouse, EVERYTHING).to_dict("records"):
         for split in ("test", "validation"):
             matrices = read_matrices(warehouse, row["sweep"], row["trial_id"], split)
             assert list(matrices) == list(row["seeds"])
@@ -181,7 +181,12 @@ def test_two_folders_of_one_name_are_two_sweeps_and_count_each_seed_once(tmp_pat
     assert set(actual["n"]) == {3}
     assert set(actual["sweeps"]) == {"s (here), s (there)"}
     assert "12 rows are not counted, since several sweeps" in actual.attrs["pooled"][0]
-    assert [len(rows) for rows in read_trials(warehouse, EVERYTHING)["seeds"]] == [3, 3, 3, 3]
+    assert [len(rows) for rows in list_configurations(warehouse, EVERYTHING)["seeds"]] == [
+        3,
+        3,
+        3,
+        3,
+    ]
     assert set(read_curves(warehouse, actual)["n"]) == {3}
 
 
@@ -273,7 +278,7 @@ def test_folders_without_results_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     warehouse = Warehouse.open(tmp_path / "empty", tmp_path / "none")
     assert configurations(warehouse).empty
-    assert read_trials(warehouse, EVERYTHING).empty
+    assert list_configurations(warehouse, EVERYTHING).empty
     assert [note.partition(".")[0].partition(": ")[2] for note in warehouse.notes] == [
         "no results here yet",
         "there is no such folder",
@@ -422,7 +427,7 @@ def test_a_sweep_that_has_only_just_begun_is_a_sweep(tmp_path: Path) -> None:
     warehouse = Warehouse.open(tmp_path)
     assert [folder.name for folder in warehouse.folders] == ["s"]
     assert len(warehouse.notes) == 3
-    assert count_statuses(warehouse, "s").empty
+    assert count_trial_statuses(warehouse, "s").empty
 
 
 def test_growth_is_the_mean_over_seeds_of_what_stages_carry_and_spend(dir: Path) -> None:

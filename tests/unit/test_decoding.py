@@ -9,7 +9,7 @@ from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages.learning.learner import Training
-from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.grids import expand_grids
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.sweep import Mlflow, Resources
@@ -45,14 +45,14 @@ class Oven:
 
 def mistakes_of(**given: Any) -> list[str]:
     mistakes: list[str] = []
-    assert decode(Oven, {"name": "a", **given}, "kitchen[1]", mistakes) is None
+    assert decode_fields(Oven, {"name": "a", **given}, "kitchen[1]", mistakes) is None
     assert "pydantic" not in "".join(mistakes)
     return mistakes
 
 
 def create_oven(**given: Any) -> Oven:
     mistakes: list[str] = []
-    oven = decode(Oven, {"name": "a", **given}, "kitchen[1]", mistakes)
+    oven = decode_fields(Oven, {"name": "a", **given}, "kitchen[1]", mistakes)
     assert mistakes == []
     return oven
 
@@ -127,7 +127,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_of_the_valid_ones():
 
 def test_a_key_that_is_missing_is_named():
     mistakes: list[str] = []
-    assert decode(Oven, {"heat": 3.0}, "kitchen[1]", mistakes) is None
+    assert decode_fields(Oven, {"heat": 3.0}, "kitchen[1]", mistakes) is None
     assert mistakes == ["kitchen[1].name: is missing"]
 
 
@@ -146,14 +146,14 @@ def test_a_range_that_depends_on_a_field_of_the_wrong_type_is_not_judged():
 
 def test_a_field_left_out_because_its_grid_is_wrong_is_not_called_missing():
     mistakes: list[str] = []
-    assert decode(Oven, {"heat": -1}, "a", mistakes, frozenset({"name"})) is None
+    assert decode_fields(Oven, {"heat": -1}, "a", mistakes, frozenset({"name"})) is None
     assert mistakes == []
-    assert decode(Oven, {"name": "a", "heat": -1}, "a", mistakes, frozenset({"fan"})) is None
+    assert decode_fields(Oven, {"name": "a", "heat": -1}, "a", mistakes, frozenset({"fan"})) is None
     assert mistakes == ["a.heat: must be at least 0, given -1.0"]
 
 
 def test_what_is_decoded_of_a_wrong_mapping_is_never_used():
-    assert decode(Oven, {"name": "a"}, "a", [], frozenset({"fan"})) is None
+    assert decode_fields(Oven, {"name": "a"}, "a", [], frozenset({"fan"})) is None
 
 
 # Grids
@@ -207,9 +207,9 @@ def test_a_grid_that_is_no_list_of_values_is_named_and_the_rest_kept(wrong):
 )
 def test_a_default_written_out_gives_what_leaving_it_out_gives(config):
     given = {"name": "split_digits"} if config is Benchmark else {}
-    left_out = decode(config, given, "x", [])
+    left_out = decode_fields(config, given, "x", [])
     files = {f.name: getattr(left_out, f.name) for f in fields(config)}
-    again = decode(config, files, "x", [])
+    again = decode_fields(config, files, "x", [])
     assert again == left_out
     assert [type(getattr(again, name)) for name in files] == [
         type(value) for value in files.values()

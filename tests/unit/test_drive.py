@@ -21,8 +21,8 @@ from orchestrator.graph.events import (
     RunStage,
 )
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
-from orchestrator.stages.worker import Order
-from orchestrator.sweep.options import Budget
+from orchestrator.stages.worker import StageOrder
+from orchestrator.sweep.options import RunBudget
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """
@@ -42,7 +42,9 @@ class All:
         path = folder / "sweep.yaml"
         path.write_text(SWEEP)
         chains = list(Sweep.load(path).chains())
-        self.orders = {s.key: Order((s,), ("driven", "", 0)) for _, steps in chains for s in steps}
+        self.orders = {
+            s.key: StageOrder((s,), ("driven", "", 0)) for _, steps in chains for s in steps
+        }
         self._wanted = [
             ChainWanted((chain.trial_id, chain.seed), tuple((s.key, s.parent) for s in steps))
             for chain, steps in chains
@@ -64,14 +66,14 @@ class Pool:
     def __init__(self, slots: int, outcome: Callable[[str], Event] = StageDone) -> None:
         self.room, self._outcome = slots, outcome
         self._random = np.random.default_rng(0)
-        self.running: list[Order] = []
+        self.running: list[StageOrder] = []
         self.done: list[str] = []
         self.most = self.waits = 0
 
     def slots(self) -> int:
         return self.room
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         parent = order.stages[0].parent
         assert parent is None or parent in self.done, "a stage was asked for before its parent"
         self.running.append(order)
@@ -138,7 +140,7 @@ def test_workers_that_come_and_go_are_used_as_they_are(client: All) -> None:
 def test_a_budget_of_stages_is_never_overshot_and_spent_to_the_last(
     client: All, slots: int, budget: int
 ) -> None:
-    pool, brake = Pool(slots), Brake(Budget(stages=budget))
+    pool, brake = Pool(slots), Brake(RunBudget(stages=budget))
     go(client, pool, brake)
     assert len(pool.done) == budget
     assert brake.reason == f"the budget is spent (stages: {budget})"
@@ -147,7 +149,7 @@ def test_a_budget_of_stages_is_never_overshot_and_spent_to_the_last(
 @pytest.mark.parametrize("budget", [STAGES, STAGES + 1])
 def test_a_budget_that_suffices_limits_nothing(client: All, budget: int) -> None:
     pool = Pool(3)
-    go(client, pool, Brake(Budget(stages=budget)))
+    go(client, pool, Brake(RunBudget(stages=budget)))
     assert client.ended == ["complete"] * 12
 
 

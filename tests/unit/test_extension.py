@@ -20,7 +20,7 @@ from orchestrator.graph.events import Event
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.slow
@@ -143,7 +143,7 @@ class Newest:
 
     def __init__(self, store: StageStore | None = None) -> None:
         self._store, self.computed = store, list[str]()
-        self._wanted: list[Order] = []
+        self._wanted: list[StageOrder] = []
 
     def compute(
         self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
@@ -155,7 +155,7 @@ class Newest:
     def slots(self) -> int:
         return 2
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: StageOrder) -> None:
         self._wanted.append(order)
 
     def wait(self) -> list[Event]:

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.stages.outcomes import failure_place, failure_story
 from orchestrator.stages.storage.retry import raise_if_lasting
-from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.decoding import decode_fields
 
 
 def module(folder: Path, text: str) -> ModuleType:
@@ -54,7 +54,7 @@ def test_of_several_frames_of_the_user_s_the_last_is_named(tmp_path: Path) -> No
 
 
 def test_without_code_of_the_user_s_the_last_line_of_ours_is_named() -> None:
-    error = raise_error(lambda: decode(int, {}, "", []))
+    error = raise_error(lambda: decode_fields(int, {}, "", []))
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
     assert failure_place(error).startswith("decoding.py:")
 

@@ -40,7 +40,7 @@ from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.storage.mapped import map_state, mapped_tensors
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 from orchestrator.sweep.means.prices import price_trial, unit_trial
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
@@ -272,7 +272,7 @@ def test_sweeps_methods_and_seeds_share_features(folder, shards):
 def test_a_stage_whose_features_are_missing_computes_them(folder, shards):
     stage = load(folder).trials[0].stages(0)[0]
     fresh = pickle.loads(pickle.dumps(stage))
-    outcome = compute_order(Order((fresh,), ("lab", "t", 0)), store_of(folder))
+    outcome = compute_order(StageOrder((fresh,), ("lab", "t", 0)), store_of(folder))
     assert isinstance(outcome, StageDone), outcome
     assert shards == [0, 1]
 
@@ -372,7 +372,7 @@ def test_every_method_learns_on_features_or_says_what_it_needs(folder):
             refused |= {name} if NEEDED.search(str(error)) else {f"{name}: {error}"}
             continue
         for stage in stages:
-            outcome = compute_order(Order((stage,), ("lab", "t", 0)), store_of(folder))
+            outcome = compute_order(StageOrder((stage,), ("lab", "t", 0)), store_of(folder))
             assert isinstance(outcome, StageDone), (name, outcome)
     assert {"hat", "pnn"} <= refused <= METHODS.keys() - {"generative_replay"}
 
@@ -398,7 +398,7 @@ def test_hidden_layers_serve_methods_that_need_them_on_features_and_images(folde
     for stage in load(folder, **parts).trials[0].stages(0):
         assert stage.network.config.hidden == (5,)
         assert stage.benchmark.input_shape == (12,)
-        outcome = compute_order(Order((stage,), ("lab", "t", 0)), store_of(folder))
+        outcome = compute_order(StageOrder((stage,), ("lab", "t", 0)), store_of(folder))
         assert isinstance(outcome, StageDone), outcome
     if name == "memo":  # which needs to know the layers of a body
         return

@@ -24,7 +24,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
-from orchestrator.results.winners import winner_settings
+from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
@@ -578,7 +578,7 @@ def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> 
     winners = trials[trials["selected"] & (trials["phase"] == "evaluation")]
     assert sorted(winners["means_compute"]) == [2.0, 4.0]
     results = load(tmp_path / "results" / "lab")
-    texts = winner_settings(results.trials, results.stages).values()
+    texts = winner_hyperparameters(results.trials, results.stages).values()
     assert sorted(texts) == sorted(f"lam={lam:g}" for lam in winners["config.method.lam"])
 
 

@@ -11,7 +11,7 @@ from scipy.io import savemat
 from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.benchmarks.datasets import dataset
 from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
-from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.errors import MissingData
 
 
@@ -125,7 +125,7 @@ def test_imagenet_r_holds_out_a_stratified_fifth(data):
     (data / "imagenet-r" / "README.txt").write_text("about")
     loaded = load_dataset("imagenet_r")
     order = np.array([0, 1] * 5)
-    train, test = hold_out(order)
+    train, test = hold_out_test(order)
     values = np.array([100 * n + row for row in range(5) for n in (0, 1)])
     assert loaded.train_x[:, 0, 0, 0].tolist() == values[train].tolist()
     assert loaded.test_x[:, 0, 0, 0].tolist() == values[test].tolist()

@@ -19,7 +19,7 @@ from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease_holding import create_owner, is_dead, wait_for_lease
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 
 def claimant(folder: Path, owner: str = "this", lease_seconds: float = 30.0) -> LeasedStore:
@@ -132,7 +132,7 @@ def run_chain(folder: Path, stages: tuple[Stage, ...], owner: str | None = None)
     """Compute stages as the worker of one command; return the keys it computed itself."""
     store, mine = StageStore(str(folder)), []
     for stage in stages:
-        outcome = compute_order(Order((stage,), WHOM), store, owner=owner or create_owner())
+        outcome = compute_order(StageOrder((stage,), WHOM), store, owner=owner or create_owner())
         assert isinstance(outcome, StageDone)
         mine += [stage.key] if outcome.work == "computed" else []
     return mine

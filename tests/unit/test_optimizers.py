@@ -20,7 +20,11 @@ from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, num_steps, train_task
-from orchestrator.stages.learning.optimizers import clip_gradients, parameters_of, valid_options
+from orchestrator.stages.learning.optimizers import (
+    clip_gradients,
+    constructor_parameters,
+    valid_options,
+)
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.sweep import Sweep
@@ -197,7 +201,7 @@ def test_no_option_of_torch_takes_a_value_of_another_kind(name, wrong):
 def test_the_defaults_of_torch_are_valid_options():
     for name, cls in OPTIMIZERS.items():
         for option in set(valid_options(cls)) - {"momentum", "weight_decay"}:
-            default = parameters_of(cls)[option].default
+            default = constructor_parameters(cls)[option].default
             Training(optimizer={"name": name, option: default})
 
 

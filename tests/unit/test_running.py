@@ -27,7 +27,7 @@ from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
 from orchestrator.stages.storage.running import RunningStage, running_stages
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.this_worker import stage_note
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 NOTE = stage_note(("s", "er-memory_size10", 1), 2, "cpu")
 OWNER = {"host": "a", "pid": 7, "since": "2026-11-26 12:00:00"}
@@ -49,7 +49,7 @@ def test_a_stage_is_seen_where_it_runs_while_it_runs(
 
     monkeypatch.setattr(worker, "run_stage", note_call)
     before = time.time()  # noqa: TID251 - the note has the time in it
-    compute_order(Order((first,), WHOM), store, owner="a/7/x")
+    compute_order(StageOrder((first,), WHOM), store, owner="a/7/x")
     (stage,) = seen
     assert (stage.key, stage.owner, stage.note.computed_for) == (first.key, "a/7/x", WHOM)
     assert (stage.note.after, stage.note.device) == (0, "cpu")

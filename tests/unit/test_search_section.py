@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.sweep.objective.expression import FIGURES
-from orchestrator.sweep.options import Budget
+from orchestrator.sweep.options import RunBudget
 from orchestrator.sweep.search_section.algorithms import Grid, Optuna, PerTask, Random
 from orchestrator.sweep.search_section.schedulers import Asha, Fifo, Pbt
 from orchestrator.sweep.search_section.search import CustomClass
@@ -46,7 +46,7 @@ def test_all_but_the_algorithm_may_be_left_out(load: Load) -> None:
     assert (sweep.search.num_trials, sweep.search.parallel) == (20, 4)
     assert (sweep.search.objective.metrics, sweep.search.objective.modes) == (("acc",), ("max",))
     assert sweep.search.on_tasks is None
-    assert sweep.budget == Budget(gpu_hours=None, cpu_hours=None, stages=None, wall=None)
+    assert sweep.budget == RunBudget(gpu_hours=None, cpu_hours=None, stages=None, wall=None)
     assert load(text_of(search=None, methods=GRIDS)).search is None
 
 
@@ -191,7 +191,7 @@ def test_a_condition_holds_where_another_place_has_a_value(load: Load) -> None:
 def test_a_budget_is_read_and_is_part_of_no_key(load: Load) -> None:
     budget = "{gpu_hours: 1.5, cpu_hours: 2, stages: 30, wall: 0.5}"
     sweep = load(text_of(budget=budget))
-    assert sweep.budget == Budget(gpu_hours=1.5, cpu_hours=2.0, stages=30, wall=0.5)
+    assert sweep.budget == RunBudget(gpu_hours=1.5, cpu_hours=2.0, stages=30, wall=0.5)
     one, other = (
         load(text_of(methods="[ewc]", search=None)),
         load(text_of(methods="[ewc]", search=None, budget=budget)),

@@ -17,7 +17,7 @@ from rich.console import Console
 from orchestrator.backends.nodes import Demand
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.cli.simulate import (
-    Scenario,
+    Assumptions,
     build_cluster,
     read_nodes,
     read_rate,
@@ -347,7 +347,7 @@ def test_without_records_durations_are_assumed_and_said_to_be(
 def test_the_page_states_what_was_assumed(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     shown: list[Any] = []
     store = StageStore(str(tmp_path / "stages"), read_only=True)
-    scenario = Scenario(2, 1, 4, losses_per_hour=0.5, seed=7)
+    scenario = Assumptions(2, 1, 4, losses_per_hour=0.5, seed=7)
     simulate_sweep(make_plan().sweep, store, tmp_path / "out", scenario, shown.append)
     screen = Console(width=120, file=StringIO(), record=True)
     screen.print(*shown)
@@ -382,12 +382,12 @@ def test_a_node_has_as_many_slots_as_stages_fit(make_plan: Callable[..., Plan]) 
     sweep = make_plan().sweep
     half = replace(sweep, resources=replace(sweep.resources, cpus=2, gpus=0.5))
     many = float("inf")
-    assert build_cluster(half, Scenario(3, 8, many)) == VirtualCluster(3, 16)
-    assert build_cluster(half, Scenario(3, 8, 10)) == VirtualCluster(3, 5)
+    assert build_cluster(half, Assumptions(3, 8, many)) == VirtualCluster(3, 16)
+    assert build_cluster(half, Assumptions(3, 8, 10)) == VirtualCluster(3, 5)
     with pytest.raises(RepertoireError, match=r"takes 2 CPUs and 0\.5 GPUs, more than a node"):
-        build_cluster(half, Scenario(3, 0, 16))
+        build_cluster(half, Assumptions(3, 0, 16))
     with pytest.raises(RepertoireError, match="the CPUs of a node are needed"):
-        build_cluster(sweep, Scenario(3, 8, many))
+        build_cluster(sweep, Assumptions(3, 8, many))
 
 
 def test_options_are_read_or_refused() -> None:

@@ -28,7 +28,7 @@ from orchestrator.stages.code.components import Component, create_component
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.code.skeleton import skeleton
 from orchestrator.stages.code.source import Module, Source, restore_source
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,7 @@ def test_code_that_is_edited_while_a_sweep_runs_is_stored_under_no_old_key(tmp_p
     before = keys(sweep)
     write(tmp_path, {"settings.py": "SCALE = 0.0\n"})
     pickled = pickle.dumps(
-        [Order((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0)]
+        [StageOrder((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0)]
     )
     store = open_store(tmp_path, None)
     orders = pickle.loads(pickled)
@@ -141,7 +141,7 @@ def test_a_worker_whose_built_in_is_of_another_version_refuses_the_stage(
     stage = load(tmp_path, "ewc").trials[0].stages(0)[0]
     store = open_store(tmp_path, None)
     monkeypatch.setattr(EWC, "version", EWC.version + 1)
-    outcome = compute_order(Order((stage,), ("own", "t", 0)), store)
+    outcome = compute_order(StageOrder((stage,), ("own", "t", 0)), store)
     assert isinstance(outcome, StageFailed)
     assert f"is ewc/{EWC.version}, and the sweep was planned with ewc/" in outcome.story
     assert store.record(stage.key) is None
@@ -374,7 +374,9 @@ def test_a_traceback_names_the_file_of_the_user_and_the_line(tmp_path: Path) -> 
     bad = "def begin_task(self, task):\n        raise ValueError('no')\n"
     sweep = load(write(tmp_path, {**FILES, "mine.py": f"{MINE}\n    {bad}"}))
     store = open_store(tmp_path, None)
-    first, second, _ = (Order((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0))
+    first, second, _ = (
+        StageOrder((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0)
+    )
     assert isinstance(compute_order(first, store), StageDone)
     failed = compute_order(second, store)
     assert isinstance(failed, StageFailed)
@@ -396,7 +398,9 @@ def test_messages_call_own_modules_as_the_user_s_files_do(tmp_path: Path) -> Non
     with pytest.raises(SweepError, match=r"cannot import name 'NONE' from 'settings' \(.*\)"):
         load(file, "'half:Mine'")
     sweep, store = load(file, "'mine:Raises'"), open_store(tmp_path, None)
-    first, second, _ = (Order((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0))
+    first, second, _ = (
+        StageOrder((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0)
+    )
     compute_order(first, store)
     failed = compute_order(second, store)
     assert isinstance(failed, StageFailed)

@@ -30,11 +30,11 @@ from methods import METHODS
 from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
 from orchestrator.benchmarks.datasets.dataset_files import DEBIAN_FASHION_MNIST
 from orchestrator.benchmarks.sources import pictures
-from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.benchmarks.sources.cache import array_writing
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.slow
@@ -115,7 +115,7 @@ def test_a_folder_of_classes_is_read_and_a_fifth_held_out(folder):
     data = load_dataset(own.digest)
     assert own.facts.classes == ("auk", "emu", "owl")
     numbers = np.array([2, 0, 1])[y]
-    train, test = hold_out(numbers)
+    train, test = hold_out_test(numbers)
     assert torch.equal(data.train_x, torch.from_numpy(x[train]))
     assert torch.equal(data.test_y, torch.from_numpy(numbers[test]))
 
@@ -286,7 +286,7 @@ def test_numbers_are_standardised_and_categories_one_hot_by_training_rows(folder
     own = data_of(load(folder, form, num_tasks=3))
     data = load_dataset(own.digest)
     labels = sorted(set(frame.cultivar))
-    train, test = hold_out(np.array([labels.index(label) for label in frame.cultivar]))
+    train, test = hold_out_test(np.array([labels.index(label) for label in frame.cultivar]))
     alcohol = frame.alcohol.to_numpy()
     expected = (alcohol[test] - alcohol[train].mean()) / alcohol[train].std()
     assert own.facts.input_shape == (3,)
@@ -443,7 +443,7 @@ def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory)
     def work():
         forget()
         forget_code()
-        orders = Order((pickle.loads(stage),), ("own", "x", 0))
+        orders = StageOrder((pickle.loads(stage),), ("own", "x", 0))
         sys.stdout.write(str(compute_order(orders, StageStore(str(elsewhere)))))
 
     result = run_forked(work, elsewhere, {"REPERTOIRE_DATA": str(elsewhere / "data")})
@@ -546,7 +546,7 @@ def test_a_folder_of_hugging_face_is_read(folder, has_test):
     assert own.facts.classes == ("emu", "auk", "owl")
     data = load_dataset(own.digest)
     assert (len(data.train_x), len(data.test_x)) == ((30, 30) if has_test else (24, 6))
-    train = np.arange(30) if has_test else hold_out(y)[0]
+    train = np.arange(30) if has_test else hold_out_test(y)[0]
     assert torch.equal(data.train_x, torch.from_numpy(x[train]))
     assert "no column 'pic'; valid" in mistakes(folder, {**form, "image": "pic"}, num_tasks=3)
 

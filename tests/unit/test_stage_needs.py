@@ -16,7 +16,7 @@ from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.usage import Clock, memory_share
 from orchestrator.stages.utilisation import INTERVAL_SECONDS, UtilisationMeter, read_utilisation
 from orchestrator.stages.worker import exhausted_memory
-from orchestrator.sweep.options import Budget, Resources
+from orchestrator.sweep.options import Resources, RunBudget
 from orchestrator.sweep.sweep import Sweep
 
 GIB = 2**30
@@ -151,7 +151,7 @@ def test_a_cpu_that_refuses_memory_is_recognised() -> None:
 
 
 def test_auto_counts_as_a_whole_gpu_in_a_budget_and_nothing_else_is_a_word() -> None:
-    brake = Brake(Budget(gpu_hours=1), Resources(gpus="auto"), lambda key: 3600.0)
+    brake = Brake(RunBudget(gpu_hours=1), Resources(gpus="auto"), lambda key: 3600.0)
     brake.count(StageDone("a"))
     assert brake.reason == "the budget is spent (gpu_hours: 1)"
 

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from test_store_releases import KEY, RECORD
 
 from orchestrator.stages.record import Record
-from orchestrator.stages.storage.files import Entry
+from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.stage_files import StageFiles
 from orchestrator.stages.storage.store import StageStore
 
@@ -61,8 +61,8 @@ class MemoryFiles:
         for name in [name for name in self.content if name.startswith(f"{path}/")]:
             del self.content[name]
 
-    def entries(self, folder: str = "") -> list[Entry]:
-        return [Entry(path, len(data), 0.0) for path, data in self.content.items()]
+    def entries(self, folder: str = "") -> list[FileEntry]:
+        return [FileEntry(path, len(data), 0.0) for path, data in self.content.items()]
 
     def refresh(self, path: str) -> None:
         return None

@@ -18,7 +18,7 @@ from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
+from orchestrator.stages.worker import StageOrder, compute_order
 
 ROTATED = Benchmark(name="rotated_digits", scenario="domain", num_tasks=2, samples_per_task=30)
 NETWORK = create_component("network", "mlp", MLP.Config(hidden=(4,)))
@@ -48,8 +48,8 @@ def chain(benchmark: Benchmark = ROTATED, **training: object) -> tuple[Stage, ..
     return build_stages(benchmark, NETWORK, Training(**training), method, 0)
 
 
-def order(*same_key: Stage) -> Order:
-    return Order(same_key, FOR)
+def order(*same_key: Stage) -> StageOrder:
+    return StageOrder(same_key, FOR)
 
 
 def test_a_stage_is_run_once_and_found_afterwards(store, runs):
@@ -57,7 +57,7 @@ def test_a_stage_is_run_once_and_found_afterwards(store, runs):
     assert compute_order(order(first), store) == StageDone(first.key)
     assert compute_order(order(second), store) == StageDone(second.key)
     before = store.record(second.key)
-    assert compute_order(Order((second,), ("other", "x", 1)), store) == StageDone(second.key)
+    assert compute_order(StageOrder((second,), ("other", "x", 1)), store) == StageDone(second.key)
     assert (runs, store.record(second.key)) == ([first.key, second.key], before)
     assert before.computed_for == FOR
 
@@ -135,7 +135,7 @@ def test_a_node_with_other_data_fails_the_stage_and_stores_nothing(store: StageS
     method = create_component("method", "finetune", Finetune.Config())
     stage = build_stages(ROTATED, NETWORK, Training(), method, 0)[0]
     elsewhere = replace(stage, task_keys=("other", "data"))
-    event = compute_order(Order((elsewhere,), FOR), store)
+    event = compute_order(StageOrder((elsewhere,), FOR), store)
     assert isinstance(event, StageFailed)
     assert "is not the data this sweep was planned with" in event.story
     assert store.keys() == []

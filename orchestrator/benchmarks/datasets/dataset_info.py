@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.benchmarks.sources.layouts import Part
+from orchestrator.benchmarks.sources.layouts import LabelledPaths
 from orchestrator.benchmarks.sources.torchvision_files import Arrays
 
 
@@ -44,7 +44,7 @@ class DatasetInfo(DatasetFacts):
     """
 
     read: Callable[[Path], Arrays] | None = None
-    pictures: Callable[[Path], tuple[Part, Part]] | None = None
+    pictures: Callable[[Path], tuple[LabelledPaths, LabelledPaths]] | None = None
     places: Callable[[Path], tuple[Path, ...]] = lambda folder: (folder,)
     layout: str = ""
     files: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from orchestrator.benchmarks.datasets.dataset_files import (
 )
 from orchestrator.benchmarks.datasets.dataset_info import DatasetInfo
 from orchestrator.benchmarks.sources import layouts
-from orchestrator.benchmarks.sources.layouts import Part
+from orchestrator.benchmarks.sources.layouts import LabelledPaths
 from orchestrator.benchmarks.sources.torchvision_files import (
     read_emnist_letters,
     read_or_download_dataset,
@@ -35,7 +35,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def _pictures(
-    num_classes: int, side: int, pictures: Callable[[Path], tuple[Part, Part]], layout: str
+    num_classes: int,
+    side: int,
+    pictures: Callable[[Path], tuple[LabelledPaths, LabelledPaths]],
+    layout: str,
 ) -> DatasetInfo:
     return DatasetInfo(
         num_classes=num_classes,

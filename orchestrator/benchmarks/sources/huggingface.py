@@ -16,7 +16,7 @@ import numpy as np
 
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawData
 from orchestrator.benchmarks.sources.arrays.labels import map_labels
-from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.benchmarks.sources.column_encoding import encode_columns
 from orchestrator.benchmarks.sources.files import require_folder, stamp_folder
 from orchestrator.benchmarks.sources.forms import Form
@@ -85,7 +85,7 @@ class HuggingFace(Form):
         rows = [np.arange(len(part)) for part in parts]
         if test is None:
             numbers, _, _ = map_labels(labels[0], None, (), self.where)
-            rows, parts, labels = [*hold_out(numbers)], parts * 2, labels * 2
+            rows, parts, labels = [*hold_out_test(numbers)], parts * 2, labels * 2
         train_y, test_y = (part[chosen] for part, chosen in zip(labels, rows, strict=True))
         train_x, test_x = self._inputs(parts, rows, allocate)
         return RawData(train_x, train_y, test_x, test_y, names=names, held_out=test is None)

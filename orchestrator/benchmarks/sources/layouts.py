@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.benchmarks.sources.picture_folders import Pictures, list_pictures
 
-Part = tuple[list[Path], list[int]]
+LabelledPaths = tuple[list[Path], list[int]]
 CORE50_TEST_SESSIONS = ("s3", "s7", "s10")
 
 
-def tiny_imagenet(folder: Path) -> tuple[Part, Part]:
+def tiny_imagenet(folder: Path) -> tuple[LabelledPaths, LabelledPaths]:
     """Return the pictures of Tiny ImageNet; the test pictures are its validation pictures.
 
     The labels of its own test pictures are not public.
@@ -32,7 +32,7 @@ def tiny_imagenet(folder: Path) -> tuple[Part, Part]:
     return _number((train, train_names), (test, [row[1] for row in rows]))
 
 
-def cub200(folder: Path) -> tuple[Part, Part]:
+def cub200(folder: Path) -> tuple[LabelledPaths, LabelledPaths]:
     """Return the pictures of Caltech-UCSD Birds-200-2011, in its authors' split.
 
     Layout: images/CLASS/*, with images.txt and train_test_split.txt.
@@ -47,7 +47,7 @@ def cub200(folder: Path) -> tuple[Part, Part]:
     return _number(*parts)
 
 
-def core50(folder: Path) -> tuple[Part, Part]:
+def core50(folder: Path) -> tuple[LabelledPaths, LabelledPaths]:
     """Return the pictures of CORe50, whose classes are its 50 objects.
 
     The test pictures are those of sessions 3, 7 and 10, as its authors have it.
@@ -65,23 +65,23 @@ def core50(folder: Path) -> tuple[Part, Part]:
     return _number(*parts)
 
 
-def imagenet_r(folder: Path) -> tuple[Part, Part]:
+def imagenet_r(folder: Path) -> tuple[LabelledPaths, LabelledPaths]:
     """Return the pictures of ImageNet-R; a stratified fifth of them is for testing.
 
     Layout: imagenet-r/CLASS/*.
     """
     paths, names = list_pictures(folder / "imagenet-r")
     (_, numbers), _ = _number((paths, names), ([], []))
-    train, test = hold_out(np.array(numbers))
+    train, test = hold_out_test(np.array(numbers))
     return _choose(paths, numbers, train), _choose(paths, numbers, test)
 
 
-def _choose(paths: list[Path], numbers: list[int], rows: Iterable[int]) -> Part:
+def _choose(paths: list[Path], numbers: list[int], rows: Iterable[int]) -> LabelledPaths:
     chosen = list(rows)
     return [paths[row] for row in chosen], [numbers[row] for row in chosen]
 
 
-def _number(train: Pictures, test: Pictures) -> tuple[Part, Part]:
+def _number(train: Pictures, test: Pictures) -> tuple[LabelledPaths, LabelledPaths]:
     """Return the parts with the numbers of their classes."""
     numbers = {name: number for number, name in enumerate(sorted({*train[1], *test[1]}))}
     return (

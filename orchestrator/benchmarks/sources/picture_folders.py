@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from orchestrator.benchmarks.sources.arrays.labels import map_labels
-from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.benchmarks.sources.pictures import SUFFIXES
 from orchestrator.errors import WrongData
 
@@ -30,7 +30,9 @@ def find_parts(folder: Path) -> list[Path]:
 def split_pictures(paths: list[Path], labels: list[str]) -> list[Pictures]:
     """Return the pictures and labels for training, and a stratified fifth for testing."""
     numbers, _, _ = map_labels(np.array(labels), None, (), "")
-    return [([paths[i] for i in rows], [labels[i] for i in rows]) for rows in hold_out(numbers)]
+    return [
+        ([paths[i] for i in rows], [labels[i] for i in rows]) for rows in hold_out_test(numbers)
+    ]
 
 
 def list_pictures(folder: Path) -> Pictures:

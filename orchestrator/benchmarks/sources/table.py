@@ -11,7 +11,7 @@ import numpy as np
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawData
 from orchestrator.benchmarks.sources.arrays.image_arrays import as_images
 from orchestrator.benchmarks.sources.arrays.labels import map_labels
-from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.benchmarks.sources.column_encoding import encode_columns
 from orchestrator.benchmarks.sources.files import stamp_files
 from orchestrator.benchmarks.sources.forms import Form
@@ -60,7 +60,7 @@ class Table(Form):
 
     def _split(self, rows: pd.DataFrame, columns: list[str]) -> RawData:
         numbers, _, _ = map_labels(_labels(rows, self.label), None, (), self.where)
-        train, test = hold_out(numbers)
+        train, test = hold_out_test(numbers)
         return self._encode(rows.iloc[train], rows.iloc[test], columns, held_out=True)
 
     def _encode(

@@ -29,7 +29,7 @@ def import_torchvision() -> Any:
     Raises:
         ImportError: torchvision is not installed.
     """
-    with compiler_left_out():
+    with leave_out_compiler():
         return _import_with_or_without_extension()
 
 
@@ -48,7 +48,7 @@ def _import_with_or_without_extension() -> Any:
 
 
 @contextmanager
-def compiler_left_out() -> Iterator[None]:
+def leave_out_compiler() -> Iterator[None]:
     """Let torchvision be imported without torch's compiler.
 
     One operator of detection networks imports it, for one function that it calls when it is used

@@ -13,7 +13,7 @@ from orchestrator.benchmarks.data_folder import data_folder
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawData
 from orchestrator.benchmarks.sources.arrays.image_arrays import as_images
 from orchestrator.benchmarks.sources.arrays.labels import map_labels
-from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.benchmarks.sources.files import stamp_files, stamp_folder
 from orchestrator.benchmarks.sources.forms import Form, Opened
 from orchestrator.benchmarks.sources.pictures import PictureInRow, Size, read_pictures, require_size
@@ -86,7 +86,7 @@ class Torchvision(Form):
         held_out = len(parts) == 1
         if held_out:
             numbers, _, _ = map_labels(labels[0], None, (), self.where)
-            rows, parts, labels = [*hold_out(numbers)], parts * 2, labels * 2
+            rows, parts, labels = [*hold_out_test(numbers)], parts * 2, labels * 2
         train_y, test_y = (part[chosen] for part, chosen in zip(labels, rows, strict=True))
         train_x, test_x = self._inputs(parts, rows, allocate)
         names = getattr(parts[0], "classes", ())

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import typer
 
-from orchestrator.backends.factory import BACKENDS, Place
+from orchestrator.backends.factory import BACKENDS, ComputePlace
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
 from orchestrator.cli.options import job_address
 from orchestrator.cli.run_folder import RunOptions, run_in_folder
@@ -42,7 +42,7 @@ class RunArguments:
         """
         if self.backend not in BACKENDS:
             raise UnknownName("backend", self.backend, BACKENDS)
-        place = Place(self.address or job_address(os.environ))
+        place = ComputePlace(self.address or job_address(os.environ))
         until = None if self.until is None else parse("until", parse_until, self.until)
         return RunOptions(self.backend, place, self.replace, until, tuple(self.trackers))
 

@@ -14,7 +14,7 @@ from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks.base import Network, NetworkShape
 from orchestrator.networks.zoo import ZOOS, detach_output_layer, import_timm
 
-Kind = Literal["timm", "torchvision", "module", "network"]
+BackboneKind = Literal["timm", "torchvision", "module", "network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Backbone:
         load: returns the function, or the class of the network.
     """
 
-    kind: Kind
+    kind: BackboneKind
     name: str
     config: Any = neutral(None)  # noqa: RUF009 - a field
     code: str | None = neutral(None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.errors import OtherRelease
 from orchestrator.results.folder.wanted_keys import Rules, wanted_keys
-from orchestrator.stages.storage.files import Entry
+from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.lease import unix_time
 from orchestrator.stages.storage.lease_holding import open_leases
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
@@ -36,7 +36,7 @@ class Garbage:
 
     files: Inventory
     unwanted: list[str] = field(default_factory=list)
-    leftovers: list[Entry] = field(default_factory=list)
+    leftovers: list[FileEntry] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     gone: list[Reference] = field(default_factory=list)
 

@@ -16,7 +16,7 @@ DIGEST_DIGITS = 8
 MAX_VALUE_LENGTH = 60  # characters in a name; trials of equal names get their id added
 
 
-def short_names(columns: Iterable[str]) -> dict[str, str]:
+def short_column_names(columns: Iterable[str]) -> dict[str, str]:
     """Return the short name of each `config.*` column, without its section if that is unambiguous.
 
     `config.benchmark.scenario` is `scenario`, `config.network.name` is `network`, and
@@ -40,7 +40,7 @@ def _short_name(column: str) -> str:
 
 def hyperparameter_text(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
     """Return the values of each row as text: `lam=100 lr=0.1`."""
-    names = short_names([str(name) for name in rows if str(name).startswith("config.")])
+    names = short_column_names([str(name) for name in rows if str(name).startswith("config.")])
     empty = pd.Series("", index=rows.index, dtype=object)
     return concatenate(empty, [column_texts(rows[c], names[c]) for c in columns]).str.strip()
 

@@ -1,4 +1,4 @@
-"""Names of configurations: the method, and the settings that its sweep varies within it."""
+"""Names of configurations: the method, and the hyperparameters that its sweep varies within it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator.results.names.hyperparameter_text import (
     column_texts,
     concatenate,
     hyperparameter_text,
-    short_names,
+    short_column_names,
 )
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.variation import varying_columns
@@ -36,8 +36,8 @@ def labels(
 
     Args:
         first: one row of the trials table for each configuration.
-        by: "method" (its label, if the sweep file gives one, with the settings that vary within
-            it), "trial_id", or a column of `config`, which is then part of every name.
+        by: "method" (its label, if the sweep file gives one, with the hyperparameters that
+            vary within it), "trial_id", or a column of `config`, which is then part of every name.
         config: the columns that names may have.
         within: columns of a table; only rows that agree in them need different names.
         common: columns that are part of all names of a table if they vary in it.
@@ -74,7 +74,7 @@ def _names_in_sweep(
     """Return the names that the configurations of one sweep have by themselves; see `labels`."""
     result = first["trial_id"].astype(object)
     first = first.assign(**{NAME: base_names(first)})
-    names = short_names(config)
+    names = short_column_names(config)
     candidates, common = varying_columns(first, config), varying_columns(first, common)
     first = _without(first, {*config} - {*candidates, *common, by})
     # What varies in a table is in all of its labels, whichever method varies it.
@@ -106,13 +106,13 @@ def _tell_apart(names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]
 
 def _additions(equal: pd.DataFrame, config: Sequence[str]) -> list[pd.Series[str]]:
     """Return texts that may tell rows of one name apart, the most telling first."""
-    names, empty = short_names(config), pd.Series("", equal.index, dtype=object)
-    settings = [column_texts(equal[c], names[c]) for c in varying_columns(equal, config)]
+    names, empty = short_column_names(config), pd.Series("", equal.index, dtype=object)
+    varied = [column_texts(equal[c], names[c]) for c in varying_columns(equal, config)]
     sweep, trial = " (" + equal["sweep"] + ")", " " + equal["trial_id"]
     further = [] if equal["sweep"].nunique() == 1 else [sweep]
     if equal["trial_id"].nunique() > 1:
         further = [trial, sweep, trial + sweep]
-    return [concatenate(empty, settings), code_texts(equal), *further]
+    return [concatenate(empty, varied), code_texts(equal), *further]
 
 
 def names_across_tables(
@@ -120,7 +120,8 @@ def names_across_tables(
 ) -> pd.Series[str]:
     """Return a name for each configuration that is the same in all tables.
 
-    A label has the settings that vary in its own table; this name has those that vary in any table.
+    A label has the hyperparameters that vary in its own table; this name has those that vary in any
+    table.
 
     Args:
         first: one row for each configuration.
@@ -135,7 +136,7 @@ def names_across_tables(
         varying = {name for part in parts for name in varying_columns(part, candidates)}
         text = hyperparameter_text(rows, [name for name in config if name in varying])
         text = (result[rows.index] + " " + text).str.strip()
-        # Within a table, equal settings with different code are different configurations.
+        # Within a table, equal hyperparameters with different code are different configurations.
         for part in [] if text.is_unique else _split_by(rows, tables[rows.index]):
             if not text[part.index].is_unique:
                 text[part.index] = _add_if_distinct(text[part.index], [code_texts(part)])

@@ -24,7 +24,7 @@ from orchestrator.results.pack.contents import (
 )
 from orchestrator.results.tables.sweep_folders import sweep_folders
 from orchestrator.results.tables.tables import stage_keys
-from orchestrator.stages.storage.files import Entry
+from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.maintenance import list_inventory
 from orchestrator.stages.storage.stage_files import seal, unseal
 from orchestrator.stages.storage.store import READERS, StageStore
@@ -98,7 +98,7 @@ def is_own_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def list_stage_files(files: Mapping[str, list[Entry]], keys: Iterable[str]) -> list[str]:
+def list_stage_files(files: Mapping[str, list[FileEntry]], keys: Iterable[str]) -> list[str]:
     """Return the paths of the JSON files of stages in a store, sorted.
 
     Args:

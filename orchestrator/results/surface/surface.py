@@ -154,7 +154,7 @@ def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
 
 
 def method_names(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return the method of each trial, with the settings in which others of its cell differ."""
+    """Return the method of each trial, and hyperparameters in which others of its cell differ."""
     solved = dial_columns(rows)
     config = [
         name

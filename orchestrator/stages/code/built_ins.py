@@ -23,7 +23,7 @@ from orchestrator.stages.code.own_files import OURS, find_on_path, is_reserved
 from orchestrator.stages.code.source import Module, Source
 
 Class = type[Any]
-Reference = tuple[Class, int]  # a built-in, and the version above which it is part of a key
+VersionedClass = tuple[Class, int]  # a built-in, and the version above which it is part of a key
 PACKAGES = ("methods", "orchestrator.networks")
 # Checks of hyperparameters, which give no numbers.
 WITHOUT_NUMBERS = frozenset({"methods.parts.ranges"})
@@ -76,7 +76,7 @@ def find_references(module: Module) -> Iterator[tuple[str, str | None]]:
 
 
 @cache
-def _find_references(module: str, source: Source | None) -> frozenset[Reference]:
+def _find_references(module: str, source: Source | None) -> frozenset[VersionedClass]:
     """Return the built-ins that a module refers to."""
     if source is not None and module in source.modules:
         code = source.modules[module]
@@ -90,7 +90,7 @@ def _find_references(module: str, source: Source | None) -> frozenset[Reference]
     return frozenset(each for place, name in references for each in _resolve(place, name))
 
 
-def _resolve(module: str, name: str | None) -> Iterable[Reference]:
+def _resolve(module: str, name: str | None) -> Iterable[VersionedClass]:
     """Return the built-ins that an object of a module stands for."""
     try:
         loaded = importlib.import_module(module)

@@ -35,7 +35,7 @@ from orchestrator.stages.storage.store import StageStore, State
 from orchestrator.stages.usage import peak_memory_bytes, reset_peak_memory
 
 SHARD = 1024  # images: a finished shard is what a killed run keeps
-# Never a setting: the bits of features depend on it. It divides the images of a shard.
+# Never an option: the bits of features depend on it. It divides the images of a shard.
 BATCH = 32
 
 

@@ -72,4 +72,4 @@ def make_joint_optimizer(
         end = start + len(list(alike))
         groups.append({"params": [flat.rows(start, end)], "lr": rate})
         start = end
-    return trainings[0].optimizer_class()(groups, **trainings[0].optimizer_settings())
+    return trainings[0].optimizer_class()(groups, **trainings[0].optimizer_arguments())

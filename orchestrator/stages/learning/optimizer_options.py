@@ -13,7 +13,7 @@ from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT
 from orchestrator.stages.learning.optimizers import (
     FUSED,
     WITHHELD,
-    parameters_of,
+    constructor_parameters,
     takes,
     valid_options,
 )
@@ -47,7 +47,7 @@ def convert_options(cls: type[Optimizer], name: str, options: Mapping[str, Any])
     Raises:
         ValueError: an unknown option, or a value of another kind.
     """
-    parameters = parameters_of(cls)
+    parameters = constructor_parameters(cls)
     for option, value in options.items():
         valid = "left out, and given as lr of the training"
         require(option != "lr", "optimizer.lr", value, valid)
@@ -102,14 +102,14 @@ def check_optimizer(
     raise ValueError(f"optimizer: {name} refuses its options: {reason}")
 
 
-def objection_to(cls: type[Optimizer], settings: Mapping[str, Any]) -> str | None:
+def objection_to(cls: type[Optimizer], arguments: Mapping[str, Any]) -> str | None:
     """Return the error of an optimiser's constructor or first step for its arguments, else None."""
     spare_optimizers()
     weights = torch.nn.Parameter(torch.zeros(2, 2))
     weights.grad = torch.ones(2, 2)
     try:
         with torch.random.fork_rng(devices=[]):
-            cls([weights], **settings).step()
+            cls([weights], **arguments).step()
     except Exception as error:  # a class of the user's own may raise anything
         return " ".join(str(error).split()) or type(error).__name__
     return None

@@ -25,7 +25,7 @@ KIND = f"{STATE}.kind"
 
 NUMBERS = {bool: torch.bool, int: torch.int64, float: torch.float64}
 
-State = Mapping[str, Tensor]
+OptimizerTensors = Mapping[str, Tensor]
 
 
 def is_of_optimizer(name: str) -> bool:
@@ -70,7 +70,7 @@ class KeptOptimizer:
             f"{type(value).__name__}, of a parameter; only tensors and numbers are carried"
         )
 
-    def restore(self, parent: State) -> None:
+    def restore(self, parent: OptimizerTensors) -> None:
         """Set the optimiser to the state in the parent of a stage, if that is of the same kind.
 
         A parameter that is not as the parent has it starts without a state: a new one, one that
@@ -90,7 +90,7 @@ class KeptOptimizer:
         self._optimizer.load_state_dict(content)
 
 
-def carried_entries(kept: State, names: Container[str]) -> dict[str, Tensor]:
+def carried_entries(kept: OptimizerTensors, names: Container[str]) -> dict[str, Tensor]:
     """Return the entries for the parameters that are carried to the next task.
 
     Args:
@@ -109,7 +109,7 @@ def _is_as_before(p: Tensor, stored: Tensor | None) -> bool:
     return stored is not None and torch.equal(stored, p.detach().cpu())
 
 
-def _entries(state: State, prefix: str) -> dict[str, Any]:
+def _entries(state: OptimizerTensors, prefix: str) -> dict[str, Any]:
     """Return a copy of the optimiser's state of one parameter."""
     entries: dict[str, Any] = {}
     for name, value in state.items():

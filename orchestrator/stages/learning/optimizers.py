@@ -22,7 +22,7 @@ WITHHELD = frozenset({"self", "params", "lr", "foreach", "fused", "capturable", 
 OF_TRAINING = ("momentum", "weight_decay")
 
 
-def parameters_of(cls: type[Optimizer]) -> Mapping[str, inspect.Parameter]:
+def constructor_parameters(cls: type[Optimizer]) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of an optimiser's constructor."""
     return _inspect(cast(Hashable, cls))
 
@@ -34,7 +34,7 @@ def _inspect(cls: Any) -> Mapping[str, inspect.Parameter]:
 
 def takes(cls: type[Optimizer], option: str) -> bool:
     """Return whether an optimiser has an option."""
-    parameters = parameters_of(cls)
+    parameters = constructor_parameters(cls)
     return option in parameters or any(
         each.kind is each.VAR_KEYWORD for each in parameters.values()
     )
@@ -43,7 +43,9 @@ def takes(cls: type[Optimizer], option: str) -> bool:
 def valid_options(cls: type[Optimizer]) -> list[str]:
     """Return the options of an optimiser that a sweep may give."""
     named = (
-        p for p in parameters_of(cls).values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        p
+        for p in constructor_parameters(cls).values()
+        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     )
     return [p.name for p in named if p.name not in WITHHELD]
 

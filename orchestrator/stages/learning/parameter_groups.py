@@ -14,12 +14,12 @@ from torch import nn
 from methods.base import Method
 from orchestrator.errors import require, suggest
 
-Rates = float | dict[str, float]
+LearningRates = float | dict[str, float]
 
 GROUPS = ("body", "head")
 
 
-def read_rates(given: Rates) -> Rates:
+def read_rates(given: LearningRates) -> LearningRates:
     """Return learning rates in their shortest form: a number if both groups have one rate.
 
     Raises:
@@ -39,12 +39,12 @@ def read_rates(given: Rates) -> Rates:
     return rates["body"] if rates["body"] == rates["head"] else rates
 
 
-def lowest_rate(rates: Rates) -> float:
+def lowest_rate(rates: LearningRates) -> float:
     """Return the lowest of the learning rates."""
     return min(rates.values()) if isinstance(rates, dict) else rates
 
 
-def group_parameters(method: Method, rates: Rates) -> list[dict[str, Any]]:
+def group_parameters(method: Method, rates: LearningRates) -> list[dict[str, Any]]:
     """Return the parameters that learn as groups for an optimiser, the body's first.
 
     `head` has the parameters of `network.head`; `body` all others, those of a method outside its

@@ -177,7 +177,7 @@ class TrainingOptions:
         """The name of the optimiser, without its options."""
         return split_options(self.optimizer)[0]
 
-    def optimizer_settings(self) -> dict[str, Any]:
+    def optimizer_arguments(self) -> dict[str, Any]:
         """Return the arguments of the optimiser; the rates are those of its parameters' groups."""
         name, options = split_options(self.optimizer)
         return constructor_arguments(self.optimizer_class(), name, options, self._shared_options())

@@ -98,7 +98,7 @@ def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
     """Return a fresh optimiser over the parameters that learn."""
     spare_optimizers()
     groups = group_parameters(method, training.lr)
-    optimizer = training.optimizer_class()(groups, **training.optimizer_settings())
+    optimizer = training.optimizer_class()(groups, **training.optimizer_arguments())
     if type(optimizer) is SGD:
         optimizer.register_step_pre_hook(unfuse_mixed_steps)
     return optimizer

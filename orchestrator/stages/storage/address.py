@@ -9,7 +9,7 @@ from typing import Any
 from pyarrow import fs
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.storage.files import Entry, Files, LocalFiles
+from orchestrator.stages.storage.files import FileEntry, Files, LocalFiles
 from orchestrator.stages.storage.retry import (
     DENIED,
     FULL,
@@ -117,11 +117,11 @@ class ObjectFiles:
         with suppress(FileNotFoundError):
             self._fs.delete_dir(self._full_path(path))
 
-    def entries(self, folder: str = "") -> list[Entry]:
+    def entries(self, folder: str = "") -> list[FileEntry]:
         """Return all files below a folder, at any depth."""
         below = fs.FileSelector(self._full_path(folder), recursive=True, allow_not_found=True)
         return [
-            Entry(info.path.removeprefix(self._root).strip("/"), info.size, info.mtime_ns / 1e9)
+            FileEntry(info.path.removeprefix(self._root).strip("/"), info.size, info.mtime_ns / 1e9)
             for info in self._fs.get_file_info(below)
             if info.is_file
         ]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
-from orchestrator.stages.storage.files import Entry, Files
+from orchestrator.stages.storage.files import FileEntry, Files
 from orchestrator.stages.storage.lease import FOLDER, LEASE_SECONDS, Lease, unix_time
 
 LASTING = 2.0  # times its seconds: how long a claim counts that is not renewed
@@ -80,7 +80,7 @@ class Claims:
         return frozenset(lease.key for lease in leases if lease.until > unix_time())
 
     def _write(self, path: str, note: Mapping[str, Any] | None) -> None:
-        lease = _lease(Entry(path, 0, unix_time()))
+        lease = _lease(FileEntry(path, 0, unix_time()))
         content = {"key": lease.key, "owner": lease.owner, **(note or {})}
         self._files.write(path, json.dumps(content).encode())
 
@@ -95,7 +95,7 @@ class Claims:
                 paths.append(entry.path)
         return paths
 
-    def _entries(self, key: str) -> Iterator[Entry]:
+    def _entries(self, key: str) -> Iterator[FileEntry]:
         return (e for e in self._files.entries(FOLDER) if e.path.startswith(f"{FOLDER}/{key}."))
 
 
@@ -103,7 +103,7 @@ def _claim_path(key: str, owner: str) -> str:
     return f"{FOLDER}/{key}.{quote(owner, safe='')}.json"
 
 
-def _lease(entry: Entry) -> Lease:
+def _lease(entry: FileEntry) -> Lease:
     """Return the lease that the name and the time of an object stand for."""
     key, _, owner = entry.path.removeprefix(f"{FOLDER}/").removesuffix(".json").partition(".")
     return Lease(key, unquote(owner), entry.modified + LASTING * LEASE_SECONDS)

@@ -26,7 +26,7 @@ from orchestrator.errors import StoreCorrupt
 
 
 @dataclass(frozen=True)
-class Entry:
+class FileEntry:
     """A file: its path below the root, its bytes, and when it was written (Unix seconds)."""
 
     path: str
@@ -59,7 +59,7 @@ class Files(Protocol):
     def delete_folder(self, path: str) -> None:
         """Delete a folder and all below it."""
 
-    def entries(self, folder: str = "") -> list[Entry]:
+    def entries(self, folder: str = "") -> list[FileEntry]:
         """Return all files below a folder, at any depth."""
 
     def refresh(self, path: str) -> None:
@@ -144,7 +144,7 @@ class LocalFiles:
         with suppress(FileNotFoundError):
             shutil.rmtree(self._resolve(path))
 
-    def entries(self, folder: str = "") -> list[Entry]:
+    def entries(self, folder: str = "") -> list[FileEntry]:
         """Return all files below a folder, at any depth."""
         return list(self._walk(str(self._root / folder)))
 
@@ -165,7 +165,7 @@ class LocalFiles:
                 )
         return self._root / path
 
-    def _walk(self, folder: str) -> Iterator[Entry]:
+    def _walk(self, folder: str) -> Iterator[FileEntry]:
         try:
             items = list(os.scandir(folder))
         except (FileNotFoundError, NotADirectoryError):
@@ -177,7 +177,7 @@ class LocalFiles:
             with suppress(FileNotFoundError):  # deleted since the folder was opened
                 stat = item.stat(follow_symlinks=False)
                 path = os.path.relpath(item.path, self._root)
-                yield Entry(path, stat.st_size, stat.st_mtime)
+                yield FileEntry(path, stat.st_size, stat.st_mtime)
 
 
 def _is_own(path: str) -> bool:

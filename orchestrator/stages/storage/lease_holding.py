@@ -20,7 +20,7 @@ from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # stages of small sweeps take less than a second
 AnyLeases = Leases | Claims
-Note = Mapping[str, Any]
+LeaseNote = Mapping[str, Any]
 
 
 def open_leases(files: Files, folder: Path | None) -> AnyLeases:
@@ -46,7 +46,7 @@ def hold_lease(
     owner: str,
     is_done: Callable[[], bool],
     seconds: float = LEASE_SECONDS,
-    note: Note | None = None,
+    note: LeaseNote | None = None,
 ) -> Iterator[None]:
     """Hold the lease of a stage during a block, once no other owner holds it or it is done.
 
@@ -73,7 +73,7 @@ def hold_free_lease(
     leases: AnyLeases,
     key: str,
     owner: str,
-    note: Note | None = None,
+    note: LeaseNote | None = None,
     seconds: float = LEASE_SECONDS,
 ) -> Iterator[bool]:
     """Hold the lease of a stage during a block unless another owner does; yield whether none does.
@@ -100,7 +100,7 @@ def wait_for_lease(
     owner: str,
     is_done: Callable[[], bool],
     seconds: float,
-    note: Note | None = None,
+    note: LeaseNote | None = None,
 ) -> bool:
     """Take a lease; return False if the stage is done, or leases cannot be written.
 
@@ -132,7 +132,7 @@ def wait_for_lease(
 
 @contextmanager
 def renew_lease(
-    leases: AnyLeases, key: str, owner: str, seconds: float, note: Note | None
+    leases: AnyLeases, key: str, owner: str, seconds: float, note: LeaseNote | None
 ) -> Iterator[None]:
     """Renew a lease until the block ends, then release it.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.benchmarks.atomic_files import PARTIAL
-from orchestrator.stages.storage.files import Entry
+from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.lease import FOLDER as LEASES
 from orchestrator.stages.storage.references import FOLDER as REFERENCES
 from orchestrator.stages.storage.stage_files import (
@@ -31,9 +31,9 @@ class Inventory:
         partial: files that are being written, or were left by a crash; and claims of a bucket.
     """
 
-    stages: dict[str, list[Entry]] = field(default_factory=dict)
-    damaged: list[Entry] = field(default_factory=list)
-    partial: list[Entry] = field(default_factory=list)
+    stages: dict[str, list[FileEntry]] = field(default_factory=dict)
+    damaged: list[FileEntry] = field(default_factory=list)
+    partial: list[FileEntry] = field(default_factory=list)
 
     def size(self, keys: Iterable[str]) -> int:
         """Return the bytes of some stages' files."""
@@ -66,7 +66,7 @@ def is_written_to(parts: list[str]) -> bool:
     return of_store or probe or is_stage_file(parts) or is_damaged_file(parts)
 
 
-def delete_files(store: StageStore, entries: Iterable[Entry]) -> None:
+def delete_files(store: StageStore, entries: Iterable[FileEntry]) -> None:
     """Delete files of a store that belong to no stage."""
     for entry in entries:
         store.files.delete(entry.path)

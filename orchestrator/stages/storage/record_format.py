@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, get_args
 
-from orchestrator.stages.record import Costs, Evaluation, Record, Score, Status
+from orchestrator.stages.record import Costs, Record, Score, Status, TaskScores
 from orchestrator.stages.storage.record_types import require_record_types, require_scores
 from orchestrator.stages.storage.stage_files import (
     FORMAT,
@@ -53,7 +53,7 @@ def unpack_record(content: Mapping[str, Any], where: str) -> Record:
     return record
 
 
-def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
+def unpack_evaluation(content: Mapping[str, Any], where: str) -> TaskScores:
     """Rebuild the scores of a file of their own.
 
     Raises:
@@ -67,7 +67,7 @@ def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
     return evaluation
 
 
-def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_to_json(evaluation: TaskScores) -> dict[str, Any]:
     """Return an evaluation as JSON types."""
     return {
         task: {
@@ -78,7 +78,7 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Evaluation:
+def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> TaskScores:
     """Rebuild an evaluation from JSON types."""
     return {
         task: {split: _build(Score, score) for split, score in splits.items()}

@@ -7,7 +7,7 @@ from dataclasses import fields
 from math import isfinite
 from typing import Any
 
-from orchestrator.stages.record import Costs, Evaluation, Record
+from orchestrator.stages.record import Costs, Record, TaskScores
 
 LARGEST = 2**63 - 1  # integers of tables have 64 bits
 
@@ -43,7 +43,7 @@ def require_costs(costs: Costs) -> None:
         _require(is_number(value), name, value)
 
 
-def require_scores(evaluation: Evaluation) -> None:
+def require_scores(evaluation: TaskScores) -> None:
     """Raise TypeError unless accuracies and losses are numbers or None, and sizes are counts."""
     for splits in evaluation.values():
         for score in splits.values():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from orchestrator.errors import StoreUnreachable, StoreUnwritable
-from orchestrator.stages.storage.files import Entry, Files
+from orchestrator.stages.storage.files import FileEntry, Files
 from orchestrator.stages.storage.retry import DENIED, RetryPolicy
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class RetryingFiles:
         """Delete a folder and all below it."""
         self._change(lambda: self._files.delete_folder(path))
 
-    def entries(self, folder: str = "") -> list[Entry]:
+    def entries(self, folder: str = "") -> list[FileEntry]:
         """Return all files below a folder, at any depth."""
         return self._call(lambda: self._files.entries(folder))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.claims import LASTING
-from orchestrator.stages.storage.files import Entry, Files
+from orchestrator.stages.storage.files import FileEntry, Files
 from orchestrator.stages.storage.lease import FOLDER, LEASE_SECONDS, unix_time
 
 
@@ -56,7 +56,7 @@ def running_stages(files: Files) -> list[RunningStage]:
     return sorted(filter(None, entries), key=lambda stage: stage.note.since)
 
 
-def _read_entry(files: Files, entry: Entry) -> RunningStage | None:
+def _read_entry(files: Files, entry: FileEntry) -> RunningStage | None:
     try:
         plain = parse_json(files.read(entry.path) or b"null")
         # Claims of an object store have no such time: they count from when they were written.

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from orchestrator.errors import StoreCorrupt
 from orchestrator.hashing import digest_bytes
-from orchestrator.stages.record import Evaluation, Record, RecordRequest
+from orchestrator.stages.record import Record, RecordRequest, TaskScores
 from orchestrator.stages.storage.address import open_files
 from orchestrator.stages.storage.mounts import is_shared
 from orchestrator.stages.storage.record_format import (
@@ -166,7 +166,7 @@ class StageStore:
             self.files.create(stage_path(key, RECORD), seal(RECORD, content))
         self.files.delete(stage_path(key, FAILURE))
 
-    def put_evaluation(self, key: str, evaluation: Evaluation) -> None:
+    def put_evaluation(self, key: str, evaluation: TaskScores) -> None:
         """Write a stage's scores on tasks its record does not have."""
         name = evaluation_name(evaluation)
         self.files.write(stage_path(key, name), seal(name, evaluation_to_json(evaluation)))

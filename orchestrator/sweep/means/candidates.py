@@ -8,7 +8,7 @@ from dataclasses import replace
 from orchestrator.columns import INFEASIBLE
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.means.cells import Cell, PriceList, solve_cell
-from orchestrator.sweep.means.storage import Backbone
+from orchestrator.sweep.means.storage import BackboneBytes
 from orchestrator.sweep.trial import Trial
 
 # Options of a training that change no FLOP and no byte, so that they need no price of their own.
@@ -20,7 +20,7 @@ def solve_candidates(
     storage: int | None,
     compute: float | None,
     prices: PriceList,
-    backbone: Backbone = "counted",
+    backbone: BackboneBytes = "counted",
 ) -> Cell:
     """Return the cell of the candidates of a search at a pair of budgets.
 

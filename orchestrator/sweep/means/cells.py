@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.columns import INFEASIBLE
-from orchestrator.sweep.means.chain_prices import ChainPrices, Prices
+from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices
 from orchestrator.sweep.means.prices import (
     Unpriceable,
     Unpriced,
@@ -15,11 +15,11 @@ from orchestrator.sweep.means.prices import (
     unit_trial,
 )
 from orchestrator.sweep.means.steps import TaskPrice
-from orchestrator.sweep.means.storage import Backbone, TooDear, fit_storage, set_memory
+from orchestrator.sweep.means.storage import BackboneBytes, TooDear, fit_storage, set_memory
 from orchestrator.sweep.trial import Trial
 
 # Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
-PriceList = Callable[[Trial], tuple[Prices, ...]]
+PriceList = Callable[[Trial], tuple[TaskPrices, ...]]
 
 ITERATIONS = "training.iterations"
 
@@ -57,7 +57,7 @@ def solve_cell(
     storage: int | None,
     compute: float | None,
     prices: PriceList,
-    backbone: Backbone = "counted",
+    backbone: BackboneBytes = "counted",
 ) -> Cell:
     """Return the cell of a trial at a pair of budgets.
 

@@ -15,9 +15,9 @@ from orchestrator.stages.build_stages import benchmark_setting
 from orchestrator.sweep.means.steps import TaskPrice
 from orchestrator.sweep.trial import Trial
 
-Prices = tuple[TaskPrice, ...]
+TaskPrices = tuple[TaskPrice, ...]
 # (examples shown of each task learned, examples of a batch) -> stored examples that a step replays
-Replay = Callable[[Sequence[int], int], int | None]
+CountReplayed = Callable[[Sequence[int], int], int | None]
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class ChainPrices:
         replay: how many stored examples a step of the next task replays.
     """
 
-    units: Prices
-    counted: Prices
-    replay: Replay
+    units: TaskPrices
+    counted: TaskPrices
+    replay: CountReplayed
 
     def budget(self, task: int, compute: float) -> float:
         """Return the FLOPs of a task, numbered from 0, at `compute` epochs of fine-tuning."""
@@ -60,7 +60,7 @@ class ChainPrices:
             yield self.next_price(steps[:task]).flops(number)
 
 
-def replay_rule(trial: Trial, seed: int) -> Replay:
+def replay_rule(trial: Trial, seed: int) -> CountReplayed:
     """Return the rule of a trial's method for the number of stored examples that a step replays."""
     stage = trial.stages(seed)[-1]
     setting, tasks = benchmark_setting(stage.benchmark, stage.network), stage.benchmark.tasks()

@@ -12,7 +12,7 @@ from orchestrator.stages.learning.training import Training
 from orchestrator.sweep.means.anchors import added_anchors, wrong_anchors
 from orchestrator.sweep.options import Options
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
-from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.mistakes import abbreviate
 
 FREE_SCHEDULES = ("constant", "cosine", "onecycle")  # of no given length
@@ -86,7 +86,7 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
         valid = "the name of a preset, or keys and values"
         mistakes.append(f"means: must be {valid}, given {abbreviate(given)}")
         return None
-    section = decode(MeansSection, given, "means", mistakes)
+    section = decode_fields(MeansSection, given, "means", mistakes)
     if section is None:
         return None
     if section.preset is not None and section.preset not in PRESETS:

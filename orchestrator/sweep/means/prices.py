@@ -13,7 +13,7 @@ from methods.finetune import Finetune
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
-from orchestrator.sweep.means.chain_prices import ChainPrices, Prices, replay_rule
+from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.trial import Trial
 
@@ -67,7 +67,7 @@ def price_trial(trial: Trial) -> Trial:
 
 
 def chain_prices(
-    trial: Trial, units: Iterable[Prices], counted: Iterable[Prices]
+    trial: Trial, units: Iterable[TaskPrices], counted: Iterable[TaskPrices]
 ) -> tuple[ChainPrices, ...]:
     """Return the prices of a trial, for each seed.
 
@@ -103,7 +103,7 @@ def priced_seeds(trial: Trial) -> tuple[int, ...]:
     return tuple(first.values())
 
 
-def read_prices(trial: Trial, records: PriceRecords) -> tuple[Prices, ...]:
+def read_prices(trial: Trial, records: PriceRecords) -> tuple[TaskPrices, ...]:
     """Return the prices of the tasks 1..T, for each seed of a price trial.
 
     Raises:
@@ -113,7 +113,7 @@ def read_prices(trial: Trial, records: PriceRecords) -> tuple[Prices, ...]:
     return tuple(read_chain_prices(trial.stages(seed), records) for seed in trial.seeds)
 
 
-def read_chain_prices(stages: tuple[Stage, ...], records: PriceRecords) -> Prices:
+def read_chain_prices(stages: tuple[Stage, ...], records: PriceRecords) -> TaskPrices:
     """Return the prices of the tasks 1..T from the records of a chain; see `read_prices`."""
     stored = {key: r for (key, _), r in records.records((s.key, NO_TASKS) for s in stages).items()}
     return tuple(task_price(stage, stored, records) for stage in stages[1:])

@@ -29,7 +29,7 @@ from orchestrator.sweep.trial import Trial
 MEMORY = "buffer"  # the storage category of examples
 
 Bytes = dict[str, int]
-Backbone = Literal["counted", "apart"]
+BackboneBytes = Literal["counted", "apart"]
 
 # By the key of the last stage: a method is built for each task, and has a cell for each budget.
 _FIXED: dict[str, Bytes] = {}
@@ -39,7 +39,9 @@ class TooDear(Exception):
     """A trial does not fit; the message is the sum that shows it."""
 
 
-def fit_storage(trial: Trial, seed: int, budget: int, backbone: Backbone = "counted") -> int | None:
+def fit_storage(
+    trial: Trial, seed: int, budget: int, backbone: BackboneBytes = "counted"
+) -> int | None:
     """Return the memory that a budget leaves room for; None if the method has no dial.
 
     It is in bytes or, for a memory of files, in examples.
@@ -82,7 +84,7 @@ def most_examples(trial: Trial, seed: int, room: int) -> int:
     return bisect_right(range(1, len(largest)), room, key=size)
 
 
-def counted_bytes(sizes: Bytes, backbone: Backbone) -> Bytes:
+def counted_bytes(sizes: Bytes, backbone: BackboneBytes) -> Bytes:
     """Return the bytes by category that count, without those of a frozen body if it is apart."""
     return {k: v for k, v in sizes.items() if backbone == "counted" or k != "backbone"}
 

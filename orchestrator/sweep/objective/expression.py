@@ -27,8 +27,8 @@ from orchestrator.sweep.objective.arithmetic import (
 Term = Callable[[Mapping[str, float]], float]
 
 QUALITIES = METRICS
-COSTS = REPEATABLE
-FIGURES = (*QUALITIES, *COSTS)
+RANKED_COSTS = REPEATABLE
+FIGURES = (*QUALITIES, *RANKED_COSTS)
 SYNONYMS = {
     **dict.fromkeys(("accuracy", "avg_acc", "average_accuracy", "val_accuracy"), "acc"),
     "backward_transfer": "bwt",

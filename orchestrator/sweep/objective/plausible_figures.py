@@ -6,7 +6,7 @@ from functools import cache
 from random import Random  # noqa: TID251 - seeded by a name; objectives are read without torch
 
 from orchestrator.columns import COLUMNS
-from orchestrator.sweep.objective.expression import COSTS, QUALITIES
+from orchestrator.sweep.objective.expression import QUALITIES, RANKED_COSTS
 
 Figures = dict[str, float]
 
@@ -22,10 +22,10 @@ def plausible_figures(count: int) -> tuple[Figures, ...]:
     Reference: McKay, Beckman and Conover, 1979, Latin hypercube sampling.
     Deviations: the middle of each part, not a random place in it.
     """
-    places = {name: _spread(name, count) for name in (*QUALITIES, *COSTS)}
+    places = {name: _spread(name, count) for name in (*QUALITIES, *RANKED_COSTS)}
     return tuple(
         {name: _quality(name, places[name][i]) for name in QUALITIES}
-        | {name: _cost(places[name][i], zero=0.5 * (i % 2)) for name in COSTS}
+        | {name: _cost(places[name][i], zero=0.5 * (i % 2)) for name in RANKED_COSTS}
         for i in range(count)
     )
 

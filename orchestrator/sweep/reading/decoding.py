@@ -17,7 +17,7 @@ from orchestrator.hashing import to_json
 from orchestrator.sweep.reading.mistakes import abbreviate, describe_errors, mentions
 
 
-def decode(
+def decode_fields(
     kind: type[Any],
     given: Mapping[str, Any],
     where: str,

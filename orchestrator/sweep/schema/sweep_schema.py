@@ -14,7 +14,7 @@ from orchestrator.sweep.means.anchors import ANCHORS
 from orchestrator.sweep.means.means import PRESETS, MeansSection
 from orchestrator.sweep.measured_rows import Every
 from orchestrator.sweep.method_entries import MAX_LABEL
-from orchestrator.sweep.options import Budget, Mlflow, Resources
+from orchestrator.sweep.options import Mlflow, Resources, RunBudget
 from orchestrator.sweep.schema.benchmark_schema import benchmark_schema, data_schema
 from orchestrator.sweep.schema.dataclass_schema import Schema, fields_schema, one_of, space_schema
 from orchestrator.sweep.schema.named_schema import named_schema, options_schema
@@ -48,7 +48,7 @@ def sweep_schema() -> Schema:
         "means": {"$ref": "#/$defs/means"},
         "training": TRAINING,
         "search": {"$ref": "#/$defs/search"},
-        "budget": fields_schema(Budget),
+        "budget": fields_schema(RunBudget),
         "resources": fields_schema(Resources),
         "mlflow": fields_schema(Mlflow),
         "evaluate": one_of({"enum": ["all", "last"]}, fields_schema(Every, {"every": COUNT})),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.stages.code.classes import import_class, is_dotted
 from orchestrator.stages.code.source import Source
-from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.search_section.algorithms import ALGORITHMS
 from orchestrator.sweep.search_section.schedulers import SCHEDULERS
@@ -50,7 +50,7 @@ def read_options(
         )
         return None
     if name in table:
-        return decode(table[name], options, where, mistakes)
+        return decode_fields(table[name], options, where, mistakes)
     if not is_dotted(name):
         valid = suggest(name, [*table, "a_module:AClass"])
         mistakes.append(f"{where}: unknown {what} {name!r}; {valid}")

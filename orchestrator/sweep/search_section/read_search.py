@@ -10,7 +10,7 @@ from orchestrator.errors import require
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.options import Options
-from orchestrator.sweep.reading.decoding import decode, read_mapping
+from orchestrator.sweep.reading.decoding import decode_fields, read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.search_section.algorithms import Grid, PerTask
 from orchestrator.sweep.search_section.conflicts import find_conflicts
@@ -67,7 +67,9 @@ def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) ->
     if given is not content.get("search"):
         return None
     # Without its wrong options, so that the others are still checked against the rest.
-    section = decode(SearchSection, given, "search", mistakes, salvage=True) or SearchSection()
+    section = (
+        decode_fields(SearchSection, given, "search", mistakes, salvage=True) or SearchSection()
+    )
     algorithm = None
     if section.algorithm is not None:
         algorithm = read_options("algorithm", section.algorithm, source, mistakes)

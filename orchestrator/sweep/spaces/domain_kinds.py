@@ -11,7 +11,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Kind:
+class DomainKind:
     """A kind of domain.
 
     Attributes:
@@ -82,19 +82,25 @@ def _to_floats(args: Sequence[Any]) -> tuple[float, ...]:
     return tuple(float(arg) for arg in args)
 
 
-_FINITE = Kind(lambda random, args: args[int(random.integers(len(args)))], _check_list, finite=True)
-KINDS: dict[str, Kind] = {
+_FINITE = DomainKind(
+    lambda random, args: args[int(random.integers(len(args)))], _check_list, finite=True
+)
+KINDS: dict[str, DomainKind] = {
     "grid": _FINITE,
     "choice": _FINITE,
-    "uniform": Kind(lambda random, args: float(random.uniform(*args)), _check_range, _to_floats),
-    "loguniform": Kind(
+    "uniform": DomainKind(
+        lambda random, args: float(random.uniform(*args)), _check_range, _to_floats
+    ),
+    "loguniform": DomainKind(
         lambda random, args: float(exp(random.uniform(log(args[0]), log(args[1])))),
         lambda args: _check_range(args, positive=True),
         _to_floats,
     ),
-    "randint": Kind(lambda random, args: int(random.integers(args[0], args[1] + 1)), _check_whole),
-    "lograndint": Kind(_draw_log_integer, lambda args: _check_whole(args, positive=True)),
-    "quniform": Kind(
+    "randint": DomainKind(
+        lambda random, args: int(random.integers(args[0], args[1] + 1)), _check_whole
+    ),
+    "lograndint": DomainKind(_draw_log_integer, lambda args: _check_whole(args, positive=True)),
+    "quniform": DomainKind(
         lambda random, args: value_at_step(args, random.integers(count_steps(args) + 1).item()),
         lambda args: _check_range(args, count=3),
         lambda args: (value_at_step(args, 0), value_at_step(args, count_steps(args))),

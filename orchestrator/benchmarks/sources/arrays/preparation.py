@@ -32,7 +32,7 @@ def prepare_arrays(raw: RawData, where: str) -> Arrays:
     train_y, test_y, classes = map_labels(raw.train_y, raw.test_y, raw.names, where)
     train_x, test_x = raw.train_x, raw.test_x
     if test_x is None or test_y is None:
-        train, test = hold_out(train_y)
+        train, test = hold_out_test(train_y)
         train_x, test_x = train_x[train], train_x[test]
         train_y, test_y = train_y[train], train_y[test]
     check_classes(train_y, test_y, classes, raw.held_out or raw.test_y is None, where)
@@ -47,7 +47,7 @@ def prepare_arrays(raw: RawData, where: str) -> Arrays:
     return Arrays(train_x, train_y, test_x, test_y, facts)
 
 
-def hold_out(y: Array) -> tuple[Array, Array]:
+def hold_out_test(y: Array) -> tuple[Array, Array]:
     """Return the rows for training and, a stratified fifth, for testing: the same for everyone."""
     order = stratified_order(torch.from_numpy(y), stream(0, "test split")).numpy()
     num_test = round(TEST_SHARE * len(y))
