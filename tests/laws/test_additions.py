@@ -41,7 +41,7 @@ ADDITIONS: dict[str, dict[str, str | list[tuple[str, str]]]] = {
     "data set": {
         "benchmarks/datasets/dataset_table.py": [
             (
-                "layouts import Part\n",
+                "layouts import LabelledPaths\n",
                 "\n\ndef read_stripes(folder):\n"
                 "    import numpy as np\n"
                 "    y = np.arange(40) % 4\n"
