@@ -20,6 +20,8 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.figures.bars import costs as costs
 from dashboards.figures.canvas import save as save
 from dashboards.figures.curves import forgetting as forgetting
+from dashboards.figures.grids import rates as rates
+from dashboards.figures.grids import surfaces as surfaces
 from dashboards.figures.matrices import r_matrices as r_matrices
 from dashboards.figures.plane import cost_plane as cost_plane
 from dashboards.figures.surface import budgets as budgets
@@ -28,7 +30,7 @@ from dashboards.figures.tradeoff import trade_off as trade_off
 from orchestrator.errors import RepertoireError
 
 FIGURES = ("trade_off", "forgetting", "costs", "r_matrices", "cost_plane")
-MEANS_FIGURES = ("winners", "budgets")  # of sweeps with means
+MEANS_FIGURES = ("winners", "budgets", "surfaces", "rates")  # of sweeps with means
 KINDS = (".svg", ".pdf")
 
 
@@ -67,7 +69,8 @@ def draw_means(warehouse: Warehouse, name: str) -> Figure:
             "`means`"
         )
     with matplotlib.rc_context({"text.parse_math": False}):
-        return winners(drawn) if name == "winners" else budgets(drawn)
+        of_means = {"winners": winners, "budgets": budgets, "surfaces": surfaces, "rates": rates}
+        return of_means[name](drawn)
 
 
 def save_all(warehouse: Warehouse, folder: Path) -> Iterator[Path]:

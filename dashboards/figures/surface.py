@@ -18,7 +18,8 @@ from dashboards.figures.canvas import create_axes
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
-from orchestrator.terminal.surface_tables import compute_name, storage_name, winner_text
+from orchestrator.terminal.surface_names import compute_name, storage_name
+from orchestrator.terminal.surface_tables import winner_text
 
 CELL_WIDTH, CELL_HEIGHT, EDGE = 1.7, 0.75, 1.2  # inches
 WIDTH, HEIGHT = 4.6, 3.4  # of a panel of lines, inches

@@ -12,7 +12,6 @@ from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import HOW_FOUND, growth_table
 from dashboards.charts.quantities import short_label
-from dashboards.charts.surface.rates import exchange_table, rates_table
 from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
 from dashboards.pages.pricing import show_prices
 from dashboards.view import View
@@ -20,11 +19,17 @@ from orchestrator.columns import METRICS
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.growth_tables import distant_task
-from orchestrator.terminal.surface_findings import cell_name, findings
-from orchestrator.terminal.surface_tables import compute_name, storage_name
+from orchestrator.terminal.rate_tables import rate_rows
+from orchestrator.terminal.surface_findings import findings
+from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
 
 WIDTH = 250  # of a selection box, in pixels
 MOST_LINES = 12  # configurations in the chart of growth
+RATE_WORDS = {
+    "bytes": "what a doubling of bytes changes",
+    "FLOPs": "what a doubling of FLOPs changes",
+    "exchange": "how many bytes one GFLOP replaces",
+}
 NO_MEANS = (
     "None of these sweeps compares methods at equal means. A sweep with a section means, which "
     "fixes storage and computation, shows here what a byte and what a FLOP buy."
@@ -116,13 +121,12 @@ def _show_method(view: View, surface: Surface, metric: str) -> None:
     view.chart(charts.accuracies(surface, method, metric), "grid chart")
     st.caption("White lines join equal values. Hatched: does not fit, or not complete.")
     name = surface.methods[method]
-    for table, key, words in (
-        (rates_table(surface), "rates table", "what a doubling of one budget changes"),
-        (exchange_table(surface), "exchange table", "how many bytes one GFLOP replaces"),
-    ):
-        own = table[table["method"] == name].drop(columns="method")
-        if len(own):
-            st.dataframe(own, hide_index=True, key=key)
+    for what, words in RATE_WORDS.items():
+        heads, *rows = rate_rows(surface, what) or [()]
+        own = [row[1:] for row in rows if row[0] == name]
+        if own:
+            table = pd.DataFrame(own, columns=list(heads[1:]))
+            st.dataframe(table, hide_index=True, key=f"{what} rates")
             st.caption(f"{escape_markdown(name)}: {words}, with 95 % intervals over seeds.")
         else:
             st.caption(f"{escape_markdown(name)}: no value for {words}.")

@@ -15,7 +15,7 @@ from orchestrator.results.surface.prices import FLOP_UNITS, HOUR, HOUR_SECONDS, 
 from orchestrator.results.surface.surface import STORAGE, Surface
 from orchestrator.terminal.growth_tables import formula
 from orchestrator.terminal.price_tables import describe_prices, why_unpriced
-from orchestrator.terminal.surface_findings import cell_name
+from orchestrator.terminal.surface_names import cell_name
 
 OTHER_PRICES = "repertoire compare --prices takes others, and those of predictions."
 

@@ -18,14 +18,37 @@ from orchestrator.results.surface.prices import Prices, price_winners
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.growth_tables import distant_task
 from orchestrator.terminal.price_tables import HEADS, winner_cells
-from orchestrator.terminal.surface_findings import cell_name, findings
-from orchestrator.terminal.surface_tables import compute_name, storage_name
+from orchestrator.terminal.rate_tables import rate_rows
+from orchestrator.terminal.surface_findings import findings
+from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
 
 WINNERS = (
     "The most accurate method of each cell. A filled cell has one winner; in an unfilled one the "
     "methods of the strip are not told apart (paired t-tests, Holm's correction for all pairs). "
     "Hatched: nothing fits, or nothing is complete."
 )
+GRIDS = (
+    "The mean of each cell over the seeds: storage up, computation across, one scale for all "
+    "methods. White lines join equal accuracies. Hatched: does not fit, or not complete."
+)
+# What the rates are of -> heading and caption.
+RATE_TEXTS = {
+    "bytes": (
+        "What a doubling of bytes buys, cell by cell",
+        "The change of ACC from a storage to the next, per doubling.",
+    ),
+    "FLOPs": (
+        "What a doubling of FLOPs buys, cell by cell",
+        "The change of ACC from a computation to the next, per doubling.",
+    ),
+    "exchange": (
+        "How many bytes one GFLOP replaces, cell by cell",
+        "The slope of ACC in FLOPs by that in bytes, from a cell to the next of each, with "
+        "Fieller's interval; only where more bytes buy accuracy. Hollow: the seeds do not bound "
+        "it. Values below 0 (more FLOPs cost accuracy) are in the table alone.",
+    ),
+}
+RATE_MARKS = "Intervals are 95 % over seeds; in a row the smallest budgets are below."
 PRICES = Prices(storage=0.02 / 1e9, compute=2 / 1e15, months=12)  # those the page begins with
 LINES = "Bars are 95 % intervals over seeds; dashed: joint retraining; crosses: does not fit."
 
@@ -33,17 +56,24 @@ LINES = "Bars are 95 % intervals over seeds; dashed: joint retraining; crosses: 
 def means_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
     """Yield a chapter for each setting with means; none without."""
     for surface in read_surfaces(warehouse, EVERYTHING):
-        drawn = [*surface_charts(surface), *cost_charts(warehouse, surface)]
+        drawn = [
+            *surface_charts(surface),
+            *rate_charts(surface),
+            *cost_charts(warehouse, surface),
+        ]
         yield Chapter(f"At equal means: {surface.title}", list(findings(surface)), charts=drawn)
 
 
 def surface_charts(surface: Surface) -> list[Chart]:
-    """Return the winner map, and the accuracy against each budget at the most of the other."""
+    """Return winners, grids, and the accuracy against each budget at the most of the other."""
     most_storage, most_compute = (
         storage_name(surface.storage[-1]),
         compute_name(surface.compute[-1]),
     )
-    drawn = [Chart("Who wins where", WINNERS, charts.winners(surface))]
+    drawn = [
+        Chart("Who wins where", WINNERS, charts.winners(surface)),
+        Chart("Each method over the grid", GRIDS, charts.all_accuracies(surface)),
+    ]
     if surface.storage != (None,):
         figure = charts.by_storage(surface, len(surface.compute) - 1)
         drawn.append(Chart("What bytes buy", f"At {most_compute}. {LINES}", figure))
@@ -52,6 +82,13 @@ def surface_charts(surface: Surface) -> list[Chart]:
         caption = f"At {most_storage}. {LINES} A ring: joint retraining overtakes for good."
         drawn.append(Chart("What computation buys", caption, figure))
     return drawn
+
+
+def rate_charts(surface: Surface) -> Iterator[Chart]:
+    """Yield a chart and a table of each kind of rate that is known in a cell."""
+    for what, (heading, caption) in RATE_TEXTS.items():
+        if rows := rate_rows(surface, what):
+            yield Chart(heading, f"{caption} {RATE_MARKS}", charts.rates(surface, what), rows=rows)
 
 
 def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:

@@ -14,7 +14,7 @@ from orchestrator.results.growth import Growth, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_findings import cell_name
+from orchestrator.terminal.surface_names import cell_name
 from orchestrator.terminal.units import UNDEFINED, si_text, three_decimals
 
 

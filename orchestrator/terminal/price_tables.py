@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_findings import cell_name
+from orchestrator.terminal.surface_names import cell_name
 from orchestrator.terminal.units import interval_text
 
 HEADS = ("from price", "best", "at", "ACC", "not told apart")

@@ -16,10 +16,12 @@ from orchestrator.results.surface.areas import (
     storage_areas,
     volumes,
 )
-from orchestrator.results.surface.rates import exchange_rate, mean_over_cells, rates_by_seed
+from orchestrator.results.surface.rate_cells import exchange_cells
+from orchestrator.results.surface.rates import mean_over_cells, rates_by_seed
 from orchestrator.results.surface.surface import Surface, half_width
 from orchestrator.results.surface.winners import winner_map
-from orchestrator.terminal.units import interval_text, si_text
+from orchestrator.terminal.surface_names import budget_text, cell_name
+from orchestrator.terminal.units import change_text, interval_text, si_text
 
 
 def findings(surface: Surface) -> Iterator[str]:
@@ -107,24 +109,13 @@ def describe_rates(surface: Surface) -> Iterator[str]:
             yield f"Accuracy per doubling of {what}, over cells: {', '.join(parts)}."
 
 
-def change_text(mean: float, half_width: float) -> str:
-    """Return `+0.100 ± 0.012`; only the change if the half-width is NaN."""
-    return f"{mean:+.3f}" if np.isnan(half_width) else f"{mean:+.3f} ± {half_width:.3f}"
-
-
 def describe_exchange(surface: Surface) -> Iterator[str]:
     """Yield the number of bytes that a GFLOP replaces, where the seeds tell it."""
-    if len(surface.storage) < 2 or len(surface.compute) < 2:
-        return
-    for number, name in enumerate(surface.methods):
-        for a, b in np.ndindex(len(surface.storage) - 1, len(surface.compute) - 1):
-            rate = exchange_rate(surface, number, a, b)
-            if np.isfinite(rate.low + rate.high) and rate.low > 0:
-                value, low, high = (
-                    si_text(each, "B") for each in (rate.value, rate.low, rate.high)
-                )
-                where = f"{name} at {cell_name(surface, a, b)}"
-                yield f"For {where}, 1 GFLOP replaces {value} [{low}, {high}]."
+    for cell in exchange_cells(surface):
+        if cell.bounded and cell.low > 0:
+            value, low, high = (si_text(each, "B") for each in (cell.value, cell.low, cell.high))
+            where = f"{surface.methods[cell.method]} at {cell_name(surface, *cell.place)}"
+            yield f"For {where}, 1 GFLOP replaces {value} [{low}, {high}]."
 
 
 def describe_break_even(surface: Surface) -> Iterator[str]:
@@ -169,14 +160,3 @@ def compare_with_retraining(
     ):
         if parts:
             yield f"Joint retraining{where} {what.format(parts)}."
-
-
-def cell_name(surface: Surface, storage: int, compute: int) -> str:
-    """Return a cell as text: `1 MB and 4 x`."""
-    return budget_text(surface.storage[storage], surface.compute[compute])
-
-
-def budget_text(size: int | None, epochs: float | None) -> str:
-    """Return budgets of storage and computation as text; None is free."""
-    parts = [] if size is None else [si_text(size, "B")]
-    return " and ".join([*parts, *([] if epochs is None else [f"{epochs:g} x"])])

@@ -1,4 +1,4 @@
-"""The surface of a sweep with means on a terminal: accuracies, the winner map, findings."""
+"""The surface of a sweep with means on a terminal: accuracies, winners, rates, findings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from rich.text import Text
 
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
+from orchestrator.terminal.rate_tables import rate_tables
 from orchestrator.terminal.surface_findings import findings
-from orchestrator.terminal.units import interval_text, si_text
+from orchestrator.terminal.surface_names import compute_name, storage_name
+from orchestrator.terminal.units import interval_text
 
 NOT_FIT, MISSING = "does not fit", "not complete"
 MAX_TIES = 3  # names in a cell; the others are counted
@@ -23,7 +25,8 @@ def surface_tables(surface: Surface) -> Group:
     """Return a surface for a Rich console."""
     head = Text(f"{surface.title}, at equal means, {len(surface.seeds)} seeds", style="bold")
     lines = [Text(line) for line in findings(surface)]
-    return Group(head, *accuracy_tables(surface), winner_table(surface), *lines)
+    tables = [*accuracy_tables(surface), winner_table(surface), *rate_tables(surface)]
+    return Group(head, *tables, *lines)
 
 
 def accuracy_tables(surface: Surface) -> Iterator[RenderableType]:
@@ -68,13 +71,3 @@ def winner_text(surface: Surface, cell: WinningCell) -> str:
     names = [surface.methods[i] for i in cell.ties]
     shown = " = ".join(names[:MAX_TIES])
     return shown if len(names) <= MAX_TIES else f"{shown} +{len(names) - MAX_TIES}"
-
-
-def storage_name(size: int | None) -> str:
-    """Return a budget of storage as text."""
-    return "any storage" if size is None else si_text(size, "B")
-
-
-def compute_name(compute: float | None) -> str:
-    """Return a budget of computation as text."""
-    return "any computation" if compute is None else f"{compute:g} x fine-tuning"

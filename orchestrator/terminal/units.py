@@ -17,6 +17,11 @@ def interval_text(mean: float, half_width: float) -> str:
     return centre if isnan(half_width) else f"{centre} ± {half_width:.3f}"
 
 
+def change_text(mean: float, half_width: float) -> str:
+    """Return `+0.100 ± 0.012`; only the change if the half-width is NaN."""
+    return f"{mean:+.3f}" if isnan(half_width) else f"{mean:+.3f} ± {half_width:.3f}"
+
+
 def three_decimals(value: float) -> str:
     """Return a number to three decimals; zero has no sign."""
     # + 0.0 turns -0.0 into 0.0.

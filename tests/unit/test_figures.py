@@ -43,6 +43,7 @@ from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.results.results import Results
+from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.results.tables.collect import collect_tables
 from orchestrator.results.tables.tables import write_tables
@@ -383,6 +384,32 @@ def test_lines_for_a_paper_are_the_means_at_the_most_of_the_other_budget() -> No
             assert list(line.get_ydata()) == pytest.approx(list(row))
         assert [line.get_linestyle() for line in lines] == ["-", "--"]
         assert {note.get_text() for note in axes.texts} == {"er", "joint"}
+
+
+def test_a_figure_of_grids_has_the_accuracies_contours_and_hatches() -> None:
+    values = np.linspace(0.2, 0.85, 9).reshape(1, 3, 3, 1)
+    unfit = np.zeros((1, 3, 3), dtype=bool)
+    unfit[0, 2, 0], values[0, 2, 0] = True, np.nan
+    axes, bar = figures.surfaces([surface(values, unfit)]).axes
+    (cells,) = axes.images
+    np.testing.assert_allclose(cells.get_array().filled(np.nan), values[0, ..., 0])
+    (lines,) = axes.collections
+    assert list(lines.levels) == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+    (hatched,) = axes.patches
+    assert (hatched.get_xy(), hatched.get_hatch()) == ((-0.5, 1.5), "////")
+    assert bar.get_ylabel() == "ACC"
+
+
+def test_a_figure_of_rates_has_each_cell_with_its_interval() -> None:
+    drawn = surface(np.random.default_rng(0).uniform(0, 1, (2, 2, 2, 4)))
+    expected = marginal_rates(drawn)
+    axes = figures.rates([drawn]).axes[0]
+    segments = [bar.lines[2][0].get_segments()[0] for bar in axes.containers]
+    centres = [segment[:, 0].mean() for segment in segments]
+    halves = [np.ptp(segment[:, 0]) / 2 for segment in segments]
+    assert centres == pytest.approx(list(expected.storage.ravel()))
+    assert halves == pytest.approx(list(expected.storage_half.ravel()))
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
 
 
 def test_figures_of_means_are_written_where_trials_have_means(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
+from orchestrator.terminal.rate_tables import rate_rows
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.units import si_text
 from orchestrator.tracking.sync import sync
@@ -437,17 +438,20 @@ def test_the_chapter_on_equal_means_has_its_findings_and_the_lines_of_the_surfac
     assert chapter.sentences == list(findings(surface))
     assert [chart.heading for chart in chapter.charts] == [
         "Who wins where",
+        "Each method over the grid",
         "What bytes buy",
         "What computation buys",
+        "What a doubling of bytes buys, cell by cell",
         "What it costs",
         "FLOPs and seconds",
     ]
-    drawn, lines, _, prices, seconds = (chart.figure for chart in chapter.charts)
+    drawn, _, lines, _, _, prices, seconds = (chart.figure for chart in chapter.charts)
+    assert list(chapter.charts[4].rows) == rate_rows(surface, "bytes")
     # 0.02 a GB for 12 months, 2 a PFLOP: 10 kB and 1 TFLOP are 2.4e-6 and 2e-3.
     assert min(prices.data[0].x) == pytest.approx(2.4e-6 + 2e-3)
-    assert [row[0] for row in chapter.charts[3].rows] == ["from price", "0.002", "0.002"]
+    assert [row[0] for row in chapter.charts[5].rows] == ["from price", "0.002", "0.002"]
     assert list(seconds.data[0].y) == [1.8] * 4
-    assert chapter.charts[4].caption == (
+    assert chapter.charts[6].caption == (
         "On not known: 4 trials with too few different costs to rank."
     )
     assert [trace.name for trace in drawn.data] == ["er"]

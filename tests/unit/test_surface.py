@@ -19,7 +19,8 @@ from orchestrator.results.surface.areas import (
     storage_areas,
     volumes,
 )
-from orchestrator.results.surface.rates import exchange_rate, marginal_rates, ratio_of_means
+from orchestrator.results.surface.exchange import exchange_rate, ratio_of_means
+from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface, build_surface, surfaces
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.terminal.surface_findings import findings

@@ -14,13 +14,12 @@ from test_surface import surface
 from dashboards import charts
 from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import method_styles
-from dashboards.charts.surface.rates import exchange_table, rates_table
+from dashboards.charts.surface.accuracies import iso_levels
 from dashboards.charts.theme import rgba_text
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
-from orchestrator.terminal.units import interval_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -133,31 +132,42 @@ def test_the_grid_of_a_method_has_its_means_and_lines_of_equal_accuracy() -> Non
     assert [trace.type for trace in small.data] == ["heatmap"], "two budgets bound no line"
 
 
-def test_rates_are_in_a_table_with_their_intervals() -> None:
+def test_lines_of_equal_accuracy_are_at_common_values() -> None:
+    assert iso_levels(np.array([[0.21, np.nan], [0.3, 0.68]])) == pytest.approx((0.3, 0.1, 0.6))
+    assert iso_levels(np.array([[0.72, 0.84]])) == pytest.approx((0.75, 0.05, 0.8))
+
+
+def test_each_method_has_a_panel_in_the_colours_of_all() -> None:
+    drawn = create_contested()
+    heats = [trace for trace in charts.all_accuracies(drawn).data if trace.type == "heatmap"]
+    assert len({trace.xaxis for trace in heats}) == len(drawn.methods)
+    for trace, mean in zip(heats, drawn.mean, strict=True):
+        np.testing.assert_allclose(np.array(trace.z, float), mean)
+        assert trace.coloraxis == "coloraxis"
+
+
+def test_a_rate_is_a_point_with_its_interval() -> None:
     values = np.random.default_rng(0).uniform(0, 1, (2, 3, 2, 4))
-    values[1, 0, 0, 0] = np.nan
     drawn = surface(values, compute=(1.0, 4.0))
-    rates = marginal_rates(drawn)
-    table = rates_table(drawn).set_index(["method", "doubling of", "from", "at"])
-    row = table.loc["a", "bytes", "2 kB", "4 x fine-tuning"]
-    expected = interval_text(rates.storage[0, 1, 1], rates.storage_half[0, 1, 1])
-    assert (row["to"], row["per doubling"]) == ("4 kB", expected)
-    row = table.loc["a", "FLOPs", "1 x fine-tuning", "4 kB"]
-    assert row["per doubling"] == interval_text(rates.compute[0, 2, 0], rates.compute_half[0, 2, 0])
-    count = np.isfinite(rates.storage).sum() + np.isfinite(rates.compute).sum()
-    assert len(table) == count == 2 * (4 + 3) - 2, "b is not complete in its first cell"
+    expected = marginal_rates(drawn)
+    trace = find_trace(charts.rates(drawn, "bytes"), "b")
+    assert list(trace.x) == pytest.approx(list(expected.storage[1].ravel()))
+    assert list(trace.error_x.array) == pytest.approx(list(expected.storage_half[1].ravel()))
+    assert list(trace.y) == sorted(trace.y), "the smallest budgets below"
+    assert -0.5 < min(trace.y) < max(trace.y) < 0.5, "b is the last row"
 
 
-def test_what_a_gigaflop_replaces_is_in_a_table() -> None:
+def test_an_exchange_that_the_seeds_do_not_bound_is_hollow() -> None:
     seeds = np.array([0.0, 0.01, -0.01])
     gains = np.array([[[0.5 + seeds, 0.54 + seeds], [0.52 + seeds, 0.56 + seeds]]])
-    (row,) = exchange_table(surface(gains)).to_dict("records")
-    assert (row["method"], row["at"], row["1 GFLOP replaces"]) == ("a", "1 kB and 1 x", "2 kB")
-    assert row["interval"] == "[2 kB, 2 kB]"
     unsure = gains + np.array([[[[0, 0, 0]] * 2, [[0.1, -0.1, 0]] * 2]])
-    assert list(exchange_table(surface(unsure))["interval"]) == ["[−∞, ∞]"]
-    assert exchange_table(surface(-gains)).empty, "bytes that buy nothing are not replaced"
-    assert exchange_table(surface(gains[:, :1])).empty, "one budget has no next"
+    trace = find_trace(charts.rates(surface(np.concatenate([gains, unsure])), "exchange"), "a")
+    assert (list(trace.x), list(trace.marker.symbol)) == ([pytest.approx(2000)], ["circle"])
+    open_ended = find_trace(charts.rates(surface(unsure), "exchange"), "a")
+    assert list(open_ended.marker.symbol) == ["circle-open"]
+    assert list(open_ended.error_x.array) == [0]
+    nothing = charts.rates(surface(-gains), "exchange")
+    assert "No cell has a rate" in nothing.layout.annotations[0].text
 
 
 def test_a_point_is_at_its_price_and_the_best_is_a_step_line() -> None:

@@ -7,6 +7,7 @@ from math import ceil, floor
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboards.charts.panels import panel_position, panels
 from dashboards.charts.quantities import interval_text, metric_text, short_label
 from dashboards.charts.surface.styles import (
     INCOMPLETE,
@@ -18,9 +19,12 @@ from dashboards.charts.surface.styles import (
 from dashboards.charts.theme import SCALE, bar_title, template
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_tables import compute_name, storage_name
+from orchestrator.terminal.surface_names import budget_text, compute_name, storage_name
 
 ROW, EDGES = 60, 130  # pixels
+SMALL_ROW, ACROSS, GAP = 34, 3, 0.1  # of panels: see `charts.panels.panels`
+CELLS, TEXT = {"type": "heatmap"}, {"textfont": {"size": 11}}
+STEPS = {0.1: 0.3, 0.05: 0.0}  # between lines of equal accuracy -> smallest range
 SMALLEST = 3  # budgets of each kind that lines of equal accuracy take
 
 
@@ -31,29 +35,60 @@ def accuracies(surface: Surface, method: int, metric: str = "acc") -> go.Figure:
     of equal accuracy. Hatched: the method does not fit, or is not complete.
     """
     surface = plain_surface(surface)
-    mean, unfit = surface.mean[method], surface.infeasible[method]
-    low, high = color_range(surface)
     height = ROW * len(surface.storage) + EDGES
-    figure = go.Figure(layout={"template": template(), "height": height, "barmode": "overlay"})
-    figure.update_layout(showlegend=False, bargap=0)
+    figure = go.Figure(layout={"template": template(), "height": height})
+    figure.add_traces(grid_traces(surface, method))
     names = (list(map(storage_name, surface.storage)), list(map(compute_name, surface.compute)))
-    figure.add_trace(accuracy_cells(mean, surface.half_width[method], names))
-    if min(mean.shape) >= SMALLEST and np.isfinite(mean).any():
-        figure.add_trace(iso_lines(mean, low, high))
-    for why, cells in ((UNFIT, unfit), (INCOMPLETE, np.isnan(mean) & ~unfit)):
-        if cells.any():
-            figure.add_trace(hatched_cells([(int(a), int(b)) for a, b in np.argwhere(cells)], why))
-    title = bar_title(short_label(metric))
-    figure.update_layout(
-        coloraxis={"colorscale": SCALE, "cmin": low, "cmax": high, "colorbar": {"title": title}}
+    grid_axes(figure, names)
+    return color_grid(figure, surface, metric)
+
+
+def all_accuracies(surface: Surface, metric: str = "acc") -> go.Figure:
+    """Draw the metric of every method in each cell, a panel per method; as `accuracies`."""
+    surface = plain_surface(surface)
+    height = SMALL_ROW * len(surface.storage)
+    figure = panels(surface.methods, ACROSS, height, GAP)
+    for method in range(len(surface.methods)):
+        traces = grid_traces(surface, method)
+        where = panel_position(method, ACROSS)
+        figure.add_traces(traces, *([where[side]] * len(traces) for side in ("row", "col")))
+    names = (
+        [budget_text(size, None) for size in surface.storage],
+        [budget_text(None, epochs) for epochs in surface.compute],
     )
     grid_axes(figure, names)
-    return figure
+    figure.update_xaxes(title="").update_yaxes(title="", showticklabels=False)
+    figure.update_yaxes(showticklabels=True, col=1).update_traces(TEXT, selector=CELLS)
+    return color_grid(figure, surface, metric)
 
 
-def accuracy_cells(mean: Floats, half: Floats, names: tuple[list[str], list[str]]) -> go.Heatmap:
-    """Return the cells [A, B] in numbers and colours, given the names of the budgets."""
-    storage, compute = names
+def color_grid(figure: go.Figure, surface: Surface, metric: str) -> go.Figure:
+    """Set the colours of grids, those of all methods of a surface, and their bar."""
+    low, high = color_range(surface)
+    title = bar_title(short_label(metric))
+    return figure.update_layout(
+        showlegend=False,
+        barmode="overlay",
+        bargap=0,
+        coloraxis={"colorscale": SCALE, "cmin": low, "cmax": high, "colorbar": {"title": title}},
+    )
+
+
+def grid_traces(surface: Surface, method: int) -> list[go.Heatmap | go.Contour | go.Bar]:
+    """Return the cells of a method, lines of equal accuracy, and the hatched cells."""
+    mean, unfit = surface.mean[method], surface.infeasible[method]
+    traces = [accuracy_cells(surface, method)]
+    if min(mean.shape) >= SMALLEST and np.isfinite(mean).any():
+        traces.append(iso_lines(mean))
+    for why, cells in ((UNFIT, unfit), (INCOMPLETE, np.isnan(mean) & ~unfit)):
+        if cells.any():
+            traces.append(hatched_cells([(int(a), int(b)) for a, b in np.argwhere(cells)], why))
+    return traces
+
+
+def accuracy_cells(surface: Surface, method: int) -> go.Heatmap:
+    """Return the cells of a method in numbers and colours."""
+    mean, half = surface.mean[method], surface.half_width[method]
     return go.Heatmap(
         z=mean,
         coloraxis="coloraxis",
@@ -62,26 +97,27 @@ def accuracy_cells(mean: Floats, half: Floats, names: tuple[list[str], list[str]
         hoverinfo="text",
         hovertext=[
             [
-                f"{row}, {column}<br>{interval_text(float(mean[a, b]), float(half[a, b]))}"
-                for b, column in enumerate(compute)
+                f"{storage_name(size)}, {compute_name(epochs)}<br>"
+                f"{interval_text(float(mean[a, b]), float(half[a, b]))}"
+                for b, epochs in enumerate(surface.compute)
             ]
-            for a, row in enumerate(storage)
+            for a, size in enumerate(surface.storage)
         ],
         xgap=1,
         ygap=1,
     )
 
 
-def iso_lines(mean: Floats, low: float, high: float) -> go.Contour:
-    """Return lines of equal accuracy, a tenth apart, or five over a smaller range."""
-    step = 0.1 if high - low > 0.3 else (high - low) / 5
+def iso_lines(mean: Floats) -> go.Contour:
+    """Return lines of equal accuracy, at the levels of `iso_levels`."""
+    start, step, end = iso_levels(mean)
     return go.Contour(
         z=mean,
         contours={
             "coloring": "none",
             "showlabels": True,
-            "start": low,
-            "end": high,
+            "start": start,
+            "end": end,
             "size": step,
             "labelfont": {"color": "white", "size": 11},
         },
@@ -89,6 +125,17 @@ def iso_lines(mean: Floats, low: float, high: float) -> go.Contour:
         showscale=False,
         hoverinfo="skip",
     )
+
+
+def iso_levels(mean: Floats) -> tuple[float, float, float]:
+    """Return the lowest level of lines of equal accuracy, their distance, and the highest.
+
+    Levels are multiples of 0.1, or of 0.05 over a smaller range, so that lines of two methods are
+    at common values.
+    """
+    low, high = float(np.nanmin(mean)), float(np.nanmax(mean))
+    step = next(step for step, least in STEPS.items() if high - low >= least)
+    return ceil(low / step) * step, step, floor(high / step) * step
 
 
 def color_range(surface: Surface) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboards.charts.theme import GREY, HIGHLIGHT
 from orchestrator.results.surface.areas import RETRAINING, break_even
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_tables import compute_name
+from orchestrator.terminal.surface_names import compute_name
 
 
 def break_even_marks(surface: Surface, storage: int) -> Iterator[go.Scatter]:

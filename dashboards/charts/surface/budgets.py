@@ -19,7 +19,7 @@ from dashboards.charts.surface.styles import UNFIT, plain_surface
 from dashboards.charts.theme import rgba_text, template
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_tables import storage_name
+from orchestrator.terminal.surface_names import storage_name
 
 HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels
 LABEL = 16  # height of a label, in pixels

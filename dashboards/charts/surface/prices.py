@@ -14,7 +14,7 @@ from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.price_tables import why_unpriced
-from orchestrator.terminal.surface_findings import cell_name
+from orchestrator.terminal.surface_names import cell_name
 
 HEIGHT, EDGES = 380, 130  # pixels
 

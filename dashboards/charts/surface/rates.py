@@ -1,81 +1,115 @@
-"""Tables of marginal and exchange rates, with intervals, as text."""
+"""The rates of each method cell by cell, with their intervals over seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from math import log10
 
-import numpy as np
-import pandas as pd
+import plotly.graph_objects as go
 
-from orchestrator.results.statistics import Floats
-from orchestrator.results.surface.rates import exchange_rate, marginal_rates
+from dashboards.charts.method_styles import Style, method_styles
+from dashboards.charts.panels import empty_figure
+from dashboards.charts.surface.styles import plain_surface
+from dashboards.charts.theme import FAINT, rgba_text, template
+from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_findings import cell_name
-from orchestrator.terminal.surface_tables import compute_name, storage_name
-from orchestrator.terminal.units import UNDEFINED, interval_text, si_text
+from orchestrator.terminal.rate_tables import NAMES, rate_text
+from orchestrator.terminal.surface_names import cell_name
+
+ROW, EDGES = 46, 90  # of a method, and beside all, pixels
+SPREAD = 0.76  # height of the cells of a method, in rows
+MARGIN = 0.4  # of a logarithmic axis, in decades
 
 
-def rates_table(surface: Surface) -> pd.DataFrame:
-    """Return the gain from doubling each budget, a row per method and neighbouring cells.
+def rates(surface: Surface, what: str) -> go.Figure:
+    """Draw a point for each rate, with its interval, a row per method.
 
-    Columns: `method`, `doubling of` (bytes or FLOPs), `from`, `to`, `at` (the other budget) and
-    `per doubling`, the change of the metric with its 95% interval. Rows without a value, where a
-    cell is not complete, are left out.
+    Within a row are the cells from the smallest budgets (below) to the largest. Of an exchange,
+    points without a finite interval are hollow, and only positive ones are drawn.
+
+    Args:
+        surface: of one setting.
+        what: a key of `orchestrator.results.surface.rate_cells.RATES`.
     """
-    rates = marginal_rates(surface)
-    storage, compute = (
-        list(map(storage_name, surface.storage)),
-        list(map(compute_name, surface.compute)),
+    surface = plain_surface(surface)
+    cells = shown_cells(surface, what)
+    if not cells:
+        return empty_figure(f"No cell has a rate: {NAMES[what]}.")
+    rows = sorted({cell.method for cell in cells}, reverse=True)
+    figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
+    styles = method_styles(surface.methods)
+    for row, method in enumerate(rows):
+        own = [cell for cell in cells if cell.method == method]
+        figure.add_trace(rate_points(surface, own, what, row, styles[method]))
+    names = [surface.methods[m] for m in rows]
+    figure.update_yaxes(
+        tickvals=[*range(len(rows))], ticktext=names, range=[-0.5, len(rows) - 0.5], showgrid=False
     )
-    rows = [
-        *rate_rows(rates.storage, rates.storage_half, "bytes", storage, compute),
-        *rate_rows(
-            rates.compute.swapaxes(1, 2),
-            rates.compute_half.swapaxes(1, 2),
-            "FLOPs",
-            compute,
-            storage,
-        ),
-    ]
-    columns = ["method", "doubling of", "from", "to", "at", "per doubling"]
-    return pd.DataFrame(
-        [(surface.methods[m], *rest) for m, *rest in sorted(rows, key=lambda row: row[0])],
-        columns=columns,
-    )
+    figure.update_xaxes(title=NAMES[what] + (" bytes" if what == "exchange" else ""))
+    if what == "exchange":
+        low, high = log_range(cells)
+        figure.update_xaxes(type="log", tickformat=".2~s", ticksuffix="B", range=[low, high])
+    else:
+        figure.add_vline(0, line={"color": FAINT, "width": 1})
+    return figure.update_layout(showlegend=False)
 
 
-def rate_rows(
-    rates: Floats, half: Floats, what: str, along: list[str], across: list[str]
-) -> Iterator[tuple[int, str, str, str, str, str]]:
-    """Yield the rows of rates [M, along - 1, across] that are not NaN, with the method's number."""
-    for m, i, j in np.argwhere(np.isfinite(rates)).tolist():
-        text = interval_text(float(rates[m, i, j]), float(half[m, i, j]))
-        yield m, what, along[i], along[i + 1], across[j], text
+def shown_cells(surface: Surface, what: str) -> list[RateCell]:
+    """Return the rates that a chart shows: of an exchange, whose axis is logarithmic, above 0."""
+    cells = RATES[what](surface)
+    return [cell for cell in cells if what != "exchange" or cell.value > 0]
 
 
-def exchange_table(surface: Surface) -> pd.DataFrame:
-    """Return the bytes that one GFLOP replaces at equal accuracy: a row per method and cell.
+def row_places(count: int, row: int) -> list[float]:
+    """Return the height of each cell of a row of a number of cells."""
+    return [row + SPREAD * ((i + 0.5) / count - 0.5) for i in range(count)]
 
-    Columns: `method`, `at` (the cell, compared with its next neighbours), `1 GFLOP replaces`, and
-    `interval`, Fieller's at 95%. Cells in which more bytes buy no accuracy are left out.
+
+def bar_lengths(cell: RateCell, what: str) -> tuple[float, float]:
+    """Return the lengths of the bars below and above a rate; 0 where the interval has no end.
+
+    On the logarithmic axis of an exchange an end at or below 0 is far to the left.
     """
-    rows = []
-    shape = [max(0, len(axis) - 1) for axis in (surface.storage, surface.compute)]
-    for m, a, b in np.ndindex(len(surface.methods), *shape):
-        rate = exchange_rate(surface, m, a, b)
-        if np.isfinite(rate.value):
-            ends = [exchange_text(each) for each in (rate.low, rate.high)]
-            rows.append(
-                (
-                    surface.methods[m],
-                    cell_name(surface, a, b),
-                    si_text(rate.value, "B"),
-                    UNDEFINED if np.isnan(rate.low) else f"[{', '.join(ends)}]",
-                )
-            )
-    return pd.DataFrame(rows, columns=["method", "at", "1 GFLOP replaces", "interval"])
+    if not cell.bounded:
+        return 0.0, 0.0
+    low = max(cell.low, cell.value / 1e3) if what == "exchange" else cell.low
+    return cell.value - low, cell.high - cell.value
 
 
-def exchange_text(size: float) -> str:
-    """Return an end of an interval in bytes; an infinite one has no unit."""
-    return si_text(size, "B") if np.isfinite(size) else f"{'−' if size < 0 else ''}∞"
+def log_range(cells: Sequence[RateCell]) -> tuple[float, float]:
+    """Return the decades around the rates and the upper ends of their intervals."""
+    highest = max(cell.high if cell.bounded else cell.value for cell in cells)
+    return log10(min(cell.value for cell in cells)) - MARGIN, log10(highest) + MARGIN
+
+
+def rate_points(
+    surface: Surface, cells: Sequence[RateCell], what: str, row: int, style: Style
+) -> go.Scatter:
+    """Return the points of a method's rates with their intervals as bars."""
+    below, above = zip(*(bar_lengths(cell, what) for cell in cells), strict=True)
+    hollow = [what == "exchange" and not cell.bounded for cell in cells]
+    name = surface.methods[cells[0].method]
+    return go.Scatter(
+        name=name,
+        mode="markers",
+        x=[cell.value for cell in cells],
+        y=row_places(len(cells), row),
+        marker={
+            "size": 6,
+            "color": style.color,
+            "symbol": ["circle-open" if each else "circle" for each in hollow],
+        },
+        error_x={
+            "type": "data",
+            "array": above,
+            "arrayminus": below,
+            "color": rgba_text(style.color, 0.55),
+            "thickness": 1,
+            "width": 0,
+        },
+        hoverinfo="text",
+        hovertext=[
+            f"<b>{name}</b>, {cell_name(surface, *cell.place)}: {rate_text(cell, what)}"
+            for cell in cells
+        ],
+    )

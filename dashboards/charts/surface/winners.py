@@ -23,7 +23,8 @@ from dashboards.charts.surface.styles import (
 from dashboards.charts.theme import FAINT, rgba_text, template
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
-from orchestrator.terminal.surface_tables import compute_name, storage_name, winner_text
+from orchestrator.terminal.surface_names import compute_name, storage_name
+from orchestrator.terminal.surface_tables import winner_text
 
 ROW, EDGES = 92, 150  # pixels
 TINT = 0.5  # opacity, so that text is readable on a light and on a dark page

@@ -1,0 +1,27 @@
+"""Names of budgets and of cells as text."""
+
+from __future__ import annotations
+
+from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.units import si_text
+
+
+def storage_name(size: int | None) -> str:
+    """Return a budget of storage as text."""
+    return "any storage" if size is None else si_text(size, "B")
+
+
+def compute_name(compute: float | None) -> str:
+    """Return a budget of computation as text."""
+    return "any computation" if compute is None else f"{compute:g} x fine-tuning"
+
+
+def cell_name(surface: Surface, storage: int, compute: int) -> str:
+    """Return a cell as text: `1 MB and 4 x`."""
+    return budget_text(surface.storage[storage], surface.compute[compute])
+
+
+def budget_text(size: int | None, epochs: float | None) -> str:
+    """Return budgets of storage and computation as text; None is free."""
+    parts = [] if size is None else [si_text(size, "B")]
+    return " and ".join([*parts, *([] if epochs is None else [f"{epochs:g} x"])])
