@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.charts.quantities import find_quantity, short_label
-from dashboards.data.comparing import COSTS, configurations
+from dashboards.data.comparing import MEAN_COSTS, configurations
 from dashboards.data.views import sql_literal
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View, show_separation, split_tables
@@ -79,7 +79,7 @@ def draw_plane(rows: pd.DataFrame, metric: str, costs: tuple[str, str]) -> go.Fi
 
 def _pick_axes(table: pd.DataFrame, labels: Sequence[str]) -> tuple[str, tuple[str, str]]:
     """Return the metric and the two costs that the user chose, of those with a value."""
-    costs = [cost for cost in COSTS if (table[f"{cost}_mean"] > 0).any()]
+    costs = [cost for cost in MEAN_COSTS if (table[f"{cost}_mean"] > 0).any()]
 
     def pick(label: str, names: Sequence[str], first: str) -> str:
         at = names.index(first) if first in names else 0
