@@ -44,7 +44,7 @@ from methods.parts.attention import replace_attention
 from methods.parts.ranges import require_strength
 from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
 
-PARTS = ("keys", "attention", "prompts")
+TENSORS = ("keys", "attention", "prompts")
 
 
 class CodaPrompt(TokenAdapter):
@@ -86,7 +86,7 @@ class CodaPrompt(TokenAdapter):
         rows = {
             f"{part}.{block}": like.new_zeros((config.components, *shapes[part]))
             for block in range(len(self._attention))
-            for part in PARTS
+            for part in TENSORS
         }
         self.components = ParameterRows(rows, outlook.num_learned)
         self.learning = nn.ParameterDict()
@@ -114,7 +114,7 @@ class CodaPrompt(TokenAdapter):
 
     def prefix(self, query_BD: Tensor, block: int) -> Tensor:
         """Return the keys and values that are in front of a block's own, [2, B, length / 2, D]."""
-        keys, attention, prompts = (self.all_components(part, block) for part in PARTS)
+        keys, attention, prompts = (self.all_components(part, block) for part in TENSORS)
         prompt = component_weights(query_BD, attention, keys) @ prompts.flatten(1)
         return prompt.view(len(prompt), 2, -1, self.tokens.width).transpose(0, 1)
 
@@ -128,7 +128,7 @@ class CodaPrompt(TokenAdapter):
         """Return the task's loss and the weighted distance of components from orthonormal ones."""
         loss = super().loss(batch)
         for block, _ in enumerate(self._attention):
-            for part in PARTS:
+            for part in TENSORS:
                 rows = self.all_components(part, block).flatten(1)
                 loss = loss + self.config.ortho * orthogonality(rows)
         return loss

@@ -23,8 +23,8 @@ from orchestrator.columns import COLUMNS
 
 BAR = 30  # pixels
 # Column of the comparison -> name of the part of a bar.
-PARTS = (*columns.STORAGE[1:], columns.LATE_STORAGE[0])
-STORAGE = {f"{name}_mean": COLUMNS[name].label for name in PARTS}
+CATEGORIES = (*columns.STORAGE[1:], columns.LATE_STORAGE[0])
+STORAGE = {f"{name}_mean": COLUMNS[name].label for name in CATEGORIES}
 FLOPS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
 SHARED = {False: "computed", True: "shared: already in the store"}
 

@@ -34,7 +34,7 @@ def _last(r: R, tasks: range) -> list[CellPlace]:
     return [(r.shape[1], task) for task in tasks]
 
 
-def _learned(tasks: range) -> list[CellPlace]:
+def _diagonal_cells(tasks: range) -> list[CellPlace]:
     """Return the cells of tasks when just learned."""
     return [(task, task) for task in tasks]
 
@@ -67,8 +67,8 @@ def _best_cell(r: R, task: int) -> CellPlace:
 CELLS: Mapping[str, Callable[[R], tuple[Iterable[CellPlace], Iterable[CellPlace]]]] = {
     "acc": lambda r: (_last(r, _all(r)), ()),
     AIA: lambda r: ([(after, task) for after in _all(r) for task in range(1, after + 1)], ()),
-    "learning_accuracy": lambda r: (_learned(_all(r)), ()),
-    "bwt": lambda r: (_last(r, _earlier(r)), _learned(_earlier(r))),
+    "learning_accuracy": lambda r: (_diagonal_cells(_all(r)), ()),
+    "bwt": lambda r: (_last(r, _earlier(r)), _diagonal_cells(_earlier(r))),
     "fwt": _fwt,
     "forgetting": _forgetting,
 }

@@ -13,7 +13,7 @@ from orchestrator.results import contrasts
 from orchestrator.results.comparison import ROW, VALUES, count_left_out
 from orchestrator.results.front import with_front
 
-PARTS = ("mean", "std", "ci95")
+STATISTICS = ("mean", "std", "ci95")
 
 
 def configurations(warehouse: Warehouse, scope: Scope = EVERYTHING) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def configurations(warehouse: Warehouse, scope: Scope = EVERYTHING) -> pd.DataFr
 
 def comparison_columns() -> list[str]:
     """Return the columns of `comparison`."""
-    figures = [f"{value}_{part}" for value in VALUES for part in PARTS]
+    figures = [f"{value}_{part}" for value in VALUES for part in STATISTICS]
     return [*ROW, "label", "table", "n", *figures, "sweeps"]
 
 

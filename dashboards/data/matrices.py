@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboards.data.comparing import add_labels
 from dashboards.data.scope import Scope, sql_literals
-from dashboards.data.views import sql_literal
+from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import complete_evaluations

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from dashboards.data.folders import SweepFolder
+from dashboards.data.sql_views import sql_literal
 from dashboards.data.stages import StoredProgress
-from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.owner import OWNER, read_owner

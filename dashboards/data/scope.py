@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.data.views import sql_literal
+from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from dashboards.data.comparing import add_labels
 from dashboards.data.folders import PROGRESS, SweepFolder
 from dashboards.data.scope import Scope
-from dashboards.data.views import sql_literal
+from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import FLOPS
 from orchestrator.results.folder.owner import OWNER, STALE_SECONDS, modified_time

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from dashboards.data.folders import REMEDY, SCHEMAS, SweepFolder, is_readable, open_folders
 from dashboards.data.late_metrics import read_late_metrics
-from dashboards.data.views import view_query
+from dashboards.data.sql_views import view_query
 from orchestrator.columns import FLOPS, LATE_COSTS, LATE_STORAGE, METHOD_LABEL, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison

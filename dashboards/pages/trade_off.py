@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import MEAN_COSTS, configurations
-from dashboards.data.views import sql_literal
+from dashboards.data.sql_views import sql_literal
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View, show_separation, split_tables
 from orchestrator.columns import METRICS
@@ -103,10 +103,10 @@ def axis_title(column: str) -> str:
 
 def _show_chart(view: View, rows: pd.DataFrame, figure: go.Figure, key: str) -> None:
     chosen = view.chart(figure, f"trade-off {key}", on_select="rerun", selection_mode="points")
-    _show_clicked(view, rows, chosen)
+    _show_selection(view, rows, chosen)
 
 
-def _show_clicked(view: View, table: pd.DataFrame, chosen: Any) -> None:
+def _show_selection(view: View, table: pd.DataFrame, chosen: Any) -> None:
     ids = [point.get("customdata") for point in chosen.selection.points]
     rows = table[table["trial_id"].isin(pd.Series(ids, dtype=object).explode())]
     if rows.empty:

@@ -14,7 +14,7 @@ from orchestrator.results.growth import Growth
 from orchestrator.results.surface.prices import FLOP_UNITS, HOUR, HOUR_SECONDS, PricedWinner, Prices
 from orchestrator.results.surface.surface import STORAGE, Surface
 from orchestrator.terminal.growth_tables import formula
-from orchestrator.terminal.price_tables import describe_prices, why_unpriced
+from orchestrator.terminal.price_tables import describe_prices, reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
 
 OTHER_PRICES = "repertoire compare --prices takes others, and those of predictions."
@@ -66,7 +66,7 @@ def prices(surface: Surface, given: Prices, winners: Sequence[PricedWinner]) -> 
     """Return the best methods for the lowest and for any price, and what the prices cover."""
     paid = f"At {price_text(given)}. {describe_prices(given)} {OTHER_PRICES}"
     if not winners:
-        return f"{paid} {why_unpriced(given)}"
+        return f"{paid} {reason_without_prices(given)}"
     least = f"The cheapest trial costs {winners[0].price:.3g}: {winner_text(surface, winners[0])}."
     if len(winners) == 1:
         return f"{least} No dearer one is more accurate. {paid}"

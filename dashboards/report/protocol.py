@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from dashboards.data.folders import SweepFolder
-from dashboards.data.views import sql_literal
+from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.chapter import Chapter
 from orchestrator.columns import COLUMNS, SHOWN_METRICS

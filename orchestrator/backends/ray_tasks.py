@@ -24,7 +24,7 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.backends.nodes import Node, parse_node
-from orchestrator.backends.stage_needs import extended_needs
+from orchestrator.backends.stage_needs import larger_needs
 from orchestrator.stages.outcomes import StageFailed, StageOutcome
 from orchestrator.stages.worker import StageOrder
 
@@ -115,7 +115,7 @@ def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: N
         node: the node that an attempt has to itself, all of its CPUs.
     """
     device = "cuda" if needs["num_gpus"] else "cpu"
-    resources = extended_needs(needs, attempt.whole_gpu, node)
+    resources = larger_needs(needs, attempt.whole_gpu, node)
     # In a placement group, such as that of a Tune trial, tasks would inherit it and never fit.
     task = stage_task.options(
         scheduling_strategy="DEFAULT", name=f"stage {attempt.order.key[:8]}", **resources
@@ -174,7 +174,7 @@ def describe_room(attempt: Attempt, needs: Mapping[str, float], node: Node | Non
     return asked
 
 
-def build_exhausted(
+def build_memory_failure(
     attempt: Attempt, failed: StageFailed, needs: Mapping[str, float], node: Node | None
 ) -> StageFailed:
     """Return the failure of a stage that raised for lack of memory at all its attempts."""

@@ -17,8 +17,8 @@ from orchestrator.backends.ray_notes import find_worker
 from orchestrator.backends.ray_tasks import (
     Attempt,
     Death,
-    build_exhausted,
     build_failure,
+    build_memory_failure,
     classify_death,
     living_nodes,
     submit,
@@ -148,7 +148,7 @@ class RayWorkers:
             self._needs.note_exhausted(attempt.order)
         if self._retry(attempt, "gpu" if gpu else "memory"):
             return None
-        return build_exhausted(attempt, failed, *self._room(attempt))
+        return build_memory_failure(attempt, failed, *self._room(attempt))
 
     def _retry(self, attempt: Attempt, death: Death) -> bool:
         """Submit the next attempt after a death; False after the last."""

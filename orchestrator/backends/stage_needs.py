@@ -77,7 +77,7 @@ def fraction(share: float) -> float:
     return int(10_000 / stages) / 10_000
 
 
-def extended_needs(
+def larger_needs(
     needs: Mapping[str, float], whole_gpu: bool, node: Node | None
 ) -> dict[str, float]:
     """Return the needs of a stage that ran out of memory: a whole GPU, all CPUs of a node.

@@ -26,12 +26,12 @@ def write_atomically(path: Path, data: bytes | memoryview | str, durable: bool =
             every reader checks a file, or can do without it, the wait is not worth it.
     """
     content = data.encode() if isinstance(data, str) else data
-    with replaced_file(path) as partial:
+    with replace_when_complete(path) as partial:
         write_partial(partial, content, durable)
 
 
 @contextmanager
-def replaced_file(path: Path) -> Iterator[Path]:
+def replace_when_complete(path: Path) -> Iterator[Path]:
     """Yield the path of a file to write, which replaces `path` at the end unless the block raises.
 
     For a library that writes to a path; `write_atomically` has the content at hand.

@@ -20,7 +20,7 @@ from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.simulation_page import simulation_page
 
-PARTS = ("nodes", "gpus", "cpus")
+CLUSTER_FIELDS = ("nodes", "gpus", "cpus")
 HOURS = {"h": 1.0, "d": 24.0}
 HOUR_SECONDS = 3600.0
 EXAMPLE = "nodes=100,gpus=8,cpus=16"
@@ -81,8 +81,10 @@ def read_nodes(text: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for part in text.split(","):
         name, _, number = (word.strip() for word in part.partition("="))
-        if name not in PARTS:
-            raise RepertoireError(f"--simulate: unknown part {name!r}; {suggest(name, PARTS)}")
+        if name not in CLUSTER_FIELDS:
+            raise RepertoireError(
+                f"--simulate: unknown part {name!r}; {suggest(name, CLUSTER_FIELDS)}"
+            )
         if not number.isdecimal() or (int(number) < 1 and name != "gpus") or name in counts:
             raise RepertoireError(
                 f"--simulate: {part.strip()!r} must be a whole number of at least 1, given once; "

@@ -62,7 +62,7 @@ def find_value(kind: str, name: str, further: tuple[str, ...] = ()) -> str:
     return names[name.strip().lower()]
 
 
-def printed_frame(table: pd.DataFrame) -> pd.DataFrame:
+def frame_to_print(table: pd.DataFrame) -> pd.DataFrame:
     """Return a comparison without the figures of the values that are not to be printed."""
     columns = table.attrs.get("columns", VALUES)
     hidden = tuple(f"{value}_" for value in VALUES if value not in columns)

@@ -62,7 +62,7 @@ def bwt(r: R) -> float:
     Reference: Lopez-Paz and Ranzato, 2017, Gradient Episodic Memory, eq. 3.
     Deviations: none from the paper; its code divides by T, so gives (T-1)/T of this.
     """
-    return _mean(_check_shape(r)[-1, :-1] - _accuracy_when_learned(r)[:-1])
+    return _mean(_check_shape(r)[-1, :-1] - _diagonal(r)[:-1])
 
 
 def fwt(r: R, scenario: str) -> float:
@@ -100,7 +100,7 @@ def learning_accuracy(r: R) -> float:
     and Minimizing Interference, its measure LA.
     Deviations: none.
     """
-    return _mean(_accuracy_when_learned(r))
+    return _mean(_diagonal(r))
 
 
 def r_after(r: R, after: int) -> R:
@@ -166,7 +166,7 @@ def _tasks_seen(num_tasks: int) -> R:
     return np.tril(np.ones((num_tasks, num_tasks)))
 
 
-def _accuracy_when_learned(r: R) -> R:
+def _diagonal(r: R) -> R:
     """Return R[i, i] for i = 1..T: shape [T]."""
     return _check_shape(r).diagonal(-1)
 

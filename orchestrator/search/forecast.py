@@ -29,14 +29,14 @@ def forecast(study: Study | PerTaskStudy) -> list[Row]:
 def _outcome_rows(study: Study | PerTaskStudy) -> Iterator[Row]:
     """Yield the rows of a search that is complete."""
     yield "search", "complete"
-    yield "search: candidates", str(_num_tried(study))
+    yield "search: candidates", str(_count_candidates(study))
     yield "search: stages asked for", str(study.tally()["asked_for"])
     yield "search: winners", str(len({each.trial.identity for each in study.winners()}))
     for note in [*study.missing_winners(), *study.notes]:
         yield "note", note
 
 
-def _num_tried(study: Study | PerTaskStudy) -> int:
+def _count_candidates(study: Study | PerTaskStudy) -> int:
     if isinstance(study, PerTaskStudy):
         return sum(len(selection.attempts) for selection in study.selections)
     return sum(len(group_search.candidates) for group_search in study.searches)

@@ -28,7 +28,7 @@ from orchestrator.stages.learning.optimizer_state import carried_entries
 from orchestrator.stages.measurement import Measurement, flop_meters
 from orchestrator.stages.record import Record, TaskScores
 from orchestrator.stages.scoring import score_tasks
-from orchestrator.stages.siblings import numerics, parts_of
+from orchestrator.stages.siblings import fusible_parts, numerics
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
 from orchestrator.stages.usage import Clock, reset_peak_memory
@@ -213,7 +213,7 @@ def describe_stage(stage: Stage) -> dict[str, Any]:
         "training": stage.training.describe(),
         "method": stage.method.describe(),
         "seed": stage.seed,
-        **(numerics(*parts_of(stage)) if stage.after else {}),
+        **(numerics(*fusible_parts(stage)) if stage.after else {}),
         "code": {
             "method": stage.method.identity,
             "network": stage.network.identity,

@@ -41,10 +41,10 @@ def numerics(
 
 def is_fused(stage: Stage) -> bool:
     """Return whether a stage is trained by the fused program, alone or with siblings."""
-    return bool(stage.after and numerics(*parts_of(stage)))
+    return bool(stage.after and numerics(*fusible_parts(stage)))
 
 
-def parts_of(stage: Stage) -> Parts:
+def fusible_parts(stage: Stage) -> Parts:
     """Return the parts of a stage that decide whether it can be fused."""
     return stage.benchmark, stage.network, stage.training, stage.method
 
@@ -110,7 +110,7 @@ def sibling_key(stage: Any) -> str | None:
     """
     if not isinstance(stage, Stage) or not is_fused(stage):
         return None
-    benchmark, network, training, method = parts_of(stage)
+    benchmark, network, training, method = fusible_parts(stage)
     strength, tasks = method.cls.strength, benchmark.tasks()[: stage.after]
     rest = {name: value for name, value in training.content().items() if name != "lr"}
     content = {

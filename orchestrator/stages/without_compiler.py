@@ -27,9 +27,9 @@ def without_compiler(cls: T) -> T:
     for name, method in list(vars(cls).items()):
         wrapper = getattr(getattr(method, "__code__", None), "co_name", None)
         if wrapper == DISABLED:
-            setattr(cls, name, _until_imported(method, method.__wrapped__))
+            setattr(cls, name, _choose_at_call(method, method.__wrapped__))
         elif wrapper == STEP:
-            setattr(cls, name, _until_imported(method, _step(method.__wrapped__)))
+            setattr(cls, name, _choose_at_call(method, _step(method.__wrapped__)))
     return cls
 
 
@@ -49,7 +49,7 @@ def _step(step: Callable[..., Any]) -> Callable[..., Any]:
     return step_in_grad_mode
 
 
-def _until_imported(method: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+def _choose_at_call(method: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(*args: Any, **named: Any) -> Any:
         return (method if COMPILER in sys.modules else plain)(*args, **named)

@@ -8,26 +8,26 @@ from itertools import chain, product
 from typing import Any
 
 from orchestrator.networks.pretrained.pretrained import Pretrained
-from orchestrator.sweep.means.anchors import serves
+from orchestrator.sweep.means.anchors import has_meaning
 from orchestrator.sweep.method_entries import MethodEntry
 from orchestrator.sweep.misfits import misfit
-from orchestrator.sweep.section import Part
+from orchestrator.sweep.section import SectionContent
 from orchestrator.sweep.training_checks import training_objections
 
-TrialParts = tuple[Part, Part, Part, Part]
+TrialParts = tuple[SectionContent, SectionContent, SectionContent, SectionContent]
 
 
 @dataclass(frozen=True)
 class SectionParts:
     """The parts of each section of a file, those with mistakes included."""
 
-    benchmarks: list[Part]
-    networks: list[Part]
-    trainings: list[Part]
+    benchmarks: list[SectionContent]
+    networks: list[SectionContent]
+    trainings: list[SectionContent]
     entries: list[MethodEntry]
 
     @property
-    def all(self) -> list[Part]:
+    def all(self) -> list[SectionContent]:
         """Every part."""
         own = [entry.trainings for entry in self.entries if entry.own]
         # The methods of a grid share their own trainings.
@@ -52,7 +52,7 @@ def combine_parts(sections: SectionParts, mistakes: list[str]) -> list[TrialPart
                 unfit = [*_find_misfits(parts)] if depends else []
                 unfit += _find_unfit_trainings(parts)
                 mistakes.extend([] if entry.optional else unfit)
-                wanted = not unfit and (not entry.optional or _serves(parts))
+                wanted = not unfit and (not entry.optional or _has_meaning(parts))
                 valid += [parts] if wanted else []
     # In the order of the file: methods first, then benchmarks, networks and trainings.
     places = {id(part): place for place, part in enumerate(sections.all)}
@@ -60,11 +60,11 @@ def combine_parts(sections: SectionParts, mistakes: list[str]) -> list[TrialPart
     return sorted(complete, key=lambda p: [places[id(p[i])] for i in (3, 0, 1, 2)])
 
 
-def _depends_on_training(network: Part) -> bool:
+def _depends_on_training(network: SectionContent) -> bool:
     return any(isinstance(each.config, Pretrained.Config) for each in network.examples)
 
 
-def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
+def _find_misfits(parts: tuple[SectionContent, ...]) -> Iterator[str]:
     """Yield the reasons that a benchmark, a network, a training and a method do not fit."""
     if not all(part.examples for part in parts):
         return
@@ -76,12 +76,12 @@ def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
             yield objection if of_network else f"{parts[-1].form.where}: {objection}"
 
 
-def _serves(parts: TrialParts) -> bool:
+def _has_meaning(parts: TrialParts) -> bool:
     """Return whether an anchor has a meaning beside the other parts."""
     if not all(part.examples for part in parts):
         return False
     benchmark, network, training, method = (part.examples[0] for part in parts)
-    return serves(method.name, benchmark, network, training)
+    return has_meaning(method.name, benchmark, network, training)
 
 
 def _find_unfit_trainings(parts: TrialParts) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _find_unfit_trainings(parts: TrialParts) -> Iterator[str]:
                 yield f"{where}.{line}"
 
 
-def example_combinations(parts: tuple[Part, ...]) -> Iterator[tuple[Any, ...]]:
+def example_combinations(parts: tuple[SectionContent, ...]) -> Iterator[tuple[Any, ...]]:
     """Yield combinations of the parts' examples, varying one part at a time."""
     first = tuple(part.examples[0] for part in parts)
     yield first

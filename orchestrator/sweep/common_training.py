@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.sweep.section import Part
+from orchestrator.sweep.section import SectionContent
 from orchestrator.sweep.spaces.domains import is_domain
 from orchestrator.sweep.spaces.nesting import LIFTED, NESTED, as_mapping, field_name
 
 Mapped = Mapping[str, Any]
 # Reads a training: the values, their place in the file, and a list that receives the mistakes.
-TrainingReader = Callable[[dict[str, Any], str, list[str]], list[Part]]
+TrainingReader = Callable[[dict[str, Any], str, list[str]], list[SectionContent]]
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class CommonTraining:
     """
 
     given: dict[str, Any]
-    parts: list[Part]
+    parts: list[SectionContent]
     mistakes: list[str]
     read: TrainingReader
 
-    def override(self, own: Mapped, where: str, mistakes: list[str]) -> list[Part]:
+    def override(self, own: Mapped, where: str, mistakes: list[str]) -> list[SectionContent]:
         """Return the trainings with the values of an entry; note the mistakes that are its own."""
         lines: list[str] = []
         parts = self.read(merge_training(self.given, own), where, lines)

@@ -30,7 +30,7 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
 Content = Mapping[str, Any]
-Config = Mapping[str, Any]
+NestedValues = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Configurations:
         source = capture_source(find_dotted_names(content), sweep.folder)
         return Configurations(sweep.name, content, source, sweep.folder)
 
-    def values(self, config: Config) -> dict[str, Any]:
+    def values(self, config: NestedValues) -> dict[str, Any]:
         """Return a configuration by paths, in JSON types: {"method": {"lam": 1}} is "method.lam".
 
         A path that only another method of the sweep has is left out, so that one space can serve
@@ -83,7 +83,7 @@ class Configurations:
         paths = self._paths(method)
         return {path: value for path, value in given.items() if is_known_place(path, paths)}
 
-    def trial(self, config: Config) -> Trial:
+    def trial(self, config: NestedValues) -> Trial:
         """Return the trial of a configuration, on one seed.
 
         Raises:
@@ -168,7 +168,7 @@ def _to_entry(entry: Any) -> dict[str, Any]:
     return {"name": entry} if isinstance(entry, str) else dict(entry)
 
 
-def _flatten(config: Config) -> dict[str, Any]:
+def _flatten(config: NestedValues) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in config.items():
         nested = value if isinstance(value, Mapping) and "." not in name else None

@@ -27,7 +27,7 @@ from orchestrator.sweep.reading.decoding import read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.search_section.checks import check_search
 from orchestrator.sweep.search_section.search import Search
-from orchestrator.sweep.section import Part, SectionForm
+from orchestrator.sweep.section import SectionContent, SectionForm
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
@@ -98,7 +98,7 @@ def read_common_training(content: dict[str, Any], source: Source, grids: bool) -
     """Return the trainings of a file, with the user's own code: one for each point of its grids."""
     wrap = partial(create_training, source=source, fuse=read_fuse(content))
 
-    def read(given: dict[str, Any], where: str, mistakes: list[str]) -> list[Part]:
+    def read(given: dict[str, Any], where: str, mistakes: list[str]) -> list[SectionContent]:
         form = SectionForm("training", where, TrainingOptions, wrap)
         return read_section(form, given, mistakes, grids)
 
@@ -109,7 +109,7 @@ def read_common_training(content: dict[str, Any], source: Source, grids: bool) -
 
 def read_benchmarks(
     content: dict[str, Any], grids: bool, own: OwnCode, mistakes: list[str]
-) -> list[Part]:
+) -> list[SectionContent]:
     """Return the benchmarks of a file: one for each point of its grids; `order: all` is a grid."""
     given = read_mapping(content, "benchmark", mistakes)
     if given is not content.get("benchmark"):
@@ -130,5 +130,5 @@ def read_benchmarks(
     return read_section(form, natural, mistakes, grids, absent)
 
 
-def _numbers_of_tasks(parts: list[Part]) -> set[int]:
+def _numbers_of_tasks(parts: list[SectionContent]) -> set[int]:
     return {benchmark.num_tasks for part in parts for benchmark in part.examples}

@@ -10,7 +10,7 @@ from orchestrator.hashing import canonical_json
 from orchestrator.sweep.combinations import example_combinations
 from orchestrator.sweep.means.cells import Cell, set_dials
 from orchestrator.sweep.misfits import misfit
-from orchestrator.sweep.section import InfeasiblePoint, Part
+from orchestrator.sweep.section import InfeasiblePoint, SectionContent
 from orchestrator.sweep.spaces.domains import Domain
 from orchestrator.sweep.spaces.nesting import field_name
 from orchestrator.sweep.training_checks import first_objection
@@ -31,7 +31,7 @@ class Group:
     """
 
     name: str
-    parts: tuple[Part, Part, Part, Part]
+    parts: tuple[SectionContent, SectionContent, SectionContent, SectionContent]
     fixed_stream: bool
     cell: Cell | None = None
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.common_training import CommonTraining
-from orchestrator.sweep.means.anchors import added_anchors, asks_for_all
+from orchestrator.sweep.means.anchors import anchors_to_add, asks_for_all
 from orchestrator.sweep.read_section import read_component
 from orchestrator.sweep.reading.mistakes import abbreviate
-from orchestrator.sweep.section import Part
+from orchestrator.sweep.section import SectionContent
 
 MAX_LABEL = 80  # characters
 
@@ -29,8 +29,8 @@ class MethodEntry:
         optional: whether it is left out where it does not go with the other sections.
     """
 
-    method: Part
-    trainings: list[Part]
+    method: SectionContent
+    trainings: list[SectionContent]
     own: bool
     optional: bool = False
 
@@ -72,7 +72,7 @@ def read_anchors(
     optional = asks_for_all(content)
     return [
         MethodEntry(part, common.parts, own=False, optional=optional)
-        for name in added_anchors(content)
+        for name in anchors_to_add(content)
         for part in read_component("method", "means.anchors", name, source, mistakes, False)
     ]
 

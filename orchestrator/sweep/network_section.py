@@ -21,14 +21,16 @@ from orchestrator.sweep.data_section import OwnCode
 from orchestrator.sweep.read_section import read_component
 from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.mistakes import abbreviate
-from orchestrator.sweep.section import Part, SectionForm
+from orchestrator.sweep.section import SectionContent, SectionForm
 
 FORMS = "{timm: NAME}, {torchvision: NAME}, {module: module:function}, or a network of the table"
 # Reads one value of a field, given its place; returns the name that stands for it, None: a mistake.
 Read = Callable[[Any, str], str | None]
 
 
-def read_networks(given: Any, own: OwnCode, mistakes: list[str], grids: bool) -> list[Part]:
+def read_networks(
+    given: Any, own: OwnCode, mistakes: list[str], grids: bool
+) -> list[SectionContent]:
     """Return the networks of a file, one for each point of its grids.
 
     Args:
@@ -42,7 +44,7 @@ def read_networks(given: Any, own: OwnCode, mistakes: list[str], grids: bool) ->
         given = with_backbone(given, "network", own, mistakes)
     if len(mistakes) > before:
         # A part with mistakes, so that its absence causes no others.
-        return [Part(SectionForm("network", "network", object), {}, {}, given)]
+        return [SectionContent(SectionForm("network", "network", object), {}, {}, given)]
     return read_component("network", "network", given, own.source, mistakes, grids)
 
 

@@ -12,7 +12,7 @@ from orchestrator.stages.code.components import create_component
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.reading.grids import expand_grids
 from orchestrator.sweep.reading.mistakes import abbreviate
-from orchestrator.sweep.section import Part, SectionForm, create_part
+from orchestrator.sweep.section import SectionContent, SectionForm, create_content
 from orchestrator.sweep.spaces.domains import Domain, Point, select_active
 from orchestrator.sweep.spaces.nesting import field_name, with_values
 from orchestrator.sweep.spaces.split_fields import split_fields
@@ -25,7 +25,7 @@ def read_component(
     source: Source,
     mistakes: list[str],
     grids: bool,
-) -> list[Part]:
+) -> list[SectionContent]:
     """Return the parts of a method or network, given as a name or a mapping with a name.
 
     Args:
@@ -50,7 +50,7 @@ def read_component(
         # With its spaces, so that the search is not told that there is nothing to search.
         unknown = SectionForm(kind, where, object)
         _, space = split_fields(kind, where, options, mistakes)
-        return [Part(unknown, {}, space, options)]
+        return [SectionContent(unknown, {}, space, options)]
     wrap = partial(create_component, kind, name, source=source)
     return read_section(SectionForm(kind, where, config, wrap), options, mistakes, grids)
 
@@ -61,7 +61,7 @@ def read_section(
     mistakes: list[str],
     grids: bool = False,
     absent: frozenset[str] = frozenset(),
-) -> list[Part]:
+) -> list[SectionContent]:
     """Return the parts of a section, one for each point of its grids.
 
     Args:
@@ -71,7 +71,7 @@ def read_section(
         grids: whether grids are domains, to be searched rather than compared.
         absent: fields that were removed as mistakes before.
     """
-    parts: dict[str, Part] = {}
+    parts: dict[str, SectionContent] = {}
     for point in [dict(given)] if grids else expand_grids(given, form.where, mistakes):
         part = _read_part(form, point, given, mistakes, absent)
         name = part.description if part.examples else repr(point)
@@ -87,7 +87,7 @@ def _read_part(
     given: Mapping[str, Any],
     mistakes: list[str],
     absent: frozenset[str],
-) -> Part:
+) -> SectionContent:
     """Return the part at one point of the grids, without examples after noting mistakes."""
     constants, space = split_fields(form.section, form.where, point, mistakes)
     # Fields whose grid or domain is wrong; a mistake that follows from their absence is none.
@@ -95,10 +95,10 @@ def _read_part(
     examples = []
     for values in example_points(space):
         given_values = {field_name(place): v for place, v in values.items()}
-        example = create_part(form, with_values(constants, given_values), mistakes, absent)
+        example = create_content(form, with_values(constants, given_values), mistakes, absent)
         if example is not None:
             examples.append(example)
-    return Part(form, constants, space, given, tuple(examples))
+    return SectionContent(form, constants, space, given, tuple(examples))
 
 
 def example_points(space: Mapping[str, Domain]) -> Iterator[Point]:

@@ -41,7 +41,7 @@ class SectionForm:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SectionContent:
     """One section of a trial: a benchmark, a network, a training or a method.
 
     Attributes:
@@ -68,7 +68,7 @@ class Part:
         """
         values = {field_name(place): point[place] for place in self.space if place in point}
         mistakes: list[str] = []
-        part = create_part(self.form, with_values(self.constants, values), mistakes)
+        part = create_content(self.form, with_values(self.constants, values), mistakes)
         if part is None:
             raise InfeasiblePoint("; ".join(mistakes))
         return part
@@ -83,7 +83,7 @@ class Part:
         return canonical_json([fixed, to_json(space)])
 
 
-def create_part(
+def create_content(
     form: SectionForm,
     given: Mapping[str, Any],
     mistakes: list[str],

@@ -28,7 +28,7 @@ def price_table(surface: Surface, prices: Prices) -> Group:
     for winner in price_winners(surface, prices):
         table.add_row(*winner_cells(surface, winner))
     if not table.row_count:
-        return Group(Text(head, style="bold"), Text(why_unpriced(prices)))
+        return Group(Text(head, style="bold"), Text(reason_without_prices(prices)))
     return Group(Text(head, style="bold"), table)
 
 
@@ -43,7 +43,7 @@ def describe_prices(prices: Prices) -> str:
     return f"What is carried is kept for {months}{predictions}; {work} are paid by {paid}."
 
 
-def why_unpriced(prices: Prices) -> str:
+def reason_without_prices(prices: Prices) -> str:
     """Return the reason that no cell of a surface has a price."""
     figures = " with a count of the FLOPs of a prediction" if prices.predictions else ""
     return f"No cell is complete{figures}, so nothing has a price."

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from orchestrator.benchmarks.atomic_files import replaced_file
+from orchestrator.benchmarks.atomic_files import replace_when_complete
 from orchestrator.stages.storage.mounts import network_file_system
 from orchestrator.tracking.target import Target, TrackingError, sqlite_uri
 
@@ -82,7 +82,7 @@ def _create_whole(database: Path) -> None:
     """Create a file with MLflow's tables under another name, then rename it."""
     from mlflow import MlflowClient
 
-    with replaced_file(database) as partial:
+    with replace_when_complete(database) as partial:
         MlflowClient(tracking_uri=sqlite_uri(partial)).search_experiments()
 
 

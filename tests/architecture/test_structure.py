@@ -116,6 +116,24 @@ def test_a_name_in_two_modules_is_repeated_unless_it_is_private_or_a_method() ->
     assert repeated_names({"one": one, "two": two}) == {"f"}
 
 
+def names_of_types(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """Return the names of the classes of a module, and of its aliases of types."""
+    targets = (node.targets[0] for node in tree.body if isinstance(node, ast.Assign))
+    aliases = {t.id for t in targets if isinstance(t, ast.Name) and not t.id.isupper()}
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}, aliases
+
+
+def test_no_alias_of_a_type_has_the_name_of_a_class_of_another_module() -> None:
+    trees = {name: tree for name, tree in parse_packages().items() if "testing" not in name}
+    classes, aliases = zip(*map(names_of_types, trees.values()), strict=True)
+    assert set().union(*classes) & set().union(*aliases) == set()
+
+
+def test_an_alias_is_a_name_that_is_neither_a_class_nor_a_constant() -> None:
+    tree = ast.parse("class A: ...\nB = dict[str, int]\nLIMIT = 3\n")
+    assert names_of_types(tree) == ({"A"}, {"B"})
+
+
 def replaces_a_file(node: ast.AST) -> bool:
     """Return whether a node is `os.replace`, or a call of `replace` as a path has it."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

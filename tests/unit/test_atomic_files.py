@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.benchmarks import atomic_files
-from orchestrator.benchmarks.atomic_files import replaced_file, write_atomically
+from orchestrator.benchmarks.atomic_files import replace_when_complete, write_atomically
 
 
 def test_the_former_file_stays_whole_until_the_new_one_is(tmp_path: Path) -> None:
     path = tmp_path / "table"
     write_atomically(path, "former")
-    with replaced_file(path) as partial:
+    with replace_when_complete(path) as partial:
         partial.write_text("ne")
         assert path.read_text() == "former"
         partial.write_text("new")
@@ -25,7 +25,11 @@ def test_the_former_file_stays_whole_until_the_new_one_is(tmp_path: Path) -> Non
 def test_a_block_that_raises_changes_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "table"
     write_atomically(path, b"former")
-    with pytest.raises(TypeError), replaced_file(path) as partial, partial.open("wb") as file:
+    with (
+        pytest.raises(TypeError),
+        replace_when_complete(path) as partial,
+        partial.open("wb") as file,
+    ):
         file.writelines([b"half of it", None])  # type: ignore[list-item]
     assert path.read_bytes() == b"former"
     assert list(tmp_path.iterdir()) == [path]

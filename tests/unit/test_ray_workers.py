@@ -13,7 +13,7 @@ from orchestrator.backends import ray_workers
 from orchestrator.backends.nodes import MAX_DEMAND, Demand, Node
 from orchestrator.backends.ray_tasks import Attempt
 from orchestrator.backends.ray_workers import RayWorkers
-from orchestrator.backends.stage_needs import StageNeeds, extended_needs
+from orchestrator.backends.stage_needs import StageNeeds, larger_needs
 from orchestrator.graph.events import Event
 from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
 
@@ -34,7 +34,7 @@ class Cluster:
         self, attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: Node | None
     ) -> tuple[str, ...]:
         self.submitted.append((attempt.order.key, node))
-        self.gpus.append(extended_needs(needs, attempt.whole_gpu, node)["num_gpus"])
+        self.gpus.append(larger_needs(needs, attempt.whole_gpu, node)["num_gpus"])
         keys = [each.key for each in (attempt.order, *attempt.beside)]
         return *keys, str(len(self.submitted))
 

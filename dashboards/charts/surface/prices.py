@@ -13,7 +13,7 @@ from dashboards.charts.theme import GREY, template
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.price_tables import why_unpriced
+from orchestrator.terminal.price_tables import reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
 
 HEIGHT, EDGES = 380, 130  # pixels
@@ -27,7 +27,7 @@ def by_price(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure
     surface = plain_surface(surface)
     price = trial_prices(surface, prices)
     if not np.isfinite(price).any():
-        return empty_figure(why_unpriced(prices))
+        return empty_figure(reason_without_prices(prices))
     layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
     figure = go.Figure(layout=layout)
     figure.add_trace(best_line(surface, prices, highest=float(np.nanmax(price))))

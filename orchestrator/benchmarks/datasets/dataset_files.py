@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from orchestrator.benchmarks.sources.torchvision_files import Arrays, read_or_download_dataset
+from orchestrator.benchmarks.sources.torchvision_files import ReadArrays, read_or_download_dataset
 from orchestrator.errors import MissingData
 from orchestrator.seeding import stratified_order, stream
 
@@ -28,7 +28,7 @@ IDX_FILES = (
 IDX_UNSIGNED_BYTES = 0x08
 
 
-def read_digits(_folder: Path) -> Arrays:
+def read_digits(_folder: Path) -> ReadArrays:
     """Read scikit-learn's digits; a fifth of them are test images."""
     table = _read_digits_table()
     y = table[:, -1].astype(np.int64)
@@ -55,7 +55,7 @@ def _read_digits_table() -> NDArray[Any]:
     return np.column_stack((digits.data, digits.target)).astype(np.uint8)
 
 
-def read_fashion_mnist(folder: Path) -> Arrays:
+def read_fashion_mnist(folder: Path) -> ReadArrays:
     """Read Fashion-MNIST from the first folder that has it, or download it."""
     for place in fashion_mnist_places(folder):
         files = [_find_file(place / name) for name in IDX_FILES]

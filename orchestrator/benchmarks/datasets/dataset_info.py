@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.benchmarks.sources.layouts import LabelledPaths
-from orchestrator.benchmarks.sources.torchvision_files import Arrays
+from orchestrator.benchmarks.sources.torchvision_files import ReadArrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class DatasetInfo(DatasetFacts):
         package: the Debian package of the data set.
     """
 
-    read: Callable[[Path], Arrays] | None = None
+    read: Callable[[Path], ReadArrays] | None = None
     pictures: Callable[[Path], tuple[LabelledPaths, LabelledPaths]] | None = None
     places: Callable[[Path], tuple[Path, ...]] = lambda folder: (folder,)
     layout: str = ""

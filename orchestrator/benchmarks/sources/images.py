@@ -12,7 +12,7 @@ from orchestrator.benchmarks.sources.arrays.arrays import Allocate, RawData
 from orchestrator.benchmarks.sources.files import require_folder, stamp_folder
 from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.benchmarks.sources.picture_folders import (
-    find_parts,
+    find_train_and_test,
     list_pictures,
     split_pictures,
 )
@@ -46,7 +46,7 @@ class Images(Form):
     def read(self, allocate: Allocate) -> RawData:
         """Decode the pictures."""
         folder = require_folder(Path(self.images))
-        parts = [list_pictures(part) for part in find_parts(folder)]
+        parts = [list_pictures(part) for part in find_train_and_test(folder)]
         held_out = len(parts) == 1
         if held_out:  # before decoding, which may be into files
             parts = split_pictures(*parts[0])

@@ -19,7 +19,7 @@ TEST_FOLDERS = ("test", "val")
 Pictures: TypeAlias = tuple[list[Path], list[str]]
 
 
-def find_parts(folder: Path) -> list[Path]:
+def find_train_and_test(folder: Path) -> list[Path]:
     """Return the folders of training and test classes, or one of all classes."""
     if not (folder / "train").is_dir():
         return [folder]

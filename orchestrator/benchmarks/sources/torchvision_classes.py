@@ -18,7 +18,7 @@ from orchestrator.benchmarks.sources.torchvision_import import import_torchvisio
 from orchestrator.errors import WrongData, suggest
 
 # Arguments by which classes choose training and test data, in the order of preference.
-PARTS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
+TRAIN_AND_TEST: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "train": ((True,), (False,)),
     "split": (("train", "trainval", "train-standard"), ("test", "val")),
 }
@@ -83,13 +83,13 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def part_choices(cls: Any, given: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+def train_and_test_choices(cls: Any, given: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     """Return, of training and of test data, the arguments to try in turn."""
     names = {name for each in cls.__mro__ if each is not object for name in _arguments(each)}
-    name = next((name for name in PARTS if name in names and name not in given), None)
+    name = next((name for name in TRAIN_AND_TEST if name in names and name not in given), None)
     if name is None:
         return [[{}]]
-    return [[{name: value} for value in values] for values in PARTS[name]]
+    return [[{name: value} for value in values] for values in TRAIN_AND_TEST[name]]
 
 
 def _arguments(cls: Any) -> list[str]:

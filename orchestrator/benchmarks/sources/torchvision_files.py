@@ -26,16 +26,16 @@ FAILURES = (
 DOWNLOAD_SILENCE_SECONDS = 30.0  # without a byte; a slow download may take hours
 
 # train images, train labels, test images, test labels
-Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+ReadArrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
-def read_emnist_letters(folder: Path) -> Arrays:
+def read_emnist_letters(folder: Path) -> ReadArrays:
     """Read the letters of EMNIST, capital and small ones together; its labels begin at 1."""
     train_x, train_y, test_x, test_y = read_or_download_dataset("EMNIST", folder, split="letters")
     return train_x, train_y - 1, test_x, test_y - 1
 
 
-def read_svhn(folder: Path) -> Arrays:
+def read_svhn(folder: Path) -> ReadArrays:
     """Read SVHN's cropped digits, MATLAB files of X [32, 32, 3, N] and y [N, 1], where 10 is 0."""
     paths = [folder / f"{part}_32x32.mat" for part in ("train", "test")]
     if not all(path.is_file() for path in paths):
@@ -56,7 +56,7 @@ def _read_svhn_part(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     return x.transpose(3, 2, 0, 1), y.ravel().astype(np.int64) % 10
 
 
-def read_or_download_dataset(class_name: str, folder: Path, **options: Any) -> Arrays:
+def read_or_download_dataset(class_name: str, folder: Path, **options: Any) -> ReadArrays:
     """Read a data set in torchvision's layout from `folder`, downloading it if necessary.
 
     Args:
@@ -82,7 +82,7 @@ def read_or_download_dataset(class_name: str, folder: Path, **options: Any) -> A
         raise error from first_error
 
 
-def _read_arrays(from_torchvision: Any, folder: Path) -> Arrays:
+def _read_arrays(from_torchvision: Any, folder: Path) -> ReadArrays:
     train, test = (from_torchvision(folder, train=train) for train in (True, False))
     train_x, test_x = _channels_first(train.data), _channels_first(test.data)
     return train_x, np.asarray(train.targets), test_x, np.asarray(test.targets)

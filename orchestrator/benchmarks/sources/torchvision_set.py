@@ -21,8 +21,8 @@ from orchestrator.benchmarks.sources.torchvision_classes import (
     construct_part,
     find_dataset_class,
     find_places,
-    part_choices,
     read_labels,
+    train_and_test_choices,
 )
 from orchestrator.benchmarks.sources.torchvision_files import FAILURES
 from orchestrator.errors import MissingData, WrongData
@@ -115,7 +115,10 @@ class Torchvision(Form):
         """
         given = {**DEFAULTS.get(self.torchvision, {}), **self.options}
         try:
-            return [construct_part(cls, choices, given) for choices in part_choices(cls, given)]
+            return [
+                construct_part(cls, choices, given)
+                for choices in train_and_test_choices(cls, given)
+            ]
         except FAILURES as error:
             raise MissingData(f"{self.where} cannot be read: {error}") from error
         except TypeError as error:

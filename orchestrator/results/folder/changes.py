@@ -76,7 +76,9 @@ def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd
     wanted |= {(former_id(trial_id), seed) for trial_id, seed in wanted}
     pairs = zip(rows["trial_id"], rows["seed"], strict=True)
     listed = pd.Series([pair in wanted for pair in pairs], rows.index)
-    of_group = rows["group"].map(lambda name: isinstance(name, str) and _is_of(name, continued))
+    of_group = rows["group"].map(
+        lambda name: isinstance(name, str) and _is_group_among(name, continued)
+    )
     # The seeds of a search are part of it, those of its winners and of `per_task` are the sweep's.
     own_seeds = (rows["phase"] == "search") & ~(sweep.search is not None and sweep.search.per_task)
     return listed | of_group.astype(bool) & (own_seeds | rows["seed"].isin(sweep.seeds))
@@ -99,7 +101,7 @@ def _recomputed_rows(rows: pd.DataFrame, folder: Path, sweep: Sweep) -> pd.Serie
     return pd.Series([pair in other for pair in pairs], rows.index, dtype=bool)
 
 
-def _is_of(name: str, groups: set[str]) -> bool:
+def _is_group_among(name: str, groups: set[str]) -> bool:
     """Return whether the group of a row is one of some; the benchmark may follow its name."""
     return name in groups or any(name.startswith(f"{group} ") for group in groups)
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from orchestrator.benchmarks.atomic_files import replaced_file
+from orchestrator.benchmarks.atomic_files import replace_when_complete
 from orchestrator.errors import RepertoireError, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.results.pack.contents import (
@@ -48,7 +48,7 @@ def write_pack(folder: Path, file: Path, store: StageStore | None) -> list[Membe
         raise RepertoireError(f"{file} exists and is not replaced; give another name with --out")
     contents = dict(_list_contents(folder, store))
     members = []
-    with replaced_file(file) as unfinished, zipfile.ZipFile(unfinished, "w") as pack:
+    with replace_when_complete(file) as unfinished, zipfile.ZipFile(unfinished, "w") as pack:
         for path in sorted(contents):
             if data := contents[path]():
                 members.append(Member(path, len(data), digest_bytes(data)))

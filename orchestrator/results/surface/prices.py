@@ -10,7 +10,7 @@ import numpy as np
 from orchestrator.errors import RepertoireError
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.surface.winners import not_told_apart
+from orchestrator.results.surface.winners import tie_mask
 
 # Unit -> bytes, and FLOPs.
 STORAGE_UNITS = {"MB-month": 1e6, "GB-month": 1e9, "TB-month": 1e12}
@@ -172,5 +172,5 @@ def find_ties(
     for at in sorted(affordable, key=lambda at: -mean[at]):
         best_of.setdefault(at[0], at)
     rows = [winner, *(at for method, at in best_of.items() if method != winner[0])]
-    tied = not_told_apart(np.array([surface.values[at] for at in rows]))
+    tied = tie_mask(np.array([surface.values[at] for at in rows]))
     return tuple(at for at, same in zip(rows, tied, strict=True) if same)

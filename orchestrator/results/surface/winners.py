@@ -47,11 +47,11 @@ def winning_cell(surface: Surface, place: tuple[int, int]) -> WinningCell:
     if not len(known):
         return WinningCell(place, None)
     order = known[np.argsort(-mean[known], kind="stable")]
-    tied = not_told_apart(surface.values[order][:, *place])
+    tied = tie_mask(surface.values[order][:, *place])
     return WinningCell(place, int(order[0]), tuple(int(i) for i in order[tied]))
 
 
-def not_told_apart(values: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def tie_mask(values: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return, for each row, whether it does not differ significantly from the first, the best.
 
     Args:

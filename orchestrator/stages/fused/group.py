@@ -15,7 +15,7 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.fused.sibling_batches import SiblingBatches
 from orchestrator.stages.fused.steps import FusedSteps
 from orchestrator.stages.fused.working_memory import sibling_bytes
-from orchestrator.stages.learning.learner import Trained, not_finite
+from orchestrator.stages.learning.learner import Trained, divergence_story
 from orchestrator.stages.learning.training import Training
 
 Result = tuple[Trained | Diverged, FlopMeter]
@@ -69,7 +69,7 @@ def train_siblings(
         for batches in steps_of_epoch:
             losses, shown = steps.take(batches)
             total, samples = total + losses, samples + shown
-        story = not_finite(views[0].index, samples)
+        story = divergence_story(views[0].index, samples)
         for number in (~torch.isfinite(total)).nonzero().flatten().tolist():
             ended.setdefault(number, (Diverged(story), steps.meter.copy()))
         for method in methods:

@@ -133,13 +133,13 @@ class FusedSteps:
         leaves = self._flat.leaves
         for leaf, gradient in zip(leaves, gradients, strict=True):
             leaf.grad = gradient
-        with self._holding_all():
+        with self._hold_all():
             self._lead.after_backward()
         return [leaf.grad for leaf in leaves if leaf.grad is not None]
 
     def _finish(self, kept: dict[str, Tensor], batches: Sequence[Examples]) -> None:
         if self._lead.steps_by_element:
-            with self._holding_all():
+            with self._hold_all():
                 self._lead.after_step(batches[0])
             return
         for number, method in enumerate(self._methods):
@@ -147,7 +147,7 @@ class FusedSteps:
             method.after_step(batches[number])
 
     @contextmanager
-    def _holding_all(self) -> Iterator[None]:
+    def _hold_all(self) -> Iterator[None]:
         """Let the first sibling hold the stacked tensors, and the weights of all, in the block."""
         own = self._lead.weight
         with self._state.substitute(self._state.tensors):

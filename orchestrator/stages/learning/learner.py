@@ -114,7 +114,7 @@ def train_epochs(
                 total = total + loss
                 samples += shown
             # Checked once an epoch: to read the loss of each step would wait for the device.
-            raise_if_diverged(total, not_finite(view.index, samples))
+            raise_if_diverged(total, divergence_story(view.index, samples))
             method.after_epoch(epoch)
             if stopping is not None and stopping.is_over(epoch):
                 break
@@ -131,7 +131,7 @@ def working_bytes(view: TaskView, method: Method, *rest: object) -> int:
     return held_bytes((method, *rest), without=data)
 
 
-def not_finite(task: int, samples: int) -> str:
+def divergence_story(task: int, samples: int) -> str:
     """Return the story of a training whose loss is not finite."""
     return f"the loss of task {task} is not finite after {samples} examples"
 

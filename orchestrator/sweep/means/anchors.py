@@ -19,7 +19,7 @@ ON_FEATURES = ("ncm", "knn")  # which train nothing: features that are not learn
 ANCHORS = (*EVERYWHERE, *ON_FEATURES)
 
 
-def added_anchors(content: dict[str, Any]) -> list[str]:
+def anchors_to_add(content: dict[str, Any]) -> list[str]:
     """Return the anchors that the means of a sweep file add; none if they are a mistake.
 
     Args:
@@ -52,7 +52,7 @@ def wrong_anchors(names: Iterable[str]) -> list[str]:
     ]
 
 
-def serves(name: str, benchmark: Benchmark, network: Component, training: Training) -> bool:
+def has_meaning(name: str, benchmark: Benchmark, network: Component, training: Training) -> bool:
     """Return whether an anchor has a meaning: those of features where no body is learned."""
     return name not in ON_FEATURES or on_features(benchmark, network, training)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from orchestrator.errors import suggest
 from orchestrator.stages.learning.training import Training
-from orchestrator.sweep.means.anchors import added_anchors, wrong_anchors
+from orchestrator.sweep.means.anchors import anchors_to_add, wrong_anchors
 from orchestrator.sweep.options import Options
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.reading.decoding import decode_fields
@@ -103,7 +103,7 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
         mistakes.extend(wrong_anchors(section.anchors))
     storage = _read_axis(values.get("storage"), "storage", _parse_storage, mistakes)
     compute = _read_axis(values.get("compute"), "compute", _parse_compute, mistakes)
-    anchors = tuple(added_anchors(content))
+    anchors = tuple(anchors_to_add(content))
     return Means(storage, compute, section.backbone, anchors) if storage and compute else None
 
 

@@ -11,12 +11,14 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_section.schedulers import Pbt
 from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.search_section.state_shapes import find_resizing_places
-from orchestrator.sweep.section import Part
+from orchestrator.sweep.section import SectionContent
 from orchestrator.sweep.spaces.domain_kinds import KINDS
 from orchestrator.sweep.spaces.nesting import field_name, find_spaces
 
 
-def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
+def check_search(
+    parts: list[SectionContent], groups: list[Group], search: Search | None
+) -> Iterator[str]:
     """Yield the reasons why the search section does not fit the other sections of a file.
 
     Args:
@@ -40,7 +42,7 @@ def check_search(parts: list[Part], groups: list[Group], search: Search | None) 
             yield from _check_sizes(group)
 
 
-def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
+def _check_spaces(parts: list[SectionContent], search: Search) -> Iterator[str]:
     given = [value for part in parts for _, value in find_spaces(part.given, "")]
     if parts and not any(search.uses_grids or "grid" not in value for value in given):
         more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
@@ -50,7 +52,7 @@ def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
             yield f"{where}: a {kind} has no end; this algorithm tries every value of a grid"
 
 
-def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
+def _check_ranking(benchmark: SectionContent, search: Search) -> Iterator[str]:
     """Yield the reasons why candidates on a benchmark would have no value."""
     if 0 in _numbers(benchmark, "validation", 0.1):
         yield "search: needs validation data to select on; give benchmark.validation a share"
@@ -68,7 +70,7 @@ def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
                 yield f"search.metric: {metric.name} needs {least} tasks or more, given {learned}"
 
 
-def _numbers(part: Part, name: str, default: float) -> tuple[Any, ...]:
+def _numbers(part: SectionContent, name: str, default: float) -> tuple[Any, ...]:
     """Return the numbers of a field, even if the rest of its section is wrong."""
     place = f"{part.form.section}.{name}"
     domain = part.space.get(place)
@@ -76,7 +78,7 @@ def _numbers(part: Part, name: str, default: float) -> tuple[Any, ...]:
     return tuple(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
 
 
-def _check_fwt(parts: list[Part], search: Search) -> Iterator[str]:
+def _check_fwt(parts: list[SectionContent], search: Search) -> Iterator[str]:
     """Yield the methods whose forward transfer is undefined, if candidates are ranked by it."""
     benchmarks = [part for part in parts if part.form.section == "benchmark"]
     methods = [part for part in parts if part.form.section == "method" and part.examples]
@@ -93,7 +95,7 @@ def _check_fwt(parts: list[Part], search: Search) -> Iterator[str]:
                 yield f"search.metric: fwt is undefined for {component.name}: {why}"
 
 
-def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
+def _check_changes(parts: Iterable[SectionContent]) -> Iterator[str]:
     """Yield the reasons that hyperparameters cannot change from task to task."""
     for part in parts:
         for place, domain in part.space.items():
@@ -113,7 +115,7 @@ def _check_sizes(group: Group) -> Iterator[str]:
             yield f"{where}: decides the size of what is carried, so it cannot change between tasks"
 
 
-def _space_kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]]:
+def _space_kinds(parts: Iterable[SectionContent], grids: bool) -> Iterator[tuple[str, str]]:
     """Yield the place in the file and the kind of each space, those with mistakes included."""
     # The parts of a grid share what the file gives.
     sections = {(id(part.given), part.form.where): part.given for part in parts}

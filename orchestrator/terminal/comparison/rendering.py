@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from orchestrator.errors import UnknownName
-from orchestrator.results.arrangement import printed_frame
+from orchestrator.results.arrangement import frame_to_print
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.latex import latex
@@ -78,7 +78,7 @@ def _markdown_row(block: Block, number: int) -> str:
 
 
 def _csv(table: pd.DataFrame) -> str:
-    return printed_frame(table).to_csv(index=False, lineterminator="\n")
+    return frame_to_print(table).to_csv(index=False, lineterminator="\n")
 
 
 NOTES: dict[str, object] = {"left_out": {}, "apart": [], "varied": [], "chosen": {}, "pooled": []}
@@ -86,7 +86,7 @@ NOTES: dict[str, object] = {"left_out": {}, "apart": [], "varied": [], "chosen":
 
 def _json(table: pd.DataFrame) -> str:
     # JSON has no NaN; in a column of floats None would be NaN again.
-    printed = printed_frame(table)
+    printed = frame_to_print(table)
     rows = printed.astype(object).where(printed.notna(), None).to_dict("records")
     notes = {name: table.attrs.get(name, empty) for name, empty in NOTES.items()}
     return json.dumps({"rows": rows, **notes}, indent=2, allow_nan=False)
