@@ -17,7 +17,7 @@ STATISTICS = ("mean", "std", "ci95")
 
 
 def configurations(warehouse: Warehouse, scope: Scope = EVERYTHING) -> pd.DataFrame:
-    """Return the rows of `comparison` that are in scope, with means of all COSTS.
+    """Return the rows of `comparison` that are in scope, with means of all MEAN_COSTS.
 
     A configuration is in scope if one of its sweeps is; it is averaged over all its seeds.
     `attrs["left_out"]` has the number of (trial, seed) in scope that were left out, by reason.
