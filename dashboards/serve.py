@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dashboards.loopback import HOST, loopback_checks
@@ -46,11 +47,21 @@ def serve(dirs: tuple[Path, ...], port: int) -> None:
     """Serve the dashboard of results folders until interrupted."""
     import streamlit as st
 
-    import dashboards.pages.app  # noqa: F401  # now, not during the first visit
-
+    prepare(dirs)
     sys.argv = [str(APP), *map(str, dirs)]  # which streamlit passes on to the script
     st.App(APP, middleware=loopback_checks()).run(config={**OPTIONS, "server.port": port})
     st.cache_resource.clear()
+
+
+def prepare(dirs: tuple[Path, ...]) -> None:
+    """Do what the first visit would wait for: imports, reading the folders, a first chart."""
+    import dashboards.pages.app  # noqa: F401
+    from dashboards.data.scope import Scope
+    from dashboards.gallery import draw_trade_off
+    from dashboards.view import open_tables
+
+    with suppress(Exception):  # the page shows what is wrong
+        draw_trade_off(open_tables(dirs), Scope()).to_json()
 
 
 if __name__ == "__main__":

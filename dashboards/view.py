@@ -58,7 +58,7 @@ class View:
 
     def reload(self) -> View:
         """Return the view with the present tables."""
-        return replace(self, warehouse=_open_warehouse(self.dirs, file_states(self.dirs)))
+        return replace(self, warehouse=open_tables(self.dirs))
 
     def pick_table(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
         """Return the rows of one table, chosen by the user if there are several.
@@ -101,9 +101,14 @@ def _open_warehouse(dirs: tuple[Path, ...], files: tuple[tuple[str, int, int], .
     return warehouse
 
 
+def open_tables(dirs: tuple[Path, ...]) -> Warehouse:
+    """Return the tables of folders, which are read again only if one has changed."""
+    return _open_warehouse(dirs, file_states(dirs))
+
+
 def open_view(dirs: tuple[Path, ...]) -> View:
     """Open folders, again if a table has changed, and draw the filters in the sidebar."""
-    warehouse = _open_warehouse(dirs, file_states(dirs))
+    warehouse = open_tables(dirs)
     return View(dirs, warehouse, _filters(warehouse), st.context.theme.type == "dark")
 
 

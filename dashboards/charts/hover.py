@@ -13,12 +13,13 @@ from dashboards.charts.quantities import find_quantity, interval_text, short_lab
 
 def hover_texts(rows: pd.DataFrame, shown: Sequence[str]) -> list[str]:
     """Return the hover text of each row: its label, quantities with intervals, and seeds."""
+    names = list(dict.fromkeys(shown))
+    # A table has a hundred columns, and to_dict takes its time for each.
+    read = ["label", "n", *(f"{name}_{part}" for name in names for part in ("mean", "ci95"))]
     return [
-        "<br>".join(
-            [f"<b>{row['label']}</b>", *(_hover_line(row, name) for name in dict.fromkeys(shown))]
-        )
+        "<br>".join([f"<b>{row['label']}</b>", *(_hover_line(row, name) for name in names)])
         + f"<br>{row['n']} seed{'s' if row['n'] != 1 else ''}"
-        for row in rows.to_dict("records")
+        for row in rows[rows.columns.intersection(read)].to_dict("records")
     ]
 
 

@@ -179,9 +179,9 @@ def point_labels(
     points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
     sizes = np.array([[LETTER * len(text), LINE] for text in shown["short"]]).reshape(-1, 2)
     offsets = place_labels(points, sizes, (WIDTH, HEIGHT), bars)
+    texts = shown[["short", *(f"{name}_mean" for name in quantities)]].to_dict("records")
     return [
-        point_label(row, quantities, offset)
-        for row, offset in zip(shown.to_dict("records"), offsets, strict=True)
+        point_label(row, quantities, offset) for row, offset in zip(texts, offsets, strict=True)
     ]
 
 
