@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from starlette.middleware import Middleware
+
+from dashboards.first_page import FirstPage
 from dashboards.loopback import HOST, loopback_checks
 
 # Inside pages: streamlit takes the files of a folder named pages beside its script for pages.
@@ -48,8 +51,11 @@ def serve(dirs: tuple[Path, ...], port: int) -> None:
     import streamlit as st
 
     prepare(dirs)
+    from dashboards.pages.app import PAGES, page_path
+
     sys.argv = [str(APP), *map(str, dirs)]  # which streamlit passes on to the script
-    st.App(APP, middleware=loopback_checks()).run(config={**OPTIONS, "server.port": port})
+    pages = Middleware(FirstPage, paths=[f"/{page_path(title)}" for title in PAGES])
+    st.App(APP, middleware=[*loopback_checks(), pages]).run(config={**OPTIONS, "server.port": port})
     st.cache_resource.clear()
 
 

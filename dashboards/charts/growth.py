@@ -127,9 +127,10 @@ def growth_fits(costs: pd.DataFrame) -> dict[str, dict[str, Growth]]:
 
 def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, str]:
     """Return the cells of a fit: formula, how it was found, value with a number of tasks."""
+    short = name.partition(" ")[0]
     off = f", off by up to {100 * fit.misfit:.0f} %" if fit.misfit >= 0.005 else ""
     return {
         name: formula(fit, unit),
-        f"{name} are": f"{fit.kind} over the last {fit.tasks}{off}",
-        f"{name} at T = {num_tasks}": si_text(fit.at(num_tasks), unit),
+        f"{short} are": f"{fit.kind} over the last {fit.tasks}{off}",
+        f"{short} at T = {num_tasks}": si_text(fit.at(num_tasks), unit),
     }

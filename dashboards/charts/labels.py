@@ -19,6 +19,7 @@ DIRECTIONS = (
 )
 REACHES = (9.0, 15.0, 24.0, 36.0, 50.0, 68.0, 90.0, 120.0)
 OUTSIDE = 1e6  # boxes that a place outside of the panel is worse than
+OTHER_LABEL = 1e3  # boxes that a place on another label, where neither can be read, is worse than
 MARKER = 6.0  # half the width of a marker, in pixels
 
 
@@ -35,7 +36,7 @@ def place_labels(
     """Return the offset of the centre of each label from its point [N, 2].
 
     A label covers no point, no bar and no other label, and does not leave the panel. A label
-    without such a place goes where it covers the fewest of them.
+    without such a place goes where it covers the fewest labels, and of those the fewest others.
 
     Args:
         points: [N, 2] or more rows, those without a label last; in pixels from the lower left.
@@ -45,13 +46,14 @@ def place_labels(
     """
     taken = np.hstack([points - MARKER, points + MARKER])
     taken = np.vstack([taken, *([] if bars is None else [bars])])
-    chosen = np.empty((len(sizes), 2))
+    chosen, labels = np.empty((len(sizes), 2)), np.empty((0, 4))
     for i, (point, size) in enumerate(zip(points[: len(sizes)], sizes, strict=True)):
         offsets = np.array(list(label_offsets(*size)))
         boxes = np.hstack([point + offsets - size / 2, point + offsets + size / 2])
-        best = int(np.argmin(count_covered(boxes, taken) + OUTSIDE * leaves_panel(boxes, panel)))
+        covered = count_covered(boxes, taken) + OTHER_LABEL * count_covered(boxes, labels)
+        best = int(np.argmin(covered + OUTSIDE * leaves_panel(boxes, panel)))
         chosen[i] = offsets[best]
-        taken = np.vstack([taken, boxes[best]])
+        labels = np.vstack([labels, boxes[best]])
     return chosen
 
 

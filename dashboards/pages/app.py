@@ -45,7 +45,7 @@ def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
             partial(_page, title, opened),
             title=title,
             default=title == first,
-            url_path=title.lower().replace(" ", "-"),
+            url_path=page_path(title),
         )
         for title in PAGES
     ]
@@ -57,6 +57,11 @@ def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
         fold_filters()
         show_folders(dirs, opened[0].warehouse)
         chosen.run()
+
+
+def page_path(title: str) -> str:
+    """Return the path of a page in the address."""
+    return title.lower().replace(" ", "-")
 
 
 def _page(title: str, opened: Sequence[View]) -> None:

@@ -14,6 +14,7 @@ from dashboards.charts.growth import HOW_FOUND, growth_table
 from dashboards.charts.quantities import short_label
 from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
 from dashboards.pages.pricing import show_prices
+from dashboards.pages.tables import show_table
 from dashboards.view import View
 from orchestrator.columns import METRICS
 from orchestrator.results.surface.surface import Surface
@@ -126,7 +127,7 @@ def _show_method(view: View, surface: Surface, metric: str) -> None:
         own = [row[1:] for row in rows if row[0] == name]
         if own:
             table = pd.DataFrame(own, columns=list(heads[1:]))
-            st.dataframe(table, hide_index=True, key=f"{what} rates")
+            show_table(table, f"{what} rates")
             st.caption(f"{escape_markdown(name)}: {words}, with 95 % intervals over seeds.")
         else:
             st.caption(f"{escape_markdown(name)}: no value for {words}.")
@@ -153,7 +154,7 @@ def _show_growth(
     )
     rows = costs[costs["label"].isin(shown)]
     view.chart(charts.growth(rows, int(num_tasks), methods), "growth chart")
-    st.dataframe(growth_table(rows, int(num_tasks)), hide_index=True, key="growth table")
+    show_table(growth_table(rows, int(num_tasks)), "growth table")
     st.caption(HOW_FOUND)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.quantities import find_quantity, interval_text, short_label
 from dashboards.data.comparing import comparison_columns, configurations, differences
+from dashboards.pages.tables import LETTER, TABLE, row_height, show_table
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View
 from orchestrator.columns import METRICS, SHOWN_METRICS, is_small_better
@@ -22,10 +22,7 @@ NAME = "configuration"
 COST_TITLES = {"storage_bytes": "storage", "compute_flops": "compute"}  # column -> title
 ORDERS = (*SHOWN_METRICS, *COST_TITLES, NAME)
 WIDTH = 250  # of an input, in pixels
-# Widths in pixels: of the table on a screen of 1280 with the sidebar, of columns, of a letter.
-TABLE, INTERVAL, COST, NARROW, LETTER = 812, 102, 82, 40, 7.5
-ROW, LINE, MOST_LINES = 35, 20, 5  # heights of a row and of a further line, in pixels
-WRAPPED = 72  # height of a row from which on Streamlit breaks lines, in pixels
+INTERVAL, COST, NARROW = 102, 82, 40  # widths of columns, in pixels
 
 
 def show(view: View) -> None:
@@ -42,7 +39,7 @@ def show(view: View) -> None:
         width="stretch",
         key="leaderboard table",
         column_config=_column_config(shown),
-        row_height=row_height(shown),
+        row_height=label_height(shown),
     )
     st.caption(
         "Test data. ± is half the 95 % Student-t interval of the mean over n seeds; –: "
@@ -118,11 +115,10 @@ def metric_width(rows: pd.DataFrame, name: str) -> int:
     return INTERVAL if rows[f"{name}_mean"].notna().any() else NARROW
 
 
-def row_height(rows: pd.DataFrame) -> int:
+def label_height(rows: pd.DataFrame) -> int:
     """Return the height of a row, in which the longest name has as many lines as it takes."""
     longest = int(rows["label"].str.len().max()) if len(rows) else 0
-    lines = min(MOST_LINES, ceil(longest * LETTER / name_width(rows)))
-    return ROW if lines < 2 else max(WRAPPED, ROW + LINE * (lines - 1))
+    return row_height(longest * LETTER / name_width(rows))
 
 
 def _column_config(rows: pd.DataFrame) -> dict[str, Any]:
@@ -178,7 +174,7 @@ def _show_differences(view: View, rows: pd.DataFrame) -> None:
             else ""
         )
     )
-    st.dataframe(_readable_differences(contrasts), hide_index=True, key="differences table")
+    show_table(_readable_differences(contrasts), "differences table")
 
 
 def _readable_differences(contrasts: pd.DataFrame) -> pd.DataFrame:

@@ -32,6 +32,7 @@ from orchestrator.cli.page_commands import dashboard_command, report_command, ui
 from orchestrator.cli.plan_command import plan_command
 from orchestrator.cli.results_commands import reproduce_command, show_command
 from orchestrator.cli.store_commands import store_app
+from orchestrator.cli.usage import UsageError, describe_usage_error
 from orchestrator.errors import RepertoireError
 
 app = typer.Typer(
@@ -176,7 +177,14 @@ def main() -> None:
     replace_unprintable()
     shorten_ray_folder()
     try:
-        app()
+        # As a value, since typer would draw a box around a mistake in the command's words.
+        sys.exit(app(standalone_mode=False))
+    except UsageError as error:
+        show_error(describe_usage_error(error))
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        show_error("aborted")
+        sys.exit(1)
     except RepertoireError as error:
         show_error(error)
         sys.exit(error.exit_code)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from itertools import product
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Column, Table
 
 from methods import METHODS
@@ -22,12 +23,21 @@ OTHER_BODIES = {"images": ("mlp", "cnn"), "rows": ("mlp",)}
 
 def methods_table() -> Table:
     """Return the methods with what they serve and their hyperparameters, open ones filled in."""
-    headers = ("method", "serves", "hyperparameters (defaults)", "what it does")
-    table = Table(*(Column(header, overflow="fold") for header in headers))
+    texts = {name: list(default_texts(cls)) for name, cls in METHODS.items()}
+    words = [word for lines in texts.values() for line in lines for word in line.split()]
+    table = Table(
+        Column("method", no_wrap=True),
+        Column("hyperparameters\n(defaults)", width=max(map(len, words))),
+        Column("serves", min_width=len("transformers")),
+        Column("what it does"),
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.caption, table.caption_justify = "bare names are left out unless they are given", "left"
     for name, cls in sorted(METHODS.items()):
-        defaults = "\n".join(default_texts(cls)) or "-"
-        table.add_row(name, "\n".join(describe_scope(cls)), defaults, first_sentence(cls))
+        defaults = "\n".join(texts[name]) or "-"
+        table.add_row(name, defaults, "\n".join(describe_scope(cls)), first_sentence(cls))
     return table
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import BrowserContext
 from visitor import Visitor
 
 from dashboards.pages.app import PAGES
@@ -163,6 +164,26 @@ def test_the_address_keeps_order_and_filters(visitor: Visitor) -> None:
     cells.filter(has_text="joint").first.wait_for(state="detached")
     names = [text for text in cells.all_text_contents() if text.startswith(("er", "joint"))]
     assert names == ["er memory_size=20", "er memory_size=60"]
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("leaderboard?sort=storage&names=er", "Leaderboard"),
+        ("leaderboard?sort=gone&names=%22%3E%F0%9F%92%A3%25%5B(", "Leaderboard"),
+        ("costs?filter+method=gone&filter+method=er", "Costs"),
+        ("equal-means?metric=gone&tasks=x", "Equal means"),
+        ("?view=gone&metric=%3Cscript%3E", "Trade-off"),
+    ],
+)
+def test_an_address_with_choices_opens_its_page_without_an_error(
+    light: BrowserContext, address: str, place: str, text: str
+) -> None:
+    visitor = Visitor(light, f"{address}/{place}")
+    visitor.page.get_by_role("heading", name=text, exact=True).wait_for()
+    visitor.settle()
+    assert visitor.page.locator("[data-testid=stException]").count() == 0
+    visitor.leave()  # where an error in the console fails
 
 
 def test_r_is_drawn_as_in_parquet_mean_and_seed(

@@ -149,6 +149,14 @@ def test_a_label_without_a_free_place_covers_the_fewest_others() -> None:
     assert 22 + offset[0, 1] - size[0, 1] / 2 >= 30
 
 
+def test_a_label_covers_bars_rather_than_another_label() -> None:
+    # Two points in one place, in a panel of which bars fill all but a strip for one label.
+    bars = np.array([[0.0, 0.0, 300.0, 120.0]] * 3)
+    points, sizes = np.full((2, 2), 100.0), np.tile([250.0, 15.0], (2, 1))
+    (_, first), (_, second) = labels.place_labels(points, sizes, (300, 145), bars)
+    assert abs(first - second) >= 15
+
+
 @pytest.mark.parametrize("num", [1, 12])
 def test_labels_cover_no_point_no_bar_and_no_other_label(num: int) -> None:
     points = np.random.default_rng(num).uniform(80, 220, (num, 2))

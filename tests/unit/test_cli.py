@@ -328,3 +328,25 @@ def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
 def test_a_folder_without_a_store_is_refused_and_not_called_whole(tmp_path):
     result = CliRunner().invoke(app, ["store", "verify", str(tmp_path)])
     assert "has no stage store" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("run", "missing argument 'SWEEP'"),
+        ("run x.yaml --backend foo", "'foo' is not one of 'inline', 'ray'"),
+        ("compar", "no such command 'compar'. Did you mean 'compare'?"),
+        ("compare --sort", "option '--sort' requires an argument"),
+    ],
+)
+def test_a_mistake_in_the_words_is_one_plain_line(
+    words: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["repertoire", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert line.startswith("repertoire: ")
+    assert told in line
+    assert line.endswith(" --help")

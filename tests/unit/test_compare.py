@@ -18,7 +18,7 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import TRIALS
-from orchestrator.terminal.comparison.latex import label_names
+from orchestrator.terminal.comparison.latex import LONG_NAME, label_names
 from orchestrator.terminal.comparison.rendering import render, render_first
 
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
@@ -328,6 +328,21 @@ def test_csv_and_json_hold_the_raw_numbers() -> None:
     for name in ("acc_mean", "acc_ci95", "storage_bytes_mean", "compute_flops_mean"):
         assert float(from_csv[name]) == from_json[name] == table[name][0]
     assert from_json["n"] == 3
+
+
+def test_a_label_that_names_what_a_search_chose_stands_alone_below_the_table() -> None:
+    winners = [row(config={"lam": lam}, selected=True, group=f"of {lam}") for lam in (1, 10)]
+    candidate = row(phase="search", config={"lam": 1}, seed=100, acc=None, group="of 1")
+    printed = render(compare(candidate, *winners), width=120)
+    assert "chosen by the search: ewc lam=10\n" in printed
+
+
+def test_names_too_long_for_a_page_have_lines_in_latex() -> None:
+    name = "replay_of_stored_examples_with_a_reservoir"
+    assert len(name) > LONG_NAME
+    printed = render(compare(row("er", method_label=name), row("finetune")), "latex")
+    assert r"\begin{tabular}{p{0.3\linewidth}r" in printed
+    assert r"\raggedright replay\_\allowbreak{}of\_\allowbreak{}stored" in printed
 
 
 def test_latex_uses_booktabs_and_escapes_names() -> None:

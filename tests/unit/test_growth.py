@@ -85,7 +85,7 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     assert table.loc["er", "bytes are"] == "linear over the last 3"
     assert table.loc["er", "bytes at T = 50"] == "520 kB"
     assert table.loc["er", "above its budget from T"] == "9"  # 20 + 80 = 100 is not above it
-    assert table.loc["<b>ewc", "FLOPs per task at T = 50"] == "1 MFLOP"
+    assert table.loc["<b>ewc", "FLOPs at T = 50"] == "1 MFLOP"
     assert table.loc["<b>ewc", "above its budget from T"] == "–"
     caption = means_captions.growth(costs(), 50, "100 kB and 4 x")
     assert caption.startswith(

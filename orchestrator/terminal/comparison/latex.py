@@ -27,6 +27,9 @@ LATEX_SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 
+LONG_NAME = 40  # characters, from which on names have lines: such a table would leave its page
+NAME_WIDTH = r"p{0.3\linewidth}"
+
 # Cells in mathematical mode: negative numbers and intervals.
 MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
 
@@ -70,16 +73,17 @@ def _float(block: Block, name: str, notes: Sequence[str]) -> list[str]:
 
 def _tabular(block: Block) -> list[str]:
     columns = len(block.headers)
+    long = any(len(row[0]) > LONG_NAME for row in block.rows)
     # A comment would be lost on paper.
     warning = rf"\multicolumn{{{columns}}}{{l}}{{\textbf{{{_escape(block.warning)}}}}} \\"
     return [
-        rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}",
+        rf"\begin{{tabular}}{{{NAME_WIDTH if long else 'l'}{'r' * (columns - 1)}}}",
         *([warning] if block.warning else []),
         r"\toprule",
         _line(block.headers, [False] * columns),
         r"\midrule",
         *(
-            _line(row, [block.is_best(i, column) for column in range(columns)])
+            _line(row, [block.is_best(i, column) for column in range(columns)], long)
             for i, row in enumerate(block.rows)
         ),
         r"\bottomrule",
@@ -87,9 +91,16 @@ def _tabular(block: Block) -> list[str]:
     ]
 
 
-def _line(cells: Sequence[str], bold: Sequence[bool]) -> str:
+def _line(cells: Sequence[str], bold: Sequence[bool], long: bool = False) -> str:
     figures = map(_figure, cells[1:], bold[1:])
-    return " & ".join([_escape(cells[0]), *figures]) + r" \\"
+    return " & ".join([_name(cells[0], long), *figures]) + r" \\"
+
+
+def _name(name: str, long: bool) -> str:
+    """Return a name, which may be broken at its spaces and after its underscores if it is long."""
+    if not long:
+        return _escape(name)
+    return r"\raggedright " + _escape(name).replace(r"\_", r"\_\allowbreak{}")
 
 
 def _comment(text: str) -> str:

@@ -28,7 +28,9 @@ def closing_notes(table: pd.DataFrame) -> list[str]:
             "them with intervals that do not overlap"
         )
     for label, chosen in table.attrs.get("chosen", {}).items():
-        notes.append(f"chosen by the search: {label}: {chosen}")
+        # A label that names what was chosen need not say it twice.
+        text = label if label.endswith(f" {chosen}") else f"{label}: {chosen}"
+        notes.append(f"chosen by the search: {text}")
     if apart := table.attrs.get("apart"):
         notes.append(f"in separate tables, since not comparable: {'; '.join(apart)}")
     if varied := table.attrs.get("varied"):

@@ -1,0 +1,23 @@
+"""Mistakes in the words of a command, told like all other mistakes."""
+
+from __future__ import annotations
+
+# Typer has its own copy of Click, and no public name for its errors.
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
+
+__all__ = ["UsageError", "describe_usage_error"]
+PYDANTIC = ("Value error, ", "Input ")  # beginnings by which a reason says where it came from
+
+
+def describe_usage_error(error: UsageError) -> str:
+    """Return what is wrong with the words of a command, and how to see those that are valid.
+
+    A command without any word is answered with its help.
+    """
+    text = error.format_message().strip()
+    if isinstance(error, NoArgsIsHelpError):
+        return f"which command?\n{text}"
+    for beginning in PYDANTIC:
+        text = text.replace(f": {beginning}", ": ")
+    command = error.ctx.command_path if error.ctx else "repertoire"
+    return f"{text[:1].lower()}{text[1:].rstrip('.')}; see {command} --help"
