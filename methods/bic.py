@@ -100,6 +100,7 @@ class BiC(ExemplarReplay):
             return "corrects scores by the output layer's biases, which a cosine head lacks"
         outlook = Outlook(setting.num_classes, setting.input_shape)
         parts = divide_budget(config.budget, config.held_out_share)
+        # Empty memories, built for the capacity that a part of the budget gives.
         held, rest = (ClassBalancedMemory(part, outlook) for part in parts)
         if setting.scenario in cls.scenarios and held.capacity < setting.num_classes:
             # A quotient that should be whole may come out a little above it.
@@ -131,6 +132,8 @@ class BiC(ExemplarReplay):
         self._new_C = torch.zeros_like(self.old_C)
         self._new_C[list(task.classes)] = True
         y, share = task.examples.y, self.config.held_out_share
+        # At most as many of each new class as the memory will keep of each old one, so that the set
+        # that the correction is learned on can be balanced.
         room = self.held_out.capacity // int((self.old_C | self._new_C).sum())
         self._apart = torch.zeros_like(y, dtype=torch.bool)
         self._apart[hold_out(y.cpu(), room, share, task.stream("held-out"))] = True
@@ -142,6 +145,8 @@ class BiC(ExemplarReplay):
             **{"optimizer": "adam", "momentum": 0.0, "weight_decay": 0.0, "schedule": "constant"},
             **{"augment": (), "clip": None, "label_smoothing": 0.0, "early_stopping": None},
         }
+        # The correction compares old with new classes; one kind alone has nothing to be corrected
+        # by.
         both = self.held_out.filled > 0 and bool(self._apart.any())
         return (Phase(), Phase(CORRECTION, training)) if both else (Phase(),)
 
@@ -158,6 +163,7 @@ class BiC(ExemplarReplay):
         if not self._corrects:
             return self.with_exemplars(task.examples[~self._apart])
         held = self.held_out[: self.held_out.filled] + task.examples[self._apart]
+        # As many of each class: the correction is learned on a balanced set.
         return held[first_of_each(held.y)]
 
     def loss(self, batch: Examples) -> Tensor:
@@ -176,6 +182,7 @@ class BiC(ExemplarReplay):
         self.keep_exemplars(replace(task, examples=task.examples[~self._apart]))
         if self.held_out.filled or self._apart.any():
             self.held_out.end_task(replace(task, examples=task.examples[self._apart]))
+        # alpha (w x + b) + beta is linear in x, so that the layer itself can hold it, at no bytes.
         head, new = output_layer(self.network), list(task.classes)
         head.weight[new] = self.alpha * head.weight[new]
         head.bias[new] = self.alpha * head.bias[new] + self.beta

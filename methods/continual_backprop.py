@@ -126,14 +126,17 @@ class ContinualBackprop(Method):
                 )
             ]
         )
+        # u <- decay u + (1 - decay) |h| sum |w|: eq. 1.
         self.utility.lerp_(contribution, 1 - self.config.decay)
         self.age.add_(1)
         self._ages.add_(1)
         for place, units in enumerate(self.spans()):
+            # A new unit has had no time to become useful, and would be replaced at once.
             mature = self._ages[units] > self.config.maturity
             self._pending[place] += self.config.replacement_rate * int(mature.sum())
             count = int(self._pending[place])
             if count:
+                # The fraction of a unit that is left counts for the next step.
                 self._pending[place] -= count
                 self.replace(place, units, least_useful(self.utility[units], mature, count))
             self.pending[place].fill_(self._pending[place])
@@ -145,6 +148,7 @@ class ContinualBackprop(Method):
 
     def replace(self, place: int, units: slice, rows: Tensor) -> None:
         """Make some units of a hidden layer new."""
+        # Drawn as the network was, so that a new unit begins as a unit of an untrained network.
         fresh = fresh_state(self.network, self._generator)
         own = (self._names[place], self._norms.get(self._names[place]))
         for name, values in self.network.state_dict().items():
@@ -153,6 +157,7 @@ class ContinualBackprop(Method):
                 values[rows] = fresh[name][rows.cpu()].to(values.device)
         outgoing = self._layers[place + 1].weight
         factor = outgoing.shape[1] // self._widths[place]
+        # A new unit changes no output at first.
         outgoing[:, inputs_of(rows, factor)] = 0
         self.utility[units][rows] = 0
         self.age[units][rows] = 0

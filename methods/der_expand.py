@@ -79,12 +79,15 @@ class DERExpand(Expansion):
     def new_column(self) -> nn.Module:
         """Return a frozen copy of the network without its head."""
         column = frozen_copy(self.network)
+        # The head of a column would never be read: the classifier over all columns takes its
+        # features.
         column.head = nn.Identity()
         return column
 
     def phases(self, task: TaskView) -> Sequence[Phase]:
         """Return the training and, from the second task on, that of the classifier."""
         epochs = self.config.classifier_epochs
+        # The authors' 30 epochs with a tenth of the rate from the 15th on.
         half = {"schedule": {"name": "multistep", "milestones": (epochs // 2,)}}
         training = {
             **{"epochs": epochs, "iterations": None, "lr": self.config.classifier_lr},
@@ -92,6 +95,7 @@ class DERExpand(Expansion):
             **{"clip": None, "label_smoothing": 0.0, "early_stopping": None},
             **(half if epochs > 1 else {"schedule": "constant"}),
         }
+        # In the first task the classifier is trained with its extractor, on balanced data already.
         both = self.memory.filled > 0 and epochs > 0
         return (Phase(), Phase(CLASSIFIER, training)) if both else (Phase(),)
 
@@ -102,6 +106,7 @@ class DERExpand(Expansion):
             parameter.requires_grad_(not self._balances)
         if self.auxiliary is not None:
             self.auxiliary.requires_grad_(not self._balances)
+        # The loop above may have frozen it, as part of the network.
         self.head.requires_grad_(True)
         if self._balances:
             self.head.redraw(task.stream(CLASSIFIER))
@@ -117,5 +122,7 @@ class DERExpand(Expansion):
         if not self._balances:
             return super().loss(batch)
         with evaluation_mode(self.network):
+            # Extractors are frozen in this phase, and the statistics of their normalisation must be
+            # too.
             scores_BC = self.run(batch.x)[0]
         return self.task_loss(batch, scores_BC / self.config.classifier_temperature)

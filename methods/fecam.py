@@ -101,8 +101,11 @@ class FeCAM(ClassMeans):
             before, total = int(counts[label]), int(self.counts[label])
             offset = own - own.mean(dim=0)
             scatter = offset.T @ offset
+            # The scatter of two sets together: that of each, and that of their means about the
+            # common one.
             if before:
                 gap = own.mean(dim=0) - means[label]
+                # A covariance divides by n - 1, a scatter by nothing.
                 scatter += self.covariance(label) * (before - 1)
                 scatter += gap.outer(gap) * before * len(own) / total
             self.set_covariance(label, scatter / max(total - 1, 1))
@@ -114,9 +117,12 @@ class FeCAM(ClassMeans):
 
     def set_covariance(self, label: int, covariance: Tensor) -> None:
         """Shrink and normalise the covariance [F, F] of a class, and keep its factor and scales."""
+        # Shrinking makes the covariance of few examples invertible.
         matrix = covariance + self.ridge(covariance)
         scale = matrix.diagonal().clamp(min=torch.finfo(torch.float32).tiny).sqrt()
+        # Correlations, so that distances of different classes can be compared.
         matrix = matrix / scale.outer(scale)
+        # Exactly 1, where the division left a rounding error.
         matrix.fill_diagonal_(1)
         self.factors[label] = pack_factor(factorise(matrix).float())
         self.scales[label] = scale.float()
@@ -130,6 +136,8 @@ class FeCAM(ClassMeans):
     def ridge(self, covariance: Tensor, shrunk: bool = False) -> Tensor:
         """Return the term [F, F] that shrinking adds to a covariance, or has added already."""
         shares = (self.config.shrink_diagonal, self.config.shrink_rest)
+        # Shrinking multiplies the mean of the diagonal, and of the rest, by 1 + share; of a shrunk
+        # matrix the part that was added is therefore share / (1 + share).
         one, two = (share / (1 + share) if shrunk else share for share in shares)
         trace, size = covariance.trace(), len(covariance)
         rest = (covariance.sum() - trace) / max(size * (size - 1), 1)

@@ -106,6 +106,7 @@ class GenerativeReplay(Method):
         # The first task, with nothing to replay.
         if lesson.share == 1:
             return self.task_loss(batch)
+        # Kept for the generator's own step on the same images, in `after_step`.
         lesson.replayed = self.draw(len(batch))
         replay = self.replay_loss(self.augment(lesson.replayed))
         return lesson.share * self.task_loss(batch) + (1 - lesson.share) * replay
@@ -113,6 +114,8 @@ class GenerativeReplay(Method):
     def after_step(self, batch: Examples) -> None:
         """Train the generator for a step on the same images."""
         lesson = self._lesson
+        # The generator learns the task and its own replay, with the solver's weights 1/t and 1 -
+        # 1/t.
         loss = lesson.share * lesson.generator.draw_loss(batch.x, batch.y, lesson.noise)
         if lesson.replayed is not None:
             x, y = lesson.replayed.x, lesson.replayed.y
@@ -145,6 +148,7 @@ class GenerativeReplay(Method):
         if config.conditional and config.labels == "hard":
             return F.cross_entropy(logits_GBC.squeeze(0), replayed.y)
         old = lesson.solver(replayed.x)
+        # A label of a class that no task had yet would be noise of the untrained outputs.
         old_GBC = old.masked_fill(~(competing & self.seen), float("-inf"))
         if config.labels == "hard":
             return F.cross_entropy(logits_GBC.flatten(0, 1), old_GBC.argmax(dim=2).flatten())
@@ -181,6 +185,7 @@ class Lesson:
         """Return the values for the start of a task."""
         seen, allowed = method.seen, task.allowed
         table = seen.new_ones((len(seen), len(seen))) if allowed is None else allowed
+        # A copy learns: the generator of before goes on drawing the replay of the whole task.
         generator = copy.deepcopy(method.generator).requires_grad_(True)
         rate = method.config.generator_lr
         optimizer = torch.optim.Adam(generator.parameters(), lr=rate, fused=True)

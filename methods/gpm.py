@@ -118,6 +118,7 @@ class GPM(Method):
             for name, layer in zip(self._names, self.layers, strict=True)
             if self.bases[name].shape[1]
         ]
+        # Its scale and shift would move the inputs that the bases were measured for.
         for norm in self._norms:
             norm.requires_grad_(not self._held)
 
@@ -139,6 +140,8 @@ class GPM(Method):
         for layer, basis, _ in self._held:
             parameters = weight_and_bias(layer)
             gradients = [p.grad for p in parameters if p.grad is not None]
+            # Weight and bias are one matrix here, with an input that is always 1: both or none is
+            # projected.
             if len(gradients) == len(parameters):
                 for p, rest in zip(parameters, orthogonal_part(gradients, basis), strict=True):
                     p.grad = rest
@@ -148,6 +151,8 @@ class GPM(Method):
         """Remove the part of the task's change of the weights that lies in the subspaces."""
         for layer, basis, start in self._held if self.config.project_steps else ():
             parameters = weight_and_bias(layer)
+            # Adam's division and weight decay leave the complement of the subspace although each
+            # gradient is in it; so the whole change since the task began is projected.
             moved = [p - before for p, before in zip(parameters, start, strict=True)]
             rests = orthogonal_part(moved, basis)
             for p, before, rest in zip(parameters, start, rests, strict=True):

@@ -113,6 +113,7 @@ class HAT(Method):
         generator, device = task.stream("attention"), task.examples.y.device
         self._used = [self.largest_use(name) for name in self._names[1:]]
         for used in self._used:
+            # Drawn on the CPU: a GPU draws other numbers from the same seed.
             embedding = self.config.spread * torch.randn(used.shape, generator=generator)
             self.learning.append(nn.Parameter(embedding.to(device)))
         if self.attention.rows > 0:
@@ -128,6 +129,8 @@ class HAT(Method):
         with ExitStack() as modes:
             for norm in self._norms if self.attention.rows > 0 else ():
                 modes.enter_context(evaluation_mode(self.network.get_submodule(norm)))
+            # Gates are of the annealed slope; at the end of a cycle they are almost 0 or 1, as when
+            # predicting.
             loss = self.task_loss(batch, self.forward_gated(batch.x, gates))
         return loss + self.config.sparsity * new_use(gates, self._used)
 
@@ -136,6 +139,8 @@ class HAT(Method):
         """Compensate the embeddings' gradients for the slope (section 2.6)."""
         slope = self.slope()
         for e in self.learning:
+            # The derivative of sigmoid(s e) is s / (2 (cosh(s e) + 1)). It is replaced by s_max
+            # times that of slope 1, which does not vanish where the gate is steep.
             steep = (slope * e).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT).cosh() + 1
             cast(Tensor, e.grad).mul_(self.config.s_max / slope * steep / (e.cosh() + 1))
 
@@ -194,6 +199,7 @@ class HAT(Method):
         below = [first, *map(expand, self._used, self._repeats)]
         shares: dict[str, Tensor] = {}
         for name, layer, a_i, a_j in zip(self._names, self._layers, above, below, strict=True):
+            # Eq. 2: a weight is protected as far as both units that it connects are used.
             share = 1 - torch.minimum(a_i.unsqueeze(1), a_j)
             shares[f"{name}.weight"] = share.view(*share.shape, *[1] * (layer.weight.dim() - 2))
             shares[f"{name}.bias"] = 1 - a_i

@@ -98,7 +98,9 @@ class LUCIR(ExemplarReplay):
             return loss
         with torch.no_grad():
             _, old_BF = scores_and_features(self.teacher.module, batch.x)
+        # Of directions alone: the length of features is free to change.
         kept = 1 - F.cosine_similarity(features_BF, old_BF).mean()
+        # The more old classes there are for each new one, the more is kept.
         lam = self.config.lam_base * sqrt(int(self.old_C.sum()) / len(self._new))
         cosines_BC = logits_BC / self.head.scale
         return loss + lam * kept + self.config.margin_weight * self.margin_loss(cosines_BC, batch.y)
@@ -115,9 +117,12 @@ class LUCIR(ExemplarReplay):
     def margin_loss(self, cosines_BC: Tensor, y: Tensor) -> Tensor:
         """Return the mean margin loss of the exemplars of old classes; 0 if there are none."""
         own_B1 = cosines_BC.gather(1, y.unsqueeze(1))
+        # A task may have fewer classes than K.
         nearest = min(self.config.nearest, len(self._new))
         new_BK = cosines_BC[:, list(self._new)].topk(nearest, dim=1).values
         losses_BK = (self.config.margin - own_B1 + new_BK).clamp(min=0)
+        # The margin is of exemplars alone: examples of new classes count 0, and the mean is over
+        # the others.
         old_B1 = self.old_C[y].unsqueeze(1)
         total: Tensor = (losses_BK * old_B1).sum()
         return total / (old_B1.sum() * nearest).clamp(min=1)

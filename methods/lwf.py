@@ -104,9 +104,12 @@ class LwF(Method):
             whole = self.config.distil_over == "all"
             self._groups_GC = groups(self.old_classes, task.allowed, whole)
         self.weight = self.config.lam
+        # Hinton's T^2, which keeps the size of the gradients as T grows; no reference code applies
+        # it.
         if self.config.scale_by_temperature:
             self.weight *= self.config.temperature**2
         if self.config.scale_by_tasks:
+            # The weight of the old tasks grows with their number, as that of the new one stays 1.
             self.weight *= task.index - 1
 
     def phases(self, task: TaskView) -> Sequence[Phase]:
@@ -115,6 +118,7 @@ class LwF(Method):
         if self.warm_up is None or self.teacher is None or not new:
             return (Phase(),)
         self.warm_up.new = new
+        # A training has epochs or iterations, not both.
         training = {"epochs": self.config.warm_up_epochs, "iterations": None}
         return (Phase(WARM_UP, {**training, "early_stopping": None}), Phase())
 
@@ -136,6 +140,7 @@ class LwF(Method):
         if self.teacher is None or self.config.lam == 0:
             return self.task_loss(batch)
         logits_BC = self.network(batch.x)
+        # Targets are computed for each batch, so that they are those of the augmented images.
         change = divergence(
             self.teacher(batch.x), logits_BC, self._groups_GC, self.config.temperature
         )

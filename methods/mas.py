@@ -86,6 +86,7 @@ class MAS(Penalty):
             old = self.importance[0]
             keep, add = (1.0, 1.0)
             if self.config.accumulate == "mean":
+                # The mean over tasks as it runs: its sum would grow with their number.
                 keep, add = 1 - 1 / task.index, 1 / task.index
             importance = {name: keep * old[name] + add * new for name, new in importance.items()}
         self.importance.replace(importance)
@@ -107,7 +108,11 @@ def output_sensitivity(
     def gradient(logits_BC: Tensor, rows: slice) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the one direction, d ||f||^2 / df = 2 f."""
         if allowed is not None:
+            # Outputs that may not compete are no part of the learned function, and are left out of
+            # its norm.
             logits_BC = logits_BC * allowed[examples.y[rows]]
         yield torch.ones_like(logits_BC[:, 0]), 2 * logits_BC
 
+    # The absolute value of each example's gradient: that of a batch's mean would let examples
+    # cancel.
     return mean_over_examples(network, examples.x, gradient, torch.abs, batch_size)

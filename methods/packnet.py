@@ -73,6 +73,7 @@ class PackNet(Method):
         self._head = head_names(network)
         self.owner = nn.Module()
         for name, p in network.named_parameters():
+            # Weights of hidden layers have owners; biases and norms are fixed after the first task.
             if p.dim() > 1 and name not in self._head:
                 self.owner.register_buffer(
                     buffer_name(name), torch.zeros_like(p, dtype=torch.uint8)
@@ -90,6 +91,8 @@ class PackNet(Method):
         # With an unknown number of steps, the task is pruned when it ends.
         steps = max(round(self.config.prune_at * task.num_steps), 1)
         self._steps_left = steps if task.num_steps else float("inf")
+        # Momentum and weight decay move parameters without a gradient: these are put back after
+        # each step.
         for name, p, mask in self.fixed_masks(task):
             self.fix(name, p, mask)
 

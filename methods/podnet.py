@@ -126,6 +126,7 @@ class PODNet(ExemplarReplay):
             **{"optimizer": "sgd", "lr": self.config.balanced_lr, "momentum": 0.9},
             **{"schedule": "cosine", "weight_decay": 5e-4, "clip": None, "early_stopping": None},
         }
+        # The first task has no old classes whose proxies could be out of balance with the new ones.
         both = self.teacher is not None and self.config.balanced_epochs > 0
         return (Phase(), Phase(BALANCED, training)) if both else (Phase(),)
 
@@ -157,12 +158,15 @@ class PODNet(ExemplarReplay):
             return loss
         with torch.no_grad():
             _, old_maps, old_BF = maps_and_features(self.teacher.module, batch.x)
+        # pod_flat: the distance of normalised features.
         flat = 1 - F.cosine_similarity(features_BF, old_BF).mean()
         kept = self.config.pod_flat * flat
         if maps:
+            # pod_spatial: the distance of pooled maps, averaged over the stages.
             pairs = zip(maps, old_maps, strict=True)
             distances = [(pool_maps(new) - pool_maps(old)).norm(dim=1).mean() for new, old in pairs]
             kept = kept + self.config.pod_spatial * torch.stack(distances).mean()
+        # The more old classes there are for each new one, the more is kept.
         seen = int(self.old_C.sum()) + len(self._new)
         return loss + sqrt(seen / len(self._new)) * kept
 
@@ -189,6 +193,7 @@ class PODNet(ExemplarReplay):
 
     def classifier_loss(self, scores_BC: Tensor, y: Tensor) -> Tensor:
         """Return NCA over the outputs that compete with each label."""
+        # `masked` writes -inf where an output may not compete, so that 0 marks those that may.
         others = self.masked(torch.zeros_like(scores_BC), y) == 0
         return nca_loss(scores_BC, y, others, self.config.margin * self.head.scale)
 

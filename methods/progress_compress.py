@@ -106,6 +106,7 @@ class ProgressCompress(Penalty):
         super().begin_task(task)
         if task.index == 1:
             return
+        # The copy gives the shapes alone: its weights are drawn anew from the task's own stream.
         self.active = frozen_copy(self.network)
         reinitialise(self.active, task.stream("initialisation"))
         layers, config = select_layers(self.network, self._names), self.config
@@ -114,6 +115,7 @@ class ProgressCompress(Penalty):
 
     def phases(self, task: TaskView) -> Sequence[Phase]:
         """Return the training of a column and, from the second task on, the compression."""
+        # A training has epochs or iterations, not both.
         epochs = self.config.compress_epochs
         training = {} if epochs is None else {"epochs": epochs, "iterations": None}
         return (Phase(),) if self.active is None else (Phase(), Phase(COMPRESS, training))
@@ -123,6 +125,7 @@ class ProgressCompress(Penalty):
         self._compresses = phase.name == COMPRESS
         for parameter in self._learning:
             parameter.requires_grad_(self._compresses or self.active is None)
+        # The column that does not learn gets no gradients, so that its steps cost none.
         for column in (self.active, self.laterals):
             if column is not None:
                 column.requires_grad_(not self._compresses)
@@ -133,6 +136,8 @@ class ProgressCompress(Penalty):
             return self.task_loss(batch)
         if not self._compresses:
             return self.task_loss(batch, self.active_scores(batch.x))
+        # The active column is the teacher: its statistics must not move while the network learns
+        # from it.
         with evaluation_mode(self.active), torch.no_grad():
             target_BC = self.active_scores(batch.x)
         loss = self.distillation(batch, target_BC)
@@ -149,6 +154,8 @@ class ProgressCompress(Penalty):
         total = torch.zeros((), device=logits_BC.device)
         for outputs_C in torch.unique(competing.byte(), dim=0).bool():
             rows = (competing == outputs_C).all(dim=1)
+            # Each row competes with its own outputs; the divergence takes one set of outputs at a
+            # time.
             part = divergence(
                 target_BC[rows].float(),
                 logits_BC[rows],
@@ -168,6 +175,8 @@ class ProgressCompress(Penalty):
 
     def end_task(self, task: TaskView) -> None:
         """Drop the active column, and add the network's Fisher information to the importance."""
+        # Before the Fisher is measured: it is that of the knowledge base, which is all that is
+        # kept.
         self.active = self.laterals = None
         for parameter in self._learning:
             parameter.requires_grad_(True)
@@ -181,6 +190,7 @@ class ProgressCompress(Penalty):
         importance = {name: fisher[name] for name in self.anchored_parameters()}
         if self.importance.rows:
             before = self.importance[0]
+            # Eq. 9 of the paper, without its normalisation of each task's F.
             importance = {n: self.config.gamma * before[n] + f for n, f in importance.items()}
         self.importance.replace(importance)
 

@@ -86,6 +86,7 @@ class RanPAC(FixedFeatures):
 
     def begin_task(self, task: TaskView) -> None:
         """Draw the projection, in the first task."""
+        # Once, and then part of the state: sums over tasks have a meaning for one projection only.
         if self.projection is not None and task.index == 1:
             shape, generator = self.projection.shape, task.stream("projection")
             self.projection = torch.randn(shape, generator=generator).to(self.projection.device)
@@ -99,12 +100,14 @@ class RanPAC(FixedFeatures):
         """Add the task's examples to the sums, choose the ridge and solve for the weights."""
         h_NM, y = self.project(self.features(task.examples.x)), task.examples.y
         sums_CM, new_C = class_sums(h_NM, y, len(self.counts))
+        # Sums over examples, so that tasks add up to the same matrices in any order.
         self.gram = self.gram + pack(h_NM.T @ h_NM)
         self.prototypes, self.counts = self.prototypes + sums_CM, self.counts + new_C
         lam = self.config.lam
         if lam is None:
             held = hold_out(y.cpu(), len(y), HELD_OUT, task.stream("held-out")).to(y.device)
             lam = choose_ridge(h_NM, F.one_hot(y, len(new_C)), held)
+        # Over all tasks so far: the ridge alone is chosen by this task.
         self.weights = ridge_weights(unpack(self.gram), self.prototypes.T, lam).T.contiguous()
 
     def score(self, features: Tensor, task: int | None) -> Tensor:
@@ -128,6 +131,7 @@ def choose_ridge(h: Tensor, y: Tensor, held: Tensor) -> float:
     """
     if not len(held):
         return 1.0
+    # The sums of the choice leave these out: on their own examples the least ridge always wins.
     rest = torch.ones(len(h), dtype=torch.bool, device=h.device)
     rest[held] = False
     h_rest, y_rest, h_held, y_held = h[rest], y[rest].to(h), h[held], y[held].to(h)

@@ -105,6 +105,7 @@ class RWalk(Penalty):
         self._fisher = {}
         if self.importance.rows:
             self._fisher, score = self.importance[0], scale_to_unit(self.importance[1])
+            # Both to [0, 1], since they have no unit in common.
             fisher = scale_to_unit(self._fisher)
             self._weights = {name: fisher[name] + score[name] for name in parameters}
 
@@ -131,6 +132,7 @@ class RWalk(Penalty):
         }
         for name, score in scores(self._path, self._fisher, self.config.epsilon).items():
             self._score[name] += score
+        # The next interval's movement is measured from here.
         self._path = PathIntegral(self._path.parameters)
 
     def end_task(self, task: TaskView) -> None:
@@ -141,6 +143,8 @@ class RWalk(Penalty):
         score = self._score
         if self.importance.rows:
             before = self.importance[1]
+            # The paper's average: the scores of a task count half as much with each task that
+            # follows.
             score = {name: (before[name] + new) / 2 for name, new in score.items()}
         self.importance.replace(self._fisher)
         self.importance.append(score)

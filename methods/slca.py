@@ -82,6 +82,7 @@ class SLCA(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
+        # The head learns at the full rate: of the body alone the steps are reduced.
         head, num_classes = output_layer(network), outlook.num_classes
         self.gaussians = ClassGaussians(num_classes, head.in_features)
         self.register_buffer("owners", torch.zeros(num_classes, dtype=torch.int16))
@@ -104,6 +105,7 @@ class SLCA(Method):
             **{"batch_size": self.config.per_class, "drop_last": False, "augment": ()},
             **{"clip": None, "label_smoothing": 0.0, "early_stopping": None},
         }
+        # Without Gaussians of earlier classes there is nothing to align the new outputs with.
         both = bool(self.owners.any()) and self.config.alignment_epochs > 0
         return (Phase(), Phase(ALIGNMENT, training)) if both else (Phase(),)
 
@@ -118,6 +120,8 @@ class SLCA(Method):
         """Return the task's examples, or labels whose features the loss draws."""
         if not self._aligns:
             return task.examples
+        # The classes of this task are measured in the first step of the phase, so they have no
+        # owner yet.
         present = torch.unique(task.examples.y)
         seen = torch.cat((self.owners.nonzero().flatten(), present))
         y = seen.repeat_interleave(self.config.per_class)
@@ -128,10 +132,13 @@ class SLCA(Method):
         """Return the loss over the task's own outputs, or that of the alignment."""
         if not self._aligns:
             classes = () if self._task is None else self._task.classes
+            # Outputs of other classes are left to the alignment: a loss over all would push them
+            # down.
             logits_BC = own_outputs_only(self.network(batch.x).float(), classes)
             return self.task_loss(batch, logits_BC)
         if self._task is not None:
             self.measure_task()
+            # Once in a phase: the Gaussians do not change while the head is aligned to them.
             self.gaussians.factorise(self.owners.nonzero().flatten().tolist())
         drawn = self.gaussians.draw(batch.y, self._generator)
         scores_BC = output_layer(self.network)(drawn).float()
@@ -179,6 +186,8 @@ def aligned_loss(scores_BC: Tensor, y: Tensor, owners: Tensor, temperature: floa
         temperature: above 0.
     """
     tasks = torch.unique(owners[owners > 0]).tolist()
+    # The normalisation of logits: all are divided by the mean over tasks of the length of a task's
+    # scores.
     lengths = [scores_BC[:, owners == task].norm(dim=1, keepdim=True) for task in tasks]
     length_B1 = torch.stack(lengths).mean(dim=0) + 1e-7
     seen_BC = (scores_BC / length_B1 / temperature).masked_fill(owners == 0, float("-inf"))

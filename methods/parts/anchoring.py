@@ -75,6 +75,8 @@ class Penalty(Method):
 
     def begin_task(self, task: TaskView) -> None:
         """Anchor the parameters, from the second task on."""
+        # In the first task there is nothing to hold on to, and `anchor` stays empty: no penalty is
+        # added.
         if task.index > 1:
             self.anchor = copy_values(self.anchored_parameters())
 
@@ -123,6 +125,7 @@ class ParameterRows(nn.Module):
     def append(self, values: Mapping[str, Tensor]) -> None:
         """Add a row at the end."""
         for name in self._names:
+            # Detached: a row must not keep the graph of the task that measured it.
             stored, scale = store(values[name].detach(), self._dtype)
             self._append(buffer_name(name), stored)
             if scale is not None:
@@ -160,6 +163,7 @@ def penalised_parameters(network: nn.Module, penalise_head: bool) -> dict[str, T
         network: its frozen parameters are left out.
         penalise_head: whether to include the output layer.
     """
+    # By identity: a tied parameter of the head is left out under any of its names.
     head = set() if penalise_head else head_parameters(network)
     return {n: p for n, p in network.named_parameters() if p.requires_grad and p not in head}
 
@@ -218,4 +222,6 @@ def add_pull(
                 weights = weights * strength.view(-1, *[1] * (p.dim() - 1))
             else:
                 value *= strength
+            # d/dp of F (p - a)^2 is 2 F (p - a): `value` is the 2, times the strength unless it is
+            # a tensor.
             p.grad = torch.addcmul(p.grad, weights, p - anchor[name], value=value)

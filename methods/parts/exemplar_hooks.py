@@ -76,6 +76,7 @@ class ExemplarHooks:
         self.memory.begin_task(task)
         if self.has_teacher and self.memory.filled:
             self.teacher = FormerNetwork(self.network)
+        # From the labels in the memory, so that it needs no state of its own.
         self.old_C = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
 
     def examples(self, task: TaskView) -> Examples:

@@ -111,6 +111,7 @@ class Expansion(ExemplarReplay):
             self.add_column(task)
         # The learner puts the whole method into training mode, frozen columns included.
         self.columns.eval()
+        # A task may repeat classes, so that the head may be large enough already.
         rows = max(len(self.head.bias), max(task.classes) + 1)
         if len(self.head.bias):
             self.head.grow(rows, task.stream("outputs"))
@@ -130,6 +131,8 @@ class Expansion(ExemplarReplay):
         )
         reinitialise(self.auxiliary, task.stream("auxiliary"))
         self.auxiliary.to(task.examples.y.device)
+        # Label 0 of the auxiliary classifier is "any class of before"; those of the task are 1, 2,
+        # ...
         self._auxiliary_label = torch.zeros_like(self.old_C, dtype=torch.int64)
         for number, label in enumerate(task.classes, 1):
             self._auxiliary_label[label] = number
@@ -140,6 +143,7 @@ class Expansion(ExemplarReplay):
         loss = self.task_loss(batch, scores_BC)
         if self.auxiliary is None or self.config.lam_auxiliary == 0:
             return loss
+        # The newest features are the last: the auxiliary classifier is for these alone.
         logits_BK = self.auxiliary(features_BF[:, -self.auxiliary.in_features :]).float()
         other, share = batch.mixture()
         own_B, other_B = (

@@ -53,8 +53,10 @@ class Memory(nn.Module, ABC):
         self.budget = budget
         self.num_classes = outlook.num_classes
         self.filled = self.past = 0
+        # One byte for a label where that is enough, since the budget may be given in bytes.
         label = torch.uint8 if outlook.num_classes <= 256 else torch.int16
         shape = outlook.input_shape
+        # Without rows at first: they are allocated when a task begins, or a state is loaded.
         plain = torch.zeros((0, *shape), dtype=input_dtype(shape))
         self.columns: tuple[str, ...] = ("y",)
         if budget.codec is None:
@@ -93,6 +95,8 @@ class Memory(nn.Module, ABC):
             return unfit
         if budget.per_class is not None and not cls.balances_classes:
             return f"has no share for each class, so {budget} has no meaning: give memory_size"
+        # The bytes of a row and of the counters follow from the policy, so an empty memory is
+        # asked.
         memory = cls(budget, outlook, logits)
         least, unit = cls.smallest_size(setting)
         if memory.capacity >= least:
@@ -140,6 +144,7 @@ class Memory(nn.Module, ABC):
     def write(self, rows: Tensor, examples: Examples, logits: Tensor | None = None) -> None:
         """Write examples to distinct rows."""
         own = self.x.dtype if isinstance(self.x, Tensor) else torch.uint8
+        # Silently converted features would be rounded to bytes.
         if examples.x.dtype != own:
             kept = "uint8 images" if own == torch.uint8 else "float32 features"
             raise TypeError(f"this memory keeps {kept}, given {examples.x.dtype}")
@@ -153,6 +158,7 @@ class Memory(nn.Module, ABC):
         for name in self.columns:
             old = getattr(self, name)
             new = old.new_zeros((rows, *old.shape[1:]))
+            # Filled rows are at the front, and stay there.
             common = min(rows, len(old))
             new[:common] = old[:common]
             setattr(self, name, new)

@@ -106,6 +106,7 @@ class Rehearsal(Method):
 
     def after_step(self, batch: Examples) -> None:
         """Pass the batch to the memory, once."""
+        # A batch may be trained on in several steps, and the memory is offered its examples once.
         if self.update == 0:
             self.memory.after_step(batch)
 
@@ -130,6 +131,7 @@ class Rehearsal(Method):
         Without `replay_batch_size` a batch of B examples replays min(B, this number), as long as no
         batch is larger than those before.
         """
+        # Before the first draw of a task the largest is not known; it is at most what can be drawn.
         largest = self.config.replay_batch_size or self._largest_draw or self.num_drawable
         return min(self.num_drawable, largest)
 
