@@ -66,6 +66,7 @@ class Brake:
             self.deadline.count(news)
         if isinstance(news, RunStage):
             self._stages += 1
+        # Reading a record takes time in a bucket, and only these two budgets need its seconds.
         elif isinstance(news, StageDone) and (self._budget.cpu_hours or self._budget.gpu_hours):
             self._seconds += self._seconds_by_key(news.key)
         elif isinstance(news, StageFailed) and news.story.startswith(StoreFull.__name__):
@@ -91,6 +92,7 @@ class Brake:
     @property
     def stages_left(self) -> int | None:
         """How many stages may still start; None if there is no limit."""
+        # Asking for the reason checks the budgets first, so that a spent one pulls the brake here.
         if self.reason is not None:
             return 0
         return None if self._budget.stages is None else self._budget.stages - self._stages
@@ -138,6 +140,7 @@ def pull_on_signal(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
 
     before = {number: signal.getsignal(number) for number in REASONS}
     for number, handler in before.items():
+        # `nohup` ignores SIGHUP so that the run survives the terminal.
         if handler is not signal.SIG_IGN:
             signal.signal(number, on_signal)
     try:

@@ -98,6 +98,7 @@ class Deadline:
         self._read_stored(orders)
         kind, left = stage_kind(order), self._end - self._clock()
         expected = self._durations.expected_seconds(kind)
+        # Siblings of one task are stored together, at its end, so that their times add up.
         if left > 0 and (expected is None or together * expected * MARGIN <= left):
             self._running[order.key] = kind
             return True
@@ -108,6 +109,7 @@ class Deadline:
         """Note which stages are stored, and how long one took that ended."""
         if isinstance(news, ChainWanted):
             self._stored |= dict.fromkeys(news.stored)
+        # What was found or only scored says nothing of how long a stage of its kind takes.
         elif isinstance(news, StageDone) and news.work == "computed" and news.key in self._running:
             self._durations.add(self._running.pop(news.key), self._seconds_by_key(news.key))
 

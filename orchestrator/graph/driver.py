@@ -116,6 +116,7 @@ class _Loop:
 
     def step(self) -> bool:
         """Wait for an outcome and handle it; False when nothing runs and nothing may start."""
+        # Without a running stage there is no outcome to wait for, and `wait` would block.
         outcomes = self.workers.wait() if self.running else []
         self.running -= len(outcomes)
         for outcome in outcomes:
@@ -135,6 +136,8 @@ class _Loop:
             event = self.events.popleft()
             if isinstance(event, ChainWanted):
                 self.brake.count(event)
+            # Submitted after all instructions of an event: siblings are named one by one and run as
+            # one task.
             tasks: dict[Key, list[StageOrder]] = {}
             for instruction in self.graph.handle(event):
                 if isinstance(instruction, RunStage):
@@ -142,6 +145,8 @@ class _Loop:
                     if self._is_held(instruction.key, len(task)):
                         continue
                     task.append(self.client.orders[instruction.key])
+                # Before the client answers, so that observers see events in the order in which they
+                # happened.
                 self.observe(instruction)
                 self.brake.count(instruction)
                 if isinstance(instruction, ChainAdvanced | ChainEnded):
@@ -162,6 +167,7 @@ class _Loop:
         A stage is held back if it would outlast the deadline, or if siblings have spent the budget.
         """
         orders = self.client.orders
+        # Slots keep to the budget of stages, but siblings share one, so that they are counted here.
         spent = self._siblings(key) is not None and self.brake.stages_left == 0
         if not spent and self.brake.allows(orders[key], orders, before + 1):
             return False
@@ -183,5 +189,6 @@ class _Loop:
 
 def count_slots(workers: Workers, brake: Brake, running: int) -> int:
     """Return the number of stages that may run at a time."""
+    # Stages that run are counted as spent already, so that they are added again.
     left = brake.stages_left
     return workers.slots() if left is None else min(workers.slots(), running + left)

@@ -74,6 +74,7 @@ class Evaluation:
         trial_id, seed = news.chain
         statuses = self._running[trial_id]
         statuses[seed] = news.status
+        # A trial counts as ended when all its seeds have: the queue compares trials, not chains.
         if "running" in statuses.values():
             return []
         del self._running[trial_id]
@@ -89,5 +90,6 @@ class Evaluation:
         return wants
 
     def _want(self, chain: Chain) -> ChainWanted:
+        # Only stages with all scores: one that lacks some has to run, although its state is there.
         stored = frozenset(key for key in chain.keys if self._plan.has(key))
         return ChainWanted(chain_id(chain), self._plan.steps(chain), stored=stored)

@@ -88,6 +88,7 @@ def feature_states(sweep: Sweep, records: Records) -> list[FeatureState]:
 def _state(features: FeatureSet, records: Records) -> FeatureState:
     is_stored, images = bool(stored_keys([features.digest], records)), count_images(features)
     stored = set() if is_stored else stored_keys([t.key for t in shard_tasks(features)], records)
+    # At least 1: with all shards stored their join is left to do.
     left = 0 if is_stored else max(images - SHARD * len(stored), 1)
     return FeatureState(features, is_stored, images, left)
 
@@ -128,6 +129,8 @@ class FeatureClient:
     def begin(self) -> list[Event]:
         """Return the events that want all shards."""
         return [
+            # Shards need nothing from each other: each is a chain of its own, and they run side by
+            # side.
             ChainWanted((name, number), ((task.key, None),), stored=self._stored)
             for name, tasks in self._shards.items()
             for number, task in enumerate(tasks)
@@ -138,6 +141,7 @@ class FeatureClient:
         if not isinstance(news, ChainEnded) or news.status != "complete" or news.chain[1] == JOIN:
             return []
         name = news.chain[0]
+        # A stored shard ends its chain at once, so that it is counted here as the others are.
         self._left[name] -= 1
         if self._left[name]:
             return []

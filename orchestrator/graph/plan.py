@@ -48,6 +48,7 @@ class Plan:
     @cached_property
     def to_run(self) -> list[str]:
         """Distinct stages that unfinished chains lack, in order."""
+        # A dictionary as an ordered set: shared stages once, at their first place.
         wanted = {key: None for chain in self.pending for key in chain.keys}
         return [key for key in wanted if not self._is_finished(key)]
 
@@ -70,6 +71,7 @@ class Plan:
         for key in chain.keys:
             if not self._is_finished(key):
                 return True
+            # The stages after it can never run, and are no work that is left.
             if self.stored[key].status == "diverged":
                 return False
         return False

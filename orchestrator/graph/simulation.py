@@ -107,9 +107,11 @@ def simulate(
     workers = VirtualWorkers(
         cluster, lambda order: costs[order.key].seconds, lambda order: costs[order.key].size, limit
     )
+    # The driver and the graph of a real run: only the workers, and so the clock, are virtual.
     drive(Evaluation(plan), workers, observe, Brake())
     usage = workers.usage
     asked_for = sum(costs[key].seconds for chain in plan.chains for key in chain.keys)
+    # What the store had before counts too: the course shows how full it gets.
     stored = sum(costs[key].size for key in plan.stored)
     return Simulation(
         cluster=cluster,
@@ -149,6 +151,7 @@ def list_steps(usage: Usage, cluster: VirtualCluster, stored: float) -> list[Ste
     steps = []
     for begin, end in pairwise(edges):
         done = ends <= end
+        # The part of each stage within the step; stages outside of it have a negative length.
         busy = np.clip(np.minimum(ends, end) - np.maximum(starts, begin), 0.0, None).sum()
         share = float(busy / (slots * (end - begin))) if end > begin else 0.0
         size = stored + float(sizes[done].sum())

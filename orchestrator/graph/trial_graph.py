@@ -79,6 +79,7 @@ class TrialGraph:
             case SlotsChanged(slots):
                 # May be below 0: then nothing starts until as many stages have ended.
                 self._free, self._slots, out = self._free + slots - self._slots, slots, []
+        # Instructions of the event first: what ended is told before what starts in its slot.
         return out + self._dispatch()
 
     @property
@@ -124,6 +125,7 @@ class TrialGraph:
 
     def _handle_lost_parent(self, key: Key) -> list[Instruction]:
         """Compute the parent again if it is wanted; chains that are past it do not go back."""
+        # Stage 0 starts from nothing; to compute "its parent" again would never end.
         if key in self._nodes and self._nodes[key].parent is None:
             raise RepertoireError(f"stage {key} has no parent to lose: {self._nodes[key].story}")
         node = self._nodes.finish(key, "waiting")
@@ -133,6 +135,7 @@ class TrialGraph:
         self._nodes.stored.discard(parent)
         if not node.chains:
             self._nodes.drop(node, "no chain wants it any more")
+        # A parent that is computed again already is not marked twice: other children lost it too.
         if self._nodes[parent].state == "done":
             self._nodes.mark_undone(parent)
         return []
@@ -182,6 +185,8 @@ class TrialGraph:
         out: list[Instruction] = []
         while self._free > 0 and (key := self._nodes.start_next()) is not None:
             out.append(RunStage(key))
+            # Siblings share the slot of the stage that they start beside, so that only one slot is
+            # taken.
             beside = self._nodes.start_beside(key, self._free)
             out.extend(RunStage(other, key) for other in beside)
             self._tasks.begin(key, beside)

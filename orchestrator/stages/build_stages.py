@@ -76,11 +76,16 @@ def build_chain(
     contents = _step_contents(benchmark, network, steps, seed, common)
     create = partial(Stage, benchmark=benchmark, network=network, seed=seed, task_keys=task_keys)
     chain: list[Stage] = []
+    # Stage 0 learns nothing, and has the first step only because a stage has one.
     for after, step in enumerate([steps[0], *steps]):
         training, method = step
+        # A method that starts afresh (joint, independent) goes on from stage 0 at every task, so
+        # that its stages do not depend on each other.
         parent = chain[0 if method.cls.starts_afresh else -1].key if chain else None
         if parent is None:
             parts = (benchmark, network)
+            # Neither training nor method is in it: all trials of a network and a seed share stage
+            # 0.
             key = common.once(("key", seed), parts, partial(initial_key, *parts, seed))
         else:
             key = stage_key(contents[id(step)], method, task_keys, parent, after)
@@ -117,6 +122,7 @@ def _find_learned(
 def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
     """Return a method with the hyperparameters and the version that it uses on a benchmark."""
     setting, identity = benchmark_setting(benchmark, network), method.identity
+    # Of one's own code the source is the identity, whatever the setting.
     if ":" not in method.name:
         identity = code_identity(method.kind, method.name, setting=setting)
     config = method.cls.with_defaults(method.config, setting)

@@ -71,6 +71,7 @@ def compute_together(
     with chdir("."), hold_free(orders, store, device, owner) as free:
         pairs = [(order, find_parent(order, store)) for order in free]
         ready = [(order, parent) for order, parent in pairs if parent is not None]
+        # A single one gains nothing here, and is left to the usual way.
         if len(ready) < 2:
             return {}
         runs = run_group(
@@ -90,6 +91,7 @@ def hold_free(
 ) -> Iterator[list[StageOrder]]:
     """Hold the leases of the orders that no other owner holds, and yield those orders."""
     with ExitStack() as stack:
+        # No leases: a test, or a store of this process alone.
         if owner is None:
             yield list(orders)
             return
@@ -106,6 +108,7 @@ def find_parent(order: StageOrder, store: StageStore) -> State | None:
     """Return the state that a stage starts from; None if it is stored, or cannot start."""
     stage = order.stages[0]
     require_same_input(stage)
+    # Under the lease: another command may have stored it since it was asked for.
     if store.record(stage.key, fresh=True) is not None:
         return None
     return load_state(str(stage.parent), store, written=True)

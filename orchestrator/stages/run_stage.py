@@ -124,8 +124,11 @@ def create_method(
 ) -> Method:
     """Return the method in the parent's state, or as a training with siblings left it."""
     if share is None:
+        # The state of the parent is that of one task less; stage 0 has no parent and learns
+        # nothing.
         learned = max(stage.after - 1, 0)
         return build_method(stage, parent, learned=learned).to(measured.device)
+    # The training took place in the group: its figures are of this stage's share.
     measured.meters["train"] = share.meter
     measured.clock.add_share(share.clock, share.siblings)
     measured.peak = share.peak_memory_bytes
@@ -168,6 +171,7 @@ def evaluate_state(
     """Score a stored state on further tasks of its benchmark, without training it again."""
     require_device(device)
     with fix_arithmetic(stage, device):
+        # The stored state is that after this task, not before it.
         method = build_method(stage, state, learned=stage.after).to(device)
         return score_tasks(stage, method, task_keys, device, FlopMeter())
 
@@ -213,6 +217,7 @@ def describe_stage(stage: Stage) -> dict[str, Any]:
         "training": stage.training.describe(),
         "method": stage.method.describe(),
         "seed": stage.seed,
+        # Stage 0 trains nothing, so that how training computes says nothing of it.
         **(numerics(*fusible_parts(stage)) if stage.after else {}),
         "code": {
             "method": stage.method.identity,

@@ -58,6 +58,7 @@ def extend_order(
     """Return an order extended by a stage of the same key that is evaluated on other tasks."""
     if order is None:
         return StageOrder((stage,), computed_for)
+    # Its scores are among those that are asked for already.
     if any(set(stage.task_keys) <= set(other.task_keys) for other in order.stages):
         return order
     return StageOrder((*order.stages, stage), order.computed_for)
@@ -81,6 +82,7 @@ def compute_order(
                 find_or_run(stage, order.computed_for, store, device, owner)
                 for stage in order.stages
             ]
+        # One outcome for one key: the first that is not done, if there is one.
         return next((each for each in outcomes if not isinstance(each, StageDone)), outcomes[0])
     # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
     except (Exception, SystemExit) as error:
@@ -152,9 +154,11 @@ def run_missing(
     """Run a stage and store it."""
     # The graph asks for a stage once its parent is stored, perhaps by another host.
     parent = load_state(stage.parent, store, written=True) if stage.parent else None
+    # Not a failure: the graph computes the parent again, and then this stage.
     if stage.parent and parent is None:
         return ParentLost(stage.key)
     attach_features(stage.benchmark, store, computed_for, device, owner)
+    # Alone in its group, since its key says that it was computed as siblings are: the same bits.
     if is_fused(stage) and parent is not None:
         ((state, record),) = run_group([stage], [parent], [computed_for], device)
     else:
@@ -194,5 +198,6 @@ def load_state(key: str, store: StageStore, written: bool = False) -> State | No
     """Return a stage's state; if it is missing, discard its record so that it is recomputed."""
     state = store.state(key, written)
     if state is None:
+        # A record without its state would be found again and again.
         store.verify(key)
     return state

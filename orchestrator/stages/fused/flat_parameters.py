@@ -30,6 +30,8 @@ class FlatParameters:
 
     def __init__(self, state: Stacked) -> None:
         learning = state.learning_indices()
+        # Rounded up to whole cache lines: vector instructions on a parameter then see the same
+        # alignment whatever stands before it, and so give the same bits.
         sizes = [-(-state.tensors[i][0].numel() // LINE) * LINE for i in learning]
         lead = state.tensors[learning[0]]
         self.values, self._gradients = lead.new_zeros((2, len(lead), sum(sizes))).unbind()
@@ -44,12 +46,15 @@ class FlatParameters:
             length = shape[1:].numel()
             part = values[:, :length].view(shape).copy_(state.tensors[i])
             self._parts.append(gradients[:, :length].view(shape))
+            # The stacked tensors now are views of the flat one, so that the optimiser's step
+            # reaches them.
             state.tensors[i] = part.requires_grad_()
         self.leaves = [state.tensors[i] for i in learning]
         state.share()
 
     def rows(self, start: int, end: int) -> Tensor:
         """Return the parameters of some slots, with their gradients, for an optimiser."""
+        # A view: the optimiser writes into the flat tensor itself.
         part = torch.nn.Parameter(self.values[start:end])
         part.grad = self._gradients[start:end]
         return part
@@ -68,6 +73,7 @@ def make_joint_optimizer(
     spare_optimizers()
     groups: list[dict[str, Any]] = []
     start = 0
+    # `run_group` sorts siblings by their rate, so that those of one rate are neighbours.
     for rate, alike in groupby(fill_slots(trainings, len(flat.values)), attrgetter("lr")):
         end = start + len(list(alike))
         groups.append({"params": [flat.rows(start, end)], "lr": rate})

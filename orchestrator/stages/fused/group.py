@@ -42,6 +42,7 @@ def train_group(
         method.train()
         method.see(view.allowed, training.label_smoothing)
         method.begin_task(view)
+        # A method of several phases is not fusible, so that there is exactly one.
         (phase,) = method.phases(view)
         method.begin_phase(phase, view)
     steps = FusedSteps(methods, trainings, meter, views[0].examples.y.device)
@@ -64,13 +65,17 @@ def train_siblings(
     for epoch, steps_of_epoch in enumerate(SiblingBatches(views, training).epochs(), 1):
         for method in methods:
             method.begin_epoch(epoch)
+        # At the first epoch the tensors were stacked a moment ago.
         if epoch > 1:
             steps.restack()
         for batches in steps_of_epoch:
             losses, shown = steps.take(batches)
             total, samples = total + losses, samples + shown
+        # Read once an epoch: to read it at each step would wait for the GPU.
         story = divergence_story(views[0].index, samples)
         for number in (~torch.isfinite(total)).nonzero().flatten().tolist():
+            # The first time counts: the loss stays infinite, and the FLOPs of a diverged stage end
+            # here.
             ended.setdefault(number, (Diverged(story), steps.meter.copy()))
         for method in methods:
             method.after_epoch(epoch)

@@ -52,6 +52,7 @@ def run_group(
 
 def train_shares(stages: Sequence[Stage], parents: Sequence[State], device: str) -> list[Share]:
     """Train siblings, in order of their learning rates; return what each of them has of it."""
+    # A clock of the group: each sibling gets an equal share of its seconds.
     clock = Clock(device)
     meter = FlopMeter(
         flop_meters(stages[0])["train"].known, num_slots(len(stages), torch.device(device))

@@ -50,6 +50,7 @@ class Stacked:
 
     def restack(self) -> None:
         """Find the tensors again, and stack those that are no longer views of stacked ones."""
+        # By address: a tensor that a hook wrote in place still is the view that it was.
         before = {place_of(stacked[0]): stacked for stacked in self.tensors}
         self._find()
         columns = list(zip(*self._owns, strict=True))
@@ -76,6 +77,7 @@ class Stacked:
         self._find()
         for own in self._owns:
             for tensor in own:
+                # The values as the training left them, copied to where the tensor was at first.
                 values = tensor.detach()
                 _, before = self._before.get(id(tensor), (tensor, torch.empty_like(values)))
                 tensor.data = before.copy_(values)
@@ -123,6 +125,7 @@ def tensor_slots(method: Method) -> list[tuple[Tensor, list[Slot]]]:
 
     def walk(container: Any, key: Any, value: Any) -> None:
         if isinstance(value, Tensor):
+            # A tied parameter is one tensor at several places, and is stacked once.
             slots_by_id.setdefault(id(value), (value, []))[1].append((container, key))
         elif not isinstance(value, OPAQUE) and id(value) not in known:
             known.add(id(value))

@@ -51,8 +51,10 @@ class FusedSteps:
         self._methods, self._lead, self.meter = methods, methods[0], meter
         self._device, self._slots = device, num_slots(len(methods), device)
         weights = [float(method.weight) for method in methods]
+        # On a GPU a group has a fixed number of slots: those left over repeat the first sibling.
         self._weights = torch.tensor(fill_slots(weights, self._slots), device=device)
         self._state = Stacked(methods, self._slots)
+        # After the stacking, since its parts take the place of the stacked parameters.
         self._flat = FlatParameters(self._state)
         self._optimizer = make_joint_optimizer(self._flat, trainings)
         for method, training in zip(methods, trainings, strict=True):
@@ -60,6 +62,7 @@ class FusedSteps:
 
     def restack(self) -> None:
         """Stack the tensors anew where a hook of an epoch may have replaced some."""
+        # To find all tensors again takes time, and only a hook of an epoch can have replaced any.
         if type(self._lead).begin_epoch is not TrainingHooks.begin_epoch:
             self._state.restack()
 
@@ -71,6 +74,7 @@ class FusedSteps:
         for update in range(count):
             for method in self._methods:
                 method.update = update
+            # One kind for all: siblings differ in strength and rate, which cost nothing.
             kind = (size, self._lead.step_kind())
             total += self.meter.measure(kind, self._step, inputs, labels, batches)
         self.meter.note_batch(size, self.meter.total - before)
@@ -78,6 +82,7 @@ class FusedSteps:
         return total, count * size
 
     def _step(self, inputs: Tensor, labels: Tensor, batches: Sequence[Examples]) -> Tensor:
+        # Before vmap, which cannot draw from a generator of each sibling.
         rows = self._draw(batches)
         dims = (0, 0, None if rows is None else 0, 0, 0)
         losses, kept = torch.vmap(self._loss, in_dims=dims)(
@@ -88,6 +93,7 @@ class FusedSteps:
         self._flat.set_gradients(self._change(gradients))
         self._optimizer.step()
         self._finish(kept, batches)
+        # Without the slots that only fill the program up.
         return losses.detach()[: len(batches)]
 
     def _stack(self, tensors: Sequence[Tensor]) -> Tensor:
@@ -108,6 +114,8 @@ class FusedSteps:
         lead = self._lead
         own = vars(lead)
         before = dict(own)
+        # The strength is an argument of the program, so that siblings of different strengths share
+        # it.
         lead.weight = weight
         if rows is not None:
             own["draw"] = lambda batch: rows
@@ -128,6 +136,7 @@ class FusedSteps:
 
     def _change(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return gradients after the hook of the method, called once for all."""
+        # Hooks that act on each element alone may run once on the stacked tensors.
         if not self._lead.steps_by_element:
             return gradients
         leaves = self._flat.leaves

@@ -43,9 +43,12 @@ class Claims:
         The note is kept in the claim, for `running_stages`.
         """
         own = _claim_path(key, owner)
+        # A renewal needs no listing: nobody takes a lease that its owner renews in time.
         if own in self._held:
             self._write(own, note)
             return True
+        # Looked at before writing: a claim that was withdrawn must not be written anew while others
+        # stand.
         paths = self._live_claims(key, seconds) if own in self._contested else []
         if not paths:  # the usual case: no other claim is known
             self._write(own, note)
@@ -53,6 +56,7 @@ class Claims:
         if set(paths) <= {own}:
             self._held.add(own)
             return True
+        # The first by name stays: all that see the same claims choose the same one.
         if own in paths and own != min(paths):
             self._files.delete(own)
         self._contested.add(own)
@@ -88,6 +92,8 @@ class Claims:
         """Return the claims of a stage; delete those that have not changed for too long."""
         now, paths = self._clock(), list[str]()
         for entry in self._entries(key):
+            # By the time that passed here since the object was first seen as it is: clocks need not
+            # agree.
             since = self._first_seen.setdefault((entry.path, entry.modified), now)
             if now - since > LASTING * seconds:
                 self._files.delete(entry.path)

@@ -36,6 +36,7 @@ def create_owner() -> str:
 def is_dead(owner: str) -> bool:
     """Return whether an owner is a process of this host that has ended."""
     host, _, rest = owner.rpartition("/")[0].rpartition("/")
+    # Of another host nothing is known: its leases are waited for until they expire.
     return host == platform.node() and rest.isdecimal() and has_ended(int(rest))
 
 
@@ -115,6 +116,7 @@ def wait_for_lease(
                 leases.release(key, owner)  # a claim that may stand in a bucket
                 return False
             lease = leases.read(key)
+            # A renewed lease is another value, so that its time begins anew.
             if lease != seen:
                 seen, since = lease, time.monotonic()
             stale = time.monotonic() - since > 2 * seconds
@@ -122,6 +124,8 @@ def wait_for_lease(
                 leases.withdraw(lease)
                 continue
             time.sleep(wait)
+            # Doubled, so that a short stage is not waited for long, and a long one is not asked for
+            # often.
             wait = min(2 * wait, LONGEST_WAIT)
         if waited:  # the former owner may have stored it since, which this host must see
             is_done()
@@ -151,6 +155,7 @@ def renew_lease(
         yield
     finally:
         over.set()
+        # Before the release, or a renewal under way would take the lease again.
         thread.join()
         with suppress(OSError, RepertoireError):  # it expires; what was computed counts
             leases.release(key, owner)

@@ -39,12 +39,14 @@ def unpack_record(content: Mapping[str, Any], where: str) -> Record:
     require_known_format(content, where)
     try:
         more = content.get("more", {})
+        # What is under "more" are fields that release 0.1 does not know.
         plain = {**more, **content["record"]}
         plain["costs"] = _build(Costs, {**more.get("costs", {}), **plain["costs"]})
         plain["evaluation"] = evaluation_from_json(plain["evaluation"])
         sweep, trial_id, seed = plain["computed_for"]
         plain["computed_for"] = (sweep, trial_id, seed)
         record: Record = _build(Record, plain)
+        # A dataclass takes any type, and a wrong one would show far from here.
         require_record_types(record)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise other_release(content, where, _difference(error)) from error

@@ -86,12 +86,16 @@ class StageStore:
             OtherRelease: another release wrote it in a way that this one cannot read.
         """
         if fresh:
+            # A network file system may remember for a while that a file was not there.
             self.files.refresh(stage_path(key, RECORD))
         content = self._stage_files.read_json(key, RECORD)
         if content is None:
             return None
         record = unpack_record(content, self._place(key))
+        # Scores on further tasks of a benchmark are in files of their own, since a record is
+        # written once.
         missing = frozenset(task_keys) - record.evaluation.keys()
+        # A stage that diverged has no state to score, and never gets the scores.
         if not missing or record.status == "diverged":
             return record
         further = self._stage_files.read_json(key, evaluation_name(missing))
@@ -134,6 +138,7 @@ class StageStore:
         """
         state = self._read_state(key, self._cache)
         if state is None and written and self._shared:
+            # The record is written after the state: where it is seen, the state can be read.
             self._visibility.poll(lambda: self.record(key, fresh=True), self._place(key))
             state = self._read_state(key, self._cache)
         return state
@@ -163,7 +168,10 @@ class StageStore:
                 content |= write_state(self.files, key, data, content["state"])
                 if self._cache:  # the stages after it may run on this node
                     self._cache.put(content["state"], bytes(data))
+            # Last, since a stage exists once its record does; `create` keeps the first of several
+            # writers'.
             self.files.create(stage_path(key, RECORD), seal(RECORD, content))
+        # An earlier attempt may have failed.
         self.files.delete(stage_path(key, FAILURE))
 
     def put_evaluation(self, key: str, evaluation: TaskScores) -> None:
@@ -195,6 +203,7 @@ class StageStore:
         """Read all of a stage; return what is damaged, or None."""
         before = len(self.damaged)
         if self.record(key) is not None:
+            # Past the cache: the file in the store is to be read, not this node's copy.
             self._read_state(key, cache=None)
         return self.damaged[-1] if len(self.damaged) > before else None
 
