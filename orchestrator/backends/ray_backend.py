@@ -77,6 +77,7 @@ class OnRay:
                 (self._kept or stack).enter_context(cluster(self._address, local=self._local))
                 return self._workers(sweep, store, brake)
 
+            # Lazy, since a run whose stages are all stored needs no Ray, and does not wait for it.
             drive(client, LazyWorkers(start), observe, brake)
 
     def _announce(self) -> None:
@@ -93,6 +94,8 @@ class OnRay:
         from orchestrator.backends.ray_workers import RayWorkers
 
         wanted = stage_resources(sweep)
+        # Before anything is submitted: Ray would queue a stage that no node has room for, and say
+        # nothing.
         require_capacity(living_nodes(), wanted, self._address, self._say, self._wait_seconds)
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
         stall = StallWatch(self._say, is_cluster_idle, ask_workers, wait_seconds=self._wait_seconds)

@@ -79,6 +79,7 @@ class StallWatch:
         waited = now - self._since
         if waited < self._next_look:
             return
+        # The reasons ask the cluster, which takes time.
         self._next_look = waited + PROBE_EVERY_SECONDS
         reason = self._reason(nodes, needs, waited)
         self._stuck_since = None if reason is None else self._stuck_since or now
@@ -92,6 +93,7 @@ class StallWatch:
         if self._stuck_since is not None and now - self._stuck_since >= limit:
             raise ClusterLost(f"{line}\ngiven up ({name}={limit:g} s); {KEPT}")
         if waited >= self._next_notice:
+            # Doubled, so that a long wait does not fill the log.
             self._next_notice *= 2
             self._say(line)
 
@@ -109,6 +111,7 @@ class StallWatch:
         """Return whether a worker process answered; ask for one after half of the limit."""
         if self._answered is not None:
             return self._answered()
+        # Late, since a probe takes a worker process; an answer is due before the limit.
         if waited >= self._limit / 2:
             self._answered = self._ask()
         return True

@@ -75,6 +75,7 @@ class RayWorkers:
             alone = any(attempt.alone for attempt in attempts)
             node = largest_node(self._nodes, needs) if alone else None
             return room_left(self._nodes, needs, whole_gpu, node)
+        # More than there is room for, so that a worker that ends has its next stage at once.
         return self._demand.stages(room_left(self._nodes, needs, False, None))
 
     def submit(self, order: StageOrder) -> None:
@@ -87,6 +88,7 @@ class RayWorkers:
 
     def wait(self) -> list[Event]:
         """Return the outcomes that have arrived; [] after a second without any."""
+        # Before any other call: a call to a head that has died would end this process.
         self._head.check()
         refs = list(self._running)
         # For the first outcome it waits; those that have arrived beside it are taken along.
@@ -95,6 +97,7 @@ class RayWorkers:
             done += ray.wait(others, num_returns=len(others), timeout=0)[0]
         outcomes = [each for ref in done for each in self._outcomes(ref, self._running.pop(ref))]
         if done:
+            # Any outcome, even a failure, shows that the cluster is at work.
             self._stall.reset()
         elif self._refresh_nodes():  # a call to a head that has died would end this process
             orders = [attempt.order for attempt in self._running.values()]

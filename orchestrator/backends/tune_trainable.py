@@ -116,6 +116,7 @@ class StageTrainable(tune.Trainable):
                 f"{content['method']}: method.name cannot change from task to task"
             )
         self._continue_from(steps)
+        # The key has all that a stage depends on: one comparison finds any difference.
         if self._stages[len(steps)].key != content["key"]:
             raise RepertoireError(
                 f"stage {content['key'][:8]} is of another benchmark, network, seed or version, so "
@@ -140,6 +141,7 @@ class StageTrainable(tune.Trainable):
         if not places:  # the file may have a space for each value that is given
             return {}
         trial = self.configurations.trial({k: v for k, v in self._own.items() if k not in places})
+        # Only these two may change from task to task (PER_TASK).
         configs = {"method": trial.method.config, "training": trial.training}
         return {
             place: value_at(configs[place.partition(".")[0]], place.partition(".")[2])

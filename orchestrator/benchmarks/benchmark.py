@@ -90,6 +90,7 @@ class Benchmark(BenchmarkOptions):
         return self._seen_mask(after) if only_seen else None
 
     def _seen_mask(self, after: int) -> Tensor | None:
+        # Before the first task nothing is seen, and then all compete: None.
         labels = [label for recipe in self._recipes()[:after] for label in recipe.labels]
         return masks.label_mask(labels, self.num_classes) if labels else None
 

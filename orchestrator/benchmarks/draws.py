@@ -42,8 +42,11 @@ def _draw_pools(recipe: Recipe, y: Tensor, num_classes: int) -> tuple[Tensor, Te
     num_validation = round(recipe.validation * len(rows))
     validation, train = rows[:num_validation], rows[num_validation:]
     if recipe.imbalance is not None:
+        # Of the whole data set, not of the task: class c has the same size in whichever task it is.
         largest = round((1 - recipe.validation) * int(y.bincount().max()))
         train = train[_keep_long_tail(y[train], recipe.imbalance, largest, num_classes)]
+        # Stratified anew: what the cut left is in an order that the former sizes of classes
+        # decided.
         train = train[stratified_order(y[train], stream(*recipe.draw, "imbalance"))]
     return validation, train
 

@@ -61,6 +61,7 @@ def split_recipes(split: ClassSplit, scenario: str, seed: int, base: Recipe) -> 
     """
     recipes = []
     for classes in split.groups(seed):
+        # Domain-incremental tasks share their outputs; else an output stands for one class.
         labels = tuple(range(len(classes))) if scenario == "domain" else classes
         recipes.append(_add_draw(replace(base, classes=classes, labels=labels), classes, seed))
     return tuple(recipes)
@@ -101,6 +102,7 @@ def _shared_recipe(
     """
     count = dataset_facts(content.get("dataset", base.dataset)).num_classes
     if first is None:
+        # Tasks of the same classes need outputs of their own where the task decides.
         first = 0 if scenario == "domain" else k * count
     sampled = base.samples_per_task is not None
     recipe = replace(
@@ -128,6 +130,8 @@ def _add_draw(recipe: Recipe, identity: object, seed: int) -> Recipe:
     """Return a recipe with its draws; `identity` distinguishes them within the sequence."""
     if recipe.noise is not None:
         recipe = replace(recipe, noise=(*recipe.noise, seed, identity, "label noise"))
+    # Without a draw the choice of examples does not depend on the seed, and so neither does the
+    # key.
     if recipe.validation == 0 and recipe.samples_per_task is None and recipe.imbalance is None:
         return recipe
     return replace(recipe, draw=(seed, identity, "validation"))

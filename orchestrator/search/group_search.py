@@ -65,6 +65,7 @@ class GroupSearch:
         with self.journal.batch_writes():
             if isinstance(news, ChainAdvanced):
                 candidate.depth_of_seed[seed] = news.after
+                # A candidate advances when all its seeds have: it is ranked by their mean.
                 while not candidate.is_over and candidate.min_depth > candidate.depth:
                     candidate.depth += 1
                     events += self._advance(candidate)
@@ -122,6 +123,7 @@ class GroupSearch:
             decision=decision,
             values=None if values is None else list(values),
         )
+        # After the journal has it, so that a run that is killed here takes the same decision again.
         events = self.state.decide(candidate, decision, values)
         events += [event for effect in scheduler.effects() for event in self._apply(effect)]
         return [*events, *(self._request(candidate) if decision == "continue" else [])]
@@ -137,6 +139,7 @@ class GroupSearch:
         """Stop all other candidates if the first ones learned every task and have no value."""
         if not self.state.is_hopeless:
             return []
+        # No further draws: they would end as the first ones did.
         self.state.draws.close()
         others = [c for c in self.candidates if not c.is_over]
         return [event for c in others for event in self._apply(Stopped(c.number))]

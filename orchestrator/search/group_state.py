@@ -50,6 +50,7 @@ class GroupState:
     def max_stages_left(self) -> int:
         """An upper bound of the stages to compute, with those of candidates not drawn yet."""
         drawn = self.candidates
+        # Candidates that are not drawn yet are expected to be as deep as the first.
         undrawn = 0 if self.draws.is_over or not drawn else (self.draws.limit or 0) - len(drawn)
         each = len(self.search.seeds) * (drawn[0].goal + 1) if drawn else 0
         return sum(candidate.stages_left for candidate in drawn) + max(undrawn, 0) * each

@@ -46,6 +46,7 @@ class PerTaskStudy:
         while wanted:
             event = wanted.pop()
             if isinstance(event, ChainWanted) and (end := self._stored_end(event.chain)):
+                # An end may request further chains, which may be stored too.
                 wanted += self.handle(end)
 
     def _stored_end(self, chain: ChainId) -> ChainEnded | None:

@@ -128,6 +128,7 @@ class Study:
         Args:
             finished: whether the search is complete, so that its winners are known.
         """
+        # A trial that the file lists is evaluated anyway; its row is the evaluation's.
         taken = {(trial.identity, seed) for trial in self.sweep.trials for seed in trial.seeds}
         rows = []
         for group_search in self.searches:

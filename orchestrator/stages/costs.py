@@ -74,6 +74,7 @@ class FlopMeter:
         if kind not in self.known:
             with self.counting(), FlopCounter() as counter:
                 result = work(*args, **named)
+            # The program computes all siblings, or slots, alike: one of them has an equal part.
             self.known[kind] = counter.total // self._siblings
         else:
             result = work(*args, **named)
@@ -112,5 +113,6 @@ def raw_data_bytes(method: Method, examples: Examples) -> int:
     """
     if method.trains_on == "current":
         return 0
+    # As a memory stores labels, so that keeping the data is not dearer than a memory of all of it.
     label = 1 if method.outlook.num_classes <= 256 else 2
     return examples.x.numel() * examples.x.element_size() + label * len(examples)

@@ -38,6 +38,7 @@ def score_tasks(
     for key, task in zip(stage.benchmark.task_keys(), stage.benchmark.tasks(), strict=True):
         if key not in task_keys:
             continue
+        # Row 0 is the untrained network's, which has all outputs whatever the method.
         seen = stage.after == 0 or task.index <= stage.after or method.scores_unseen
         allowed = stage.benchmark.eval_allowed(stage.after, task.index)
         allowed = None if allowed is None else allowed.to(device)
@@ -86,6 +87,7 @@ def score_examples(
     for start in range(0, n, EVALUATION_BATCH):
         part = examples[start : start + EVALUATION_BATCH]
         scores = meter.measure((kind, len(part), task), predict, part.x, task)
+        # By the mask of the scenario, not by the method: all methods answer among the same outputs.
         scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
         # On the device: to read the sums of each batch would wait for it.
         correct += (scores.argmax(dim=1) == part.y).sum()

@@ -63,6 +63,7 @@ def budget_pairs(
     """Yield the pairs of budgets, with the bytes of the dearest trial where they are meant."""
     largest = None
     if LARGEST in means.storage:
+        # Anchors (joint) carry all data: the largest of the others is meant.
         named = (trial for trial in trials if trial.method.name not in means.anchors)
         carried = (carried_bytes(trial, trial.seeds[0]) for trial in named)
         largest = max(sum(counted_bytes(each, means.backbone).values()) for each in carried)

@@ -154,6 +154,7 @@ class Sweep:
             decode_fields(kind, read_mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", RunBudget), ("mlflow", Mlflow))
         )
+        # All sections are read before this, so that all mistakes of a file are reported at once.
         if mistakes or resources is None or budget is None or mlflow is None:
             raise SweepError(where, dict.fromkeys(mistakes))
         return Sweep(
@@ -179,6 +180,7 @@ class Sweep:
             for seed in trial.seeds:
                 steps = trial.stages(seed, common)
                 yield trial_chain(self.name, trial, seed, steps=steps, rows=self.evaluate)
+        # Cells that are not run have rows too: a table says which methods do not fit, and why.
         for cell in self.cells:
             if cell.outcome is not None:
                 for seed in cell.trial.seeds:

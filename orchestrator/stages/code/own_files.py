@@ -41,6 +41,7 @@ def find_own_file(name: str, beside: Path | None, is_own: bool = False) -> Path 
     path = find_in_folder(beside, name) if beside else None
     top = name.partition(".")[0]
     if path is None and top not in RESERVED:
+        # The current folder comes last: Python itself would find an installed module before it.
         path = find_on_path(name) or (
             None if is_importable(top) else find_in_folder(Path.cwd(), name)
         )

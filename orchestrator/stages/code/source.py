@@ -133,6 +133,7 @@ def register_source(source: Source) -> Source:
     """Make the modules of a source importable in this process; return its first registration."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.append(_FINDER)
+    # The package is named by content, so that any other registration has the same modules.
     return _FINDER.sources.setdefault(source.package, source)
 
 
@@ -147,6 +148,7 @@ class _Finder(MetaPathFinder):
         source = self.sources.get(package)
         if source is None:
             return None
+        # A namespace package: it has no code of its own.
         if not name or source.is_folder(name):
             return ModuleSpec(fullname, None, is_package=True)
         module = source.modules.get(name)
@@ -155,6 +157,7 @@ class _Finder(MetaPathFinder):
         loader = _Loader(source, module)
         spec = spec_from_loader(fullname, loader, origin=module.path, is_package=module.is_package)
         if spec is not None:
+            # So that `__file__` is set, which tracebacks and `inspect` read.
             spec.has_location = True
         return spec
 

@@ -123,6 +123,7 @@ def run_feature_task(
     store.put(state, record)
     if task.shard is None:
         for shard in shard_tasks(task.features):
+            # After the join is stored: a run that is killed in between finds one or the other.
             store.delete(shard.key)
 
 
@@ -159,6 +160,7 @@ def compute_shard(features: FeatureSet, shard: int, device: str = "cpu") -> Tens
     """
     require_device(device)
     x, spec = _shard_images(features, shard), features.spec
+    # One thread, so that features have the same bits whatever `resources` says.
     with fix_threads(1, 0, device), torch.no_grad():
         body, prepare = FrozenBody(load_body(spec.body)), Preparation(spec.body.rule).to(device)
         with autocast(spec.precision, torch.device(device)):
@@ -172,6 +174,7 @@ def _shard_images(features: FeatureSet, shard: int) -> Tensor:
     images = load_dataset(images_of(features))
     first, count = shard * SHARD, len(images.train_y)
     parts = [images.train_x[first : first + SHARD]]
+    # A shard may end in the test images, which follow the training images.
     parts.append(images.test_x[max(first - count, 0) : max(first + SHARD - count, 0)])
     x = torch.cat([part for part in parts if len(part)])
     # The data sets of a sequence have one shape.
@@ -189,6 +192,7 @@ def _join(
     whole, file = mapped_tensors(shapes, store.folder)
     for number, shard in enumerate(shard_tasks(features)):
         state = store.state(shard.key)
+        # A shard that was deleted or damaged since is computed here.
         if state is None:
             run_feature_task(shard, store, computed_for, device)
             state = store.state(shard.key)

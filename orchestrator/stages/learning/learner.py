@@ -83,12 +83,14 @@ def train_task(
         generator = view.stream(" ".join(["augmentation", phase.name]).strip())
         augmentation = create_augmentation(own.read_changes(), generator)
         change = None if augmentation is None else augmentation.change
+        # Each phase may have another augmentation and smoothing, so the method is told anew.
         method.see(view.allowed, own.label_smoothing, change)
         method.begin_phase(phase, view)
         shown = replace(view, examples=method.examples(view))
         updates = Updates(method, own, shown, meter, phase.name)
         updates.augmentation = augmentation
         updates.has_own_length = bool({"epochs", "iterations"} & phase.training.keys())
+        # After the optimiser was built: its state refers to its parameters.
         updates.kept.restore(parent or {})
         data, state = (view.examples, shown.examples), updates.kept.capture
         stopping = create_stopping(own.early_stopping, method, validate, data, state)
@@ -120,6 +122,7 @@ def train_epochs(
                 break
     kept = () if stopping is None else stopping.copies
     held = working_bytes(view, method, updates, kept)
+    # With early stopping the weights go back to those of the best epoch, and so does the optimiser.
     state = updates.kept.capture() if stopping is None else stopping.restore()
     return Trained(samples, epoch, state, held)
 

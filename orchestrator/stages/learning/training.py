@@ -76,6 +76,7 @@ def create_training(
     Raises:
         ValueError: the optimiser or the schedule is not of that code, or refuses its options.
     """
+    # Without code of one's own the source is left out: trainings of different sweeps stay equal.
     own = source if any(map(is_dotted, (options.optimizer_name, options.schedule_name))) else None
     return Training(**vars(options), source=own, fuse=fuse)
 

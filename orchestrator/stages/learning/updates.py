@@ -48,6 +48,8 @@ class Updates:
         self.method, self._training, self._device = method, training, view.examples.y.device
         self._meter, self._kind = meter, (phase,) if phase else ()
         self._optimizer = make_optimizer(method, training)
+        # Phases with a name (a balanced fine-tuning, a compression) have optimisers of their own,
+        # which are not kept.
         kind = training.optimizer_kind if training.keep_optimizer and not phase else None
         self.kept = KeptOptimizer(method, self._optimizer, kind)
         span = task_span(len(view.examples), training)
@@ -68,8 +70,11 @@ class Updates:
         method.learning_rate = self._optimizer.param_groups[0]["lr"]
         for update in range(count):
             method.update = update
+            # Steps alike cost alike: the FLOPs of each kind are counted once and then added.
             kind = (*self._kind, len(batch), method.step_kind())
             total += self._meter.measure(kind, self._step, batch)
+        # Prices are of steps whose number a budget decides; a phase with a length of its own is
+        # not.
         if not self.has_own_length:
             self._meter.note_batch(len(batch), self._meter.total - before, *self._kind)
         if self._scheduler is not None:

@@ -71,10 +71,12 @@ def solve_cell(
     cell = Cell(trial=trial, storage=storage, compute=compute)
     try:
         if storage is not None:
+            # Storage first: the memory that fits decides what a step replays, and so costs.
             cell = replace(cell, memory=fit_storage(trial, trial.seeds[0], storage, backbone))
         if compute is not None:
             fitted = trial if cell.memory is None else set_memory(trial, cell.memory)
             unit, own = unit_trial(fitted), price_trial(fitted)
+            # Until the cell is solved: these are the stages to compute before it can be.
             cell = replace(cell, prices=(unit, own))
             chains = chain_prices(fitted, prices(unit), prices(own))
             cell = replace(cell, price_flops=count_price_flops((unit, own), prices))
@@ -122,6 +124,7 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     if cell.memory is not None:
         before = vars(trial.method.config)
         trial = set_memory(trial, cell.memory)
+        # Setting the memory may also clear its other unit, which is no dial.
         changed = {k: v for k, v in vars(trial.method.config).items() if v not in (None, before[k])}
         trial = replace(trial, dial={f"method.{name}": value for name, value in changed.items()})
     if cell.steps is not None:
@@ -145,6 +148,7 @@ def most_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
     steps: list[int] = []
     for task in range(len(chains[0].counted)):
         of_seeds = [(each.next_price(steps), each.budget(task, compute)) for each in chains]
+        # The same steps on all seeds, so the least that fits any of them.
         most = [price.most_iterations(budget) for price, budget in of_seeds]
         if not min(most):
             raise TooDear(

@@ -43,6 +43,7 @@ class ChainPrices:
         """Return the price of the task after those that were learned in numbers of steps."""
         learned, price = self.counted[: len(steps)], self.counted[len(steps)]
         shown = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
+        # What the price trial had been shown of each task, one epoch.
         in_epochs = [sum(each.sizes) for each in learned]
         unit = self.units[len(steps)]
         changes = {

@@ -61,6 +61,7 @@ def price_trial(trial: Trial) -> Trial:
     the rest. One seed of those with tasks of the same sizes is enough: FLOPs follow from sizes.
     """
     training, method = replace(trial.training, **ONE_EPOCH), trial.method
+    # Steps between measurements cost alike only without them; their cost is added by interval.
     if (even := method.config.without_interval()) is not None:
         method = replace(method, config=even[0])
     return replace(trial, method=method, training=training, schedule=(), seeds=priced_seeds(trial))

@@ -153,9 +153,11 @@ def optimizer_entries(method: Method, stage: Stage) -> dict[str, torch.Tensor]:
     if not stage.training.keep_optimizer:
         return {}
     optimizer = make_optimizer(method, stage.training)
+    # An optimiser has no state before its first step: one is taken, with gradients of 0.
     for group in optimizer.param_groups:
         for p in group["params"]:
             p.grad = torch.zeros_like(p)
+    # Its values do not matter: only the sizes of its state are read.
     optimizer.step()
     kept = KeptOptimizer(method, optimizer, stage.training.optimizer_kind)
     return carried_entries(kept.capture(), method.state_dict())
@@ -172,6 +174,7 @@ def raw_data(stages: Sequence[Stage]) -> Iterator[Bytes]:
     shape = first.benchmark.input_shape
     example = prod(shape) * input_dtype(shape).itemsize + label
     for task in first.benchmark.tasks():
+        # Kept for good: joint training needs all that it saw.
         total += task.num_train * example
         yield {} if method.trains_on == "current" else {"raw_data": total}
 

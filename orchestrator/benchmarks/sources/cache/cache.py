@@ -111,6 +111,7 @@ def _read_into_cache(
     name: str, stamps: Sequence[Any] | None, read: Callable[[Allocate], Arrays]
 ) -> Stored:
     """Read a source, write its arrays into the cache, and return them mapped."""
+    # Under the lock of the source: no other process writes it now.
     remove_left_scratch(name)
     scratch = cache_folder() / f"{name}.{_host()}.{os.getpid()}"
     try:
@@ -155,6 +156,7 @@ def _write_into_cache(
             "digest": stored.digest,
             "facts": to_json(arrays.facts),
         }
+        # Last: the arrays are in the cache once the manifest names them.
         note = cache_folder() / "sources" / f"{name}.json"
         write_atomically(note, json.dumps(manifest), durable=True)
     except OSError:
