@@ -80,6 +80,7 @@ def metric_range(rows: pd.DataFrame, metric: str) -> list[float]:
     low, high = (mean - spread).min(), (mean + spread).max()
     if not low <= high:
         return [0.0, 1.0]
+    # One value, or equal ones, have no range to take a share of.
     room = 0.08 * (high - low) or 0.05
     return [low - room, high + room]
 
@@ -147,6 +148,7 @@ def front_corners(rows: pd.DataFrame, shown: tuple[str, str]) -> Floats:
     """Return cost and metric of each row on the front of the means, and of its end [N + 1, 2]."""
     means = rows[[f"{name}_mean" for name in shown]]
     best = means[front_mask(means, shown)].sort_values(means.columns.to_list()).to_numpy(float)
+    # To the dearest row: what is dearer than the last of the front is no better.
     end = [[means.iloc[:, 0].max(), best[-1, 1]]] if len(best) else np.empty((0, 2))
     return np.vstack([best, end])
 
@@ -172,6 +174,7 @@ def point_labels(
     exponents, heights = limits
     if exponents is None:
         return []
+    # `place_labels` takes the points with a label first; the others are only kept free.
     ordered = pd.concat([shown, rows.drop(index=shown.index)])
     scale = PanelScale(*quantities, exponents, heights)
     barred = ordered if len(rows) <= MOST_LABELS else shown

@@ -66,6 +66,7 @@ def sweep_paths(dirs: Iterable[Path]) -> list[Path]:
     """Return the sweep folders among folders and one level below them, each once, sorted."""
     entries: dict[Path, None] = {}
     for folder in dirs:
+        # A folder may be of one sweep, or of several.
         below = sorted({path.parent for mark in MARKER_FILES for path in folder.glob(f"*/{mark}")})
         entries |= dict.fromkeys([folder] if _is_sweep(folder) else below)
     return list(entries)
@@ -75,6 +76,7 @@ def file_states(dirs: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """Return path, time of modification (ns) and size of each table, to notice changes."""
     entries = []
     for path in sweep_paths(dirs):
+        # A sweep that begins has a folder before it has tables.
         entries.append((str(path), 0, 0))
         for file in (path / f"{name}.parquet" for name in SCHEMAS):
             if file.exists():
@@ -130,6 +132,7 @@ def _no_results_note(folder: Path) -> str:
 def _distinct_names(paths: Sequence[Path]) -> list[str]:
     resolved = [path.resolve() for path in paths]
     names = [path.name for path in resolved]
+    # The shortest names that differ: with the parent's name, or the whole path.
     for longer in (lambda path: f"{path.name} ({path.parent.name})", str):
         count = Counter(names)
         names = [

@@ -58,6 +58,7 @@ def read_matrices(
     )
     setting = first[in_sweep].iloc[0][CONFIGURATION]
     rows = first[(first[CONFIGURATION] == setting).all(axis="columns")]
+    # One query for all seeds.
     cells = dict(list(_cells(warehouse, rows, split).groupby("seed")))
     nothing = pd.DataFrame({"after": [], "task": [], "accuracy": []})
     return {
@@ -77,6 +78,7 @@ def _cells(warehouse: Warehouse, rows: pd.DataFrame, split: str) -> pd.DataFrame
         f"WHERE sweep IN ({sql_literals(sweeps)}) AND trial_id IN ({sql_literals(ids)}) "
         f"AND split = {sql_literal(split)}"
     )
+    # Sweeps and ids were asked for one by one: only pairs that belong together stay.
     return answer.merge(rows[TRIAL])
 
 
@@ -134,6 +136,7 @@ def read_average_curves(
     seen = cells[(cells["task"] <= cells["after"]) & cells["accuracy"].notna()]
     by_seed = seen.groupby([*keys, "sweep", "seed", "after"], sort=False, dropna=False)["accuracy"]
     means = by_seed.agg(["mean", "count"]).reset_index()
+    # Without a cell of a task seen, the mean of the others would not be comparable.
     means = means[means["count"] == means["after"]].rename(columns={"mean": "accuracy"})
     return _average_cells(means, rows, [*keys, "after"])
 

@@ -1,7 +1,7 @@
 """The tables of several sweep folders as DuckDB views, which read Parquet files for each query.
 
 The views `trials`, `accuracy` and `stages` have the columns of `SCHEMAS`. Columns that files of an
-older release lack are null, or have the values of `views.DEFAULTS`; metrics are computed from R
+older release lack are null, or have the values of `sql_views.DEFAULTS`; metrics are computed from R
 when the folder is opened. NaN is null. `sweep` is the name of the folder. `trials` also has
 `place`, the position of the row.
 """
@@ -61,6 +61,7 @@ class Warehouse:
         self._connection = duckdb.connect(config=OFFLINE)
         self._create_late_metrics()
         self._create_views({})
+        # Common ids follow from the configurations, which are read through the first views.
         if len(self.folders) > 1 and (names := self._renamed_trials()):
             self._create_views(names)
 
@@ -72,6 +73,7 @@ class Warehouse:
         self._connection.execute(
             "CREATE TABLE late AS SELECT DISTINCT ON (sweep, trial_id, seed) * FROM late_rows"
         )
+        # The table has a copy; the data frame need not be kept.
         self._connection.unregister("late_rows")
 
     def _create_views(self, names: Mapping[tuple[str, str], str]) -> None:
@@ -157,6 +159,7 @@ class Warehouse:
         compared = self.comparison[[*CONFIGURATION, "label", "table"]].assign(phase="evaluation")
         names = pd.concat(own) if own else answer.assign(own="")
         names = names.merge(compared, "left", [*CONFIGURATION, "phase"])
+        # Trials that are not complete are not compared, and keep their own label.
         names["label"] = names["label"].astype(object).fillna(names["own"])
         names["table"] = names["table"].fillna(NO_TABLE).astype(int)
         return names[[*KEY, "label", "table"]].drop_duplicates(KEY, ignore_index=True)
@@ -186,6 +189,8 @@ class Warehouse:
         try:
             return question(self._connection.cursor())
         except duckdb.Error as error:
+            # Looked for after an error only: to read every file before each query would take as
+            # long as it.
             damaged = [str(path) for path in self._files() if not is_readable(path)]
             if not damaged:
                 raise

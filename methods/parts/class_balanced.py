@@ -57,6 +57,7 @@ class ClassBalancedMemory(Memory):
             # 1/t of the class's rows, rounded up, so that a new task is never left out.
             share_of_new = min(len(new_rows), -(-share // task.index))
             rows_to_keep.append(old_rows[: share - share_of_new])
+            # More than 1/t where earlier tasks stored too few of the class.
             room = share - len(rows_to_keep[-1])
             rows_to_add.append(self.rank_new(task.examples, new_rows, room, generator))
         self.replace(torch.cat(rows_to_keep), task.examples, torch.cat(rows_to_add))

@@ -42,6 +42,7 @@ class Gradients:
         # Parameters that the batch did not reach have no gradient to project.
         current = [p.grad for p in self._parameters if p.grad is not None]
         shape = (1 + len(losses), sum(g.numel() for g in current))
+        # The number of past tasks, or of parameters with a gradient, has changed.
         if self.rows.shape != shape:
             self.rows = current[0].new_empty(shape)
         flatten(current, self.rows[0])
@@ -57,6 +58,7 @@ class Gradients:
     def move(self, weights_K: Iterable[float | Tensor]) -> None:
         """Add a weighted sum of the K gradients to the current one."""
         for weight, row in zip(weights_K, self.rows[1:], strict=True):
+            # In place: the rows are computed anew at the next step.
             self.rows[0].add_(row.mul_(weight))
         parts = torch.split(self.rows[0], [p.numel() for p in self._parameters])
         for parameter, part in zip(self._parameters, parts, strict=True):
@@ -86,5 +88,6 @@ def multipliers(gram_KK: Doubles, inner_K: Doubles, margin: float, ridge: float)
     # With v = margin + w and Q = L L^T it is min ||L^T w + L^-1 (G g + Q margin)||^2, w >= 0.
     root = np.linalg.cholesky(quadratic)
     target = np.linalg.solve(root, inner_K + quadratic.sum(axis=1) * margin)
+    # A least-squares form, for which SciPy has a solver that needs no starting point.
     w_K, _ = nnls(root.T, -target)
     return np.asarray(w_K + margin, dtype=np.float64)

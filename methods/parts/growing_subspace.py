@@ -41,6 +41,7 @@ class Subspace(nn.Module):
     @torch.no_grad()
     def widen(self, matrix_DD: Tensor, share: float) -> None:
         """Add the fewest directions with which ||M M^T C||^2 is a share of ||C||^2."""
+        # The squares of C's singular values, as `new_directions` takes them.
         moment = matrix_DD.double() @ matrix_DD.double().T
         added = new_directions(self.basis.double(), moment, share)
         self.basis = torch.cat((self.basis, added.to(self.basis)), dim=1)
@@ -56,6 +57,7 @@ class Subspace(nn.Module):
         squares, vectors = torch.linalg.eigh(rest @ rest.T)
         real = squares.flip(0)[:rank] > NOTHING * matrix.square().sum()
         rows: Tensor = (vectors.flip(1)[:, :rank] * real).T
+        # Once more: rounding left a little of the basis in them.
         rows = rows - (rows @ basis) @ basis.T
         return rows.to(matrix_DD.dtype).contiguous()
 

@@ -46,6 +46,8 @@ class PathIntegral:
         """Add the step just taken to the sum."""
         for name, p in self.parameters.items():
             before = self._before[name]
+            # A parameter without a gradient may still move, by weight decay: that is not the loss's
+            # doing.
             if name in self._gradients:
                 self.fall[name].addcmul_(self._gradients[name], before.sub_(p))
             before.copy_(p)

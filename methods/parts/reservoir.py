@@ -48,6 +48,7 @@ class ReservoirMemory(Memory):
 
     def after_step(self, batch: Examples, logits: Tensor | None = None) -> None:
         """Offer the batch, while the task's first pass lasts."""
+        # By examples, not by batches: the examples of a pass may end within one.
         if self._left > 0:
             offered_logits = None if logits is None else logits[: self._left]
             self.offer(batch[: self._left], self._generator, offered_logits)
@@ -65,6 +66,8 @@ class ReservoirMemory(Memory):
         capacity = self.capacity
         place = torch.arange(self._offered, self._offered + len(batch))
         u = torch.rand(len(batch), generator=generator, dtype=torch.float64)
+        # Algorithm R: the first `capacity` examples fill the rows; the i-th after them takes row
+        # floor(u i) if that is one of them.
         row = torch.where(place < capacity, place, (u * (place + 1)).long())
         stored = (row < capacity).nonzero().flatten()
         # Two examples of a batch may draw one row; one by one, the later would replace the earlier.

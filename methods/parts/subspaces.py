@@ -86,10 +86,13 @@ def new_directions(basis: Tensor, moment: Tensor, threshold: float) -> Tensor:
     """
     total = moment.trace()
     rest = moment - basis @ (basis.T @ moment)
+    # From both sides: the moment of the inputs without their part in the basis.
     rest = rest - (rest @ basis) @ basis.T
     squares, vectors = torch.linalg.eigh((rest + rest.T) / 2)
     squares, vectors = squares.flip(0).clamp(min=0), vectors.flip(1)
+    # The basis holds total - rest of the squares already.
     missing = threshold * total - (total - rest.trace())
+    # A direction is needed if those before it do not reach the share.
     before = squares.cumsum(0) - squares
     needed = (before < missing - NOTHING * total) & (squares > NOTHING * total)
     directions: Tensor = vectors[:, needed]
@@ -125,6 +128,7 @@ def input_rows(layer: Layer, x: Tensor) -> Tensor:
     """Return the inputs [N, D] that a layer multiplies by its weights, 1 for a bias included."""
     if isinstance(layer, nn.Conv2d):
         mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+        # As the convolution itself pads, circular and reflected padding included.
         padded = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode)
         size, stride, dilation = layer.kernel_size, layer.stride, layer.dilation
         x = F.unfold(padded, size, dilation=dilation, stride=stride).mT

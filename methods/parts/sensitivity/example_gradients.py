@@ -29,6 +29,8 @@ def sum_by_example(
     learning = {name: p.detach() for name, p in network.named_parameters() if p.requires_grad}
     places = {place: name for place, name in parameter_places(network) if name in learning}
     with torch.no_grad():
+        # Outside of vmap and without gradients: directions follow from the logits of the whole
+        # batch.
         pairs = list(directions(network(x)))
     weights_BK = torch.stack([weight for weight, _ in pairs], dim=1)
     directions_BKC = torch.stack([direction for _, direction in pairs], dim=1)
@@ -39,6 +41,7 @@ def sum_by_example(
             batch = (x.unsqueeze(0),)
             return functional_call(network, by_place, batch, tie_weights=False).squeeze(0)
 
+        # One forward pass of an example serves all of its directions.
         pull = vjp(logits, learning)[1]
         total = {name: torch.zeros_like(p) for name, p in learning.items()}
         for weight, direction in zip(weights_K, directions_KC, strict=True):
