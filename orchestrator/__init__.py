@@ -7,9 +7,11 @@
     results.compare()
 
 The names of `__all__` are for users; everything else may change. docs/python.md has examples.
-A name is imported when it is asked for, so that the command line starts at once; begin with
-`cli/python/sweep.py`, or with `cli/run.py` for the command line.
+May import `cli` and what is below it, each name when it is asked for, so that the command line
+starts at once. Begin with `cli/python/sweep.py`, or with `cli/run.py` for the command line.
 """
+
+# Longer than those of other packages: `help(orchestrator)` is where a user in Python begins.
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -43,6 +45,7 @@ def longest_module(name: str, modules: Iterable[str]) -> str | None:
     return name or None
 
 
+@cache
 def own_imports() -> Imports:
     """Return the imports of each of our modules from others."""
     trees = parse_packages()
@@ -114,6 +117,60 @@ def test_a_name_in_two_modules_is_repeated_unless_it_is_private_or_a_method() ->
     one = ast.parse("def f(): ...\ndef _p(): ...\nclass A:\n    def m(self): ...\n")
     two = ast.parse("class f: ...\ndef _p(): ...\ndef m(): ...\n")
     assert repeated_names({"one": one, "two": two}) == {"f"}
+
+
+def layers_by_package() -> dict[str, int]:
+    """Return the layer of each package of the contract of import-linter, the lowest first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (c["layers"] for c in contracts["contracts"] if c["type"] == "layers")
+    lines = (re.split("[|:]", line) for line in reversed(layers))
+    return {name.strip(): number for number, names in enumerate(lines) for name in names}
+
+
+def layer_of(module: str, layers: dict[str, int]) -> int:
+    """Return the layer of a module; that of a package without one is above all."""
+    package = longest_module(module, layers)
+    return len(layers) if package is None else layers[package]
+
+
+def imports_above(claims: dict[str, str], imports: Imports, layers: dict[str, int]) -> set[str]:
+    """Return "importer -> imported" where a package imports from above what it claims.
+
+    Args:
+        claims: package -> the package that it may import, with what is below that.
+        imports: of each module.
+        layers: of each package.
+    """
+    return {
+        f"{module} -> {name}"
+        for package, limit in claims.items()
+        for module, names in imports.items()
+        if f"{module}.".startswith(f"{package}.")
+        for name in names
+        if not name.startswith(package) and layer_of(name, layers) > layers[limit]
+    }
+
+
+def test_a_package_imports_nothing_above_the_package_that_its_docstring_names() -> None:
+    layers, sentence = layers_by_package(), r"May import `(\w+)` and\s+what\s+is\s+below\s+it"
+    found = {
+        name: re.search(sentence, ast.get_docstring(tree) or "")
+        for name, tree in parse_packages().items()
+    }
+    claims = {name: f"orchestrator.{match[1]}" for name, match in found.items() if match}
+    # Its own modules are those of its packages, which have claims of their own.
+    assert claims.pop("orchestrator") == "orchestrator.cli"
+    assert {"orchestrator.graph", "orchestrator.results", "dashboards.data"} <= {*claims}
+    # Each claim is of the next layers at most: a package that is not below could not be imported.
+    assert all(layers[limit] < layer_of(name, layers) for name, limit in claims.items())
+    assert imports_above(claims, own_imports(), layers) == set()
+
+
+def test_an_import_from_above_what_a_package_claims_is_found() -> None:
+    layers = {"o.low": 0, "o.mid": 1, "o.high": 2}
+    imports: Imports = {"o.high.a": {"o.low.x", "o.mid.y"}, "o.mid.b": {"o.low.x"}}
+    claims = {"o.high": "o.low", "o.mid": "o.low"}
+    assert imports_above(claims, imports, layers) == {"o.high.a -> o.mid.y"}
 
 
 def names_of_types(tree: ast.Module) -> tuple[set[str], set[str]]:
