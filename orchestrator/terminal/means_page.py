@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, on_features
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
+from orchestrator.sweep.means.estimates import estimate_budgets
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.units import si_text
@@ -45,6 +46,19 @@ def price_lines(sweep: Sweep) -> Iterator[str]:
             f"prices: {len(prices)} are missing, each a method that learns every task for one "
             f"epoch; the run begins with their {stages} stages at most"
         )
+        yield from budget_lines([cell for cell in sweep.cells if cell.prices])
+
+
+def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield the FLOPs that cells may spend whose prices are missing, before and after sharing."""
+    try:
+        before, after = estimate_budgets(cells)
+    except Exception:  # a figure must not fail a plan, whatever a user's network raises
+        return
+    yield (
+        f"cost: about {si_text(before, 'FLOP')} of training and consolidation on all seeds at most "
+        f"in the cells to solve for, {si_text(after, 'FLOP')} where they share stages"
+    )
 
 
 def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:

@@ -439,6 +439,18 @@ def test_a_budget_counts_the_body_unless_it_is_apart(folder, backbone, share):
     assert trial.method.config.memory_bytes == 5000 - 4 * 130 - share * body
 
 
+def test_a_sum_without_the_body_says_so_and_adds_up(folder):
+    """The head has 130 parameters, so that 519 B are 1 B too few, and 540 B leave 20 B."""
+    means = "{storage: {grid: [519 B, 540 B]}, backbone: apart}"
+    sweep = load(folder, methods="[finetune, {name: er, memory_size: 20}]", means=means)
+    body = build(load(folder)).frozen_bytes
+    cells = solve_sweep(sweep, store_of(folder)).cells
+    stories = [cell.outcome and cell.outcome[1] for cell in cells]
+    start = f"it carries model 520 B (its backbone of {body:,} B is apart), which "
+    assert stories[:3] == [f"{start}is 1 B above 519 B", None, f"{start}is 1 B above 519 B"]
+    assert stories[3].startswith(f"{start}leaves 20 B of 540 B for its memory, and er has room for")
+
+
 def test_the_unit_of_computation_trains_the_head_where_nothing_is_trained(folder):
     """A permuted stream has no features, so that fine-tuning is of the pretrained network."""
     permuted = "{name: permuted_digits, num_tasks: 2, scenario: domain, samples_per_task: 32}"

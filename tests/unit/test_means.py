@@ -30,6 +30,7 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
+from orchestrator.sweep.means.estimates import estimate_budgets
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.means.storage import fixed_bytes
@@ -37,7 +38,8 @@ from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_figures
-from orchestrator.terminal.means_page import anchor_lines, cost_lines, network_lines
+from orchestrator.terminal.means_page import anchor_lines, budget_lines, cost_lines, network_lines
+from orchestrator.terminal.units import si_text
 
 pytestmark = pytest.mark.slow
 
@@ -527,9 +529,25 @@ def test_anchors_on_features_fit_the_bytes_or_do_not_with_the_sum(tmp_path: Path
             "infeasible",
             "it carries buffer 20 B, which leaves 2,480 B of 2,500 B for its memory, and knn "
             "cannot take mlp: its memory has room for 9 examples (memory_bytes: 2480) of 64 "
-            "features, but needs room for 10, one for each class: give memory_bytes: 2570, or more",
+            "features, but needs room for 10, one for each class",
         ),
     }
+
+
+def test_a_plan_says_what_the_cells_may_cost_before_their_prices_are_counted(
+    tmp_path: Path,
+) -> None:
+    """Each of four cells has the FLOPs of 3 epochs of 128 images; both of finetune are the same."""
+    means = "{storage: {grid: [5 kB, 9 kB]}, compute: 3}"
+    sweep = load_means(tmp_path, "[finetune, er]", means)
+    cells = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    cell = 3 * 128 * STEP
+    assert estimate_budgets(cells) == (4 * cell, 3 * cell)
+    (line,) = budget_lines(cells)
+    assert line == (
+        f"cost: about {si_text(4 * cell, 'FLOP')} of training and consolidation on all seeds at "
+        f"most in the cells to solve for, {si_text(3 * cell, 'FLOP')} where they share stages"
+    )
 
 
 def test_the_cost_of_a_surface_counts_its_prices_and_trials_that_run(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         values=array,
         infeasible=np.broadcast_to(np.asarray(infeasible), (m, a, b)).copy(),
         carried=changes.get("carried", np.full((m, a, b), 1000.0)),
+        bodies=changes.get("bodies", np.zeros((m, a, b))),
         spent=changes.get("spent", np.full((m, a, b), 1e9)),
         seconds=changes.get("seconds", np.full((m, a, b), 60.0)),
         prediction_flops=changes.get("prediction_flops", np.full((m, a, b), np.nan)),
@@ -209,6 +210,7 @@ def rows() -> pd.DataFrame:
     names = ("method", "config.method.lam", "means_storage_bytes", "seed", "status", "acc")
     table = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells]).assign(**common)
     table["storage_bytes"] = [900, 1200, 1000, 1000, 0, 0]
+    table["storage_backbone_bytes"] = 0
     costs = {"train_flops": 3.0, "consolidate_flops": 1.0, "train_seconds": 2.0}
     costs |= {
         "consolidate_seconds": 0.5,
@@ -233,6 +235,16 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert "Fit no cell: joint." in sentences
     assert "Above their budget, so not comparable: er lam=10 at 1 kB and 2 x." in sentences
     assert not any("er lam=20" in line for line in sentences if line.startswith("Above"))
+
+
+def test_what_is_above_a_budget_by_a_frozen_body_is_not_solved_wrongly() -> None:
+    cells = rows().assign(storage_bytes=1700, storage_backbone_bytes=[700] * 2 + [699] * 4)
+    said = [line for line in findings(build_surface("b", cells, "acc")) if "Above" in line]
+    assert said == [
+        "Above their budget, so not comparable: er lam=20 at 1 kB and 2 x.",
+        "Above their budget by a frozen body, which `backbone: apart` leaves out: er lam=10 at "
+        "1 kB and 2 x.",
+    ]
 
 
 def test_what_was_solved_for_names_no_method() -> None:

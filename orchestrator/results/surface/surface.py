@@ -40,6 +40,7 @@ class Surface:
         infeasible: whether the method does not fit the cell [M, A, B].
         carried: bytes after the last task, the most of all seeds [M, A, B]; NaN if none is
             complete.
+        bodies: bytes of a frozen body, which `carried` includes, likewise.
         spent: FLOPs of training and consolidation of all tasks, likewise.
         seconds: of training and consolidation of all tasks, likewise.
         prediction_flops: FLOPs of predicting one example after the last task, likewise; NaN where
@@ -58,6 +59,7 @@ class Surface:
     values: Floats
     infeasible: np.ndarray[Any, np.dtype[np.bool_]]
     carried: Floats
+    bodies: Floats
     spent: Floats
     seconds: Floats
     prediction_flops: Floats
@@ -146,6 +148,7 @@ def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
     pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
     return {
         "carried": rows["storage_bytes"],
+        "bodies": rows["storage_backbone_bytes"].fillna(0),
         "spent": compute_flops(rows),
         "seconds": rows["train_seconds"] + rows["consolidate_seconds"],
         "prediction_flops": prediction,

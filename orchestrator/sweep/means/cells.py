@@ -37,7 +37,8 @@ class Cell:
         steps: iterations on each task that were solved for; None: not yet, or not at all.
         flops: of training and consolidation of each task, by arithmetic; None likewise.
         outcome: (status, story) of a trial that is not run; None of one that is.
-        prices: the price trials from which the steps follow, if they are not all stored yet.
+        prices: the price trials from which the steps follow, if they are not all stored yet: that
+            of the unit of computation, then those of the method.
         price_flops: key -> FLOPs of the stages of the price trials, once they are known.
     """
 

@@ -55,22 +55,27 @@ def fit_storage(
     Raises:
         TooDear: it carries more whatever its memory, or its memory would be too small.
     """
-    fixed = counted_bytes(largest_fixed(trial.stages(seed)), backbone)
-    left = budget - sum(fixed.values())
+    carried = largest_fixed(trial.stages(seed))
+    fixed = counted_bytes(carried, backbone)
+    left, text = (
+        budget - sum(fixed.values()),
+        f"{describe_sum(fixed)}{describe_apart(carried, fixed)}",
+    )
     if left < 0:
         most = " at most" if trial.method.cls.sized_by_learning else ""
-        raise TooDear(f"{describe_sum(fixed)}{most}, which is {-left:,} B above {budget:,} B")
+        raise TooDear(f"{text}{most}, which is {-left:,} B above {budget:,} B")
     config = trial.method.config
     if config.with_storage(budget) is None and config.with_examples(1) is None:
         return None
-    room = f"{describe_sum(fixed)}, which leaves {left:,} B of {budget:,} B for its memory"
+    room = f"{text}, which leaves {left:,} B of {budget:,} B for its memory"
     size = left if config.with_storage(budget) else most_examples(trial, seed, left)
     if size == 0:
         raise TooDear(room)
     method = set_memory(trial, size).method
     objection = misfit(trial.benchmark, trial.network, method, trial.training)
     if objection is not None:
-        raise TooDear(f"{room}, and {objection}")
+        reason, _, _ = objection.partition(": give ")  # a memory is not the user's to give here
+        raise TooDear(f"{room}, and {reason}")
     return size
 
 
@@ -184,3 +189,9 @@ def describe_sum(sizes: Bytes) -> str:
     parts = [f"{name.replace('_', ' ')} {size:,} B" for name, size in sizes.items() if size]
     total = f" = {sum(sizes.values()):,} B" if len(parts) > 1 else ""
     return f"it carries {' + '.join(parts)}{total}"
+
+
+def describe_apart(carried: Bytes, counted: Bytes) -> str:
+    """Return the bytes that do not count as text: " (its backbone of 44,700,000 B is apart)"."""
+    left_out = sum(carried.values()) - sum(counted.values())
+    return f" (its backbone of {left_out:,} B is apart)" if left_out else ""
