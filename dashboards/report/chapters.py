@@ -22,7 +22,7 @@ from orchestrator.terminal.comparison.blocks import table_title
 MOST_ROWS, MOST_DRAWN, MOST_EACH, MOST_MATRICES = 1200, 48, 16, 12
 HALF_HEIGHT = 380  # of a chart that has half the width, in pixels
 LABELS = tuple(COLUMNS[name].label for name in SHOWN_METRICS)
-HEADERS = ("configuration", *LABELS, "storage", "computation", "seeds")
+HEADERS = ("configuration", *LABELS, "storage", "compute", "seeds")
 T = TypeVar("T")
 
 

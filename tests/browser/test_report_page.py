@@ -179,6 +179,10 @@ def test_nothing_runs_out_of_the_page_and_ink_suits_the_paper(
 ) -> None:
     page = open_report(width, scheme)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    # Nor does a table within it.
+    assert page.eval_on_selector_all(
+        ".scroll", "boxes => boxes.every(box => box.scrollWidth <= box.clientWidth)"
+    )
     inks = page.eval_on_selector_all(
         ".chart", "charts => charts.map(chart => chart._fullLayout.font.color)"
     )
