@@ -1,4 +1,4 @@
-"""FLOPs against measured seconds: whether FLOPs tell the truth on this hardware."""
+"""FLOPs against measured seconds: whether they agree on this hardware."""
 
 from __future__ import annotations
 

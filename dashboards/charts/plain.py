@@ -1,4 +1,4 @@
-"""Text of results in figures: Plotly, whose texts know links and HTML, shows it as it is."""
+"""Text of results in figures: Plotly shows it as it is, without links and tags of HTML."""
 
 from __future__ import annotations
 

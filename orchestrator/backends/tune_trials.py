@@ -77,7 +77,7 @@ class TuneTrials:
         return str(trial.config["trial"])
 
     def end(self, trial_id: str, complete: bool) -> None:
-        """Tell the scheduler and the search algorithm how a trial ended."""
+        """Report to the scheduler and the search algorithm how a trial ended."""
         trial = self._trials.pop(trial_id)
         trial.set_status(Trial.TERMINATED if complete else Trial.ERROR)
         if complete:

@@ -1,4 +1,4 @@
-"""Starts Ray while the command imports what it needs, where a run will surely want it."""
+"""Starts Ray while the command imports what it needs, where a run is certain to need it."""
 
 from __future__ import annotations
 

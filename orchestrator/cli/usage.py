@@ -1,4 +1,4 @@
-"""Mistakes in the words of a command, told like all other mistakes."""
+"""Mistakes in the words of a command, reported like all other mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The features that a sweep learns on: those in the store, and the client that wants the others."""
+"""The features that a sweep learns on: those in the store, and the client of the others."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def stored_keys(keys: Sequence[str], records: Records) -> set[str]:
 
 
 class FeatureClient:
-    """Wants the shards of features, and their join once all shards of it are done.
+    """Requests the shards of features, and their join once all shards are done.
 
     Args:
         sweep: its name is noted in the records.
@@ -127,7 +127,7 @@ class FeatureClient:
         return self._orders
 
     def begin(self) -> list[Event]:
-        """Return the events that want all shards."""
+        """Return the events that request all shards."""
         return [
             # Shards need nothing from each other: each is a chain of its own, and they run side by
             # side.
@@ -137,7 +137,7 @@ class FeatureClient:
         ]
 
     def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
-        """Return the event that wants a join, after the last of its shards."""
+        """Return the event that requests a join, after the last of its shards."""
         if not isinstance(news, ChainEnded) or news.status != "complete" or news.chain[1] == JOIN:
             return []
         name = news.chain[0]

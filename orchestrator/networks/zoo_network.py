@@ -30,7 +30,7 @@ class ZooNetwork(Network):
 
     @classmethod
     def architectures(cls) -> list[str]:
-        """Return the names that the library knows."""
+        """Return the names of the library's architectures."""
         raise NotImplementedError
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Whether FLOPs tell the truth on this hardware: their ranks against those of measured seconds."""
+"""Agreement of FLOPs with measured seconds on this hardware: the correlation of their ranks."""
 
 from __future__ import annotations
 

@@ -40,5 +40,5 @@ def escape_markdown(text: object) -> str:
 
 
 def escape_plotly(text: object) -> str:
-    """Return text that Plotly shows as it is, whose texts know links and some tags of HTML."""
+    """Return text that Plotly shows as it is, without links and tags of HTML."""
     return html.escape(replace_controls(str(text)), quote=False)

@@ -38,7 +38,7 @@ LABEL: Schema = {
 
 
 def sweep_schema() -> Schema:
-    """Return the JSON Schema of a sweep file, in draft 7, which editors know best."""
+    """Return the JSON Schema of a sweep file, in draft 7, which most editors support."""
     special = {
         "name": {**TEXT, "pattern": f"^{SAFE_NAME.pattern}$"},
         "benchmark": {"$ref": "#/$defs/benchmark"},

@@ -41,7 +41,7 @@ class RawData:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a plan must know of a data set.
+    """The facts of a data set that a plan needs.
 
     Attributes:
         classes: the label of each class 0, 1, ... as it was given.
