@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from dashboards.charts.theme import COLOURS, GREY
-from orchestrator.results.surface.areas import RETRAINING
+from orchestrator.results.surface.crossings import RETRAINING
 from orchestrator.terminal.escaping import escape_plotly
 
 DASHES = ("solid", "dot", "dashdot", "longdash")  # "dash" is joint retraining's

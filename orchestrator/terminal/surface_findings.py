@@ -9,13 +9,12 @@ import numpy as np
 
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.areas import (
-    RETRAINING,
-    break_even,
     compute_areas,
     front_volume,
     storage_areas,
     volumes,
 )
+from orchestrator.results.surface.crossings import RETRAINING, Crossing, break_even
 from orchestrator.results.surface.rate_cells import exchange_cells
 from orchestrator.results.surface.rates import mean_over_cells, rates_by_seed
 from orchestrator.results.surface.surface import Surface, half_width
@@ -93,7 +92,7 @@ def describe_volumes(surface: Surface) -> Iterator[str]:
 
 
 def describe_areas(surface: Surface) -> Iterator[str]:
-    """Yield the area under accuracy against each budget, at the most of the other."""
+    """Yield the area under accuracy against each budget, at the most of the other, and its end."""
     for budgets, areas, what, rest in (
         (surface.storage, storage_areas(surface), "bytes", (None, surface.compute[-1])),
         (surface.compute, compute_areas(surface), "FLOPs", (surface.storage[-1], None)),
@@ -101,6 +100,9 @@ def describe_areas(surface: Surface) -> Iterator[str]:
         if len(budgets) > 1 and (best := best_text(surface, areas[:, -1])):
             where = f" at {budget_text(*rest)}" if rest != (None, None) else ""
             yield f"Area under accuracy against the logarithm of {what}{where}: {best}."
+    last = surface.values[:, -1, -1]
+    if surface.values[0, ..., 0].size > 1 and (best := best_text(surface, last)):
+        yield f"Accuracy at the largest budgets ({cell_name(surface, -1, -1)}): {best}."
 
 
 def best_text(surface: Surface, by_seed: Floats) -> str:
@@ -157,9 +159,9 @@ def compare_with_retraining(
         name, point = surface.methods[m], break_even(surface, m, joint, storage)
         low, high = np.nanmin(lead[m]), np.nanmax(lead[m])
         if low >= 0 and m != joint:
-            ahead.setdefault(f"{point:g} x", []).append(name)
-        elif low < 0 and np.isfinite(point):
-            crossings.append(f"{name} at {point:.2g} x fine-tuning")
+            ahead.setdefault(f"{point.value:g} x", []).append(name)
+        elif point.overtakes:
+            crossings.append(f"{name} at {crossing_text(surface, point)}")
         elif low < 0:
             (behind if high < 0 else mixed).append(name)
     starts = "; ".join(f"from {start} on {', '.join(names)}" for start, names in ahead.items())
@@ -171,3 +173,14 @@ def compare_with_retraining(
     ):
         if parts:
             yield f"Joint retraining{where} {what.format(parts)}."
+
+
+def crossing_text(surface: Surface, crossing: Crossing) -> str:
+    """Return a crossing with its interval: `13 x fine-tuning [9.8, above 16]`."""
+    text = f"{crossing.value:.2g} x fine-tuning"
+    if np.isnan(crossing.low):
+        return f"{text} (one seed, so no interval)"
+    first, last = surface.compute[0], surface.compute[-1]
+    low = f"below {first:g}" if np.isinf(crossing.low) else f"{crossing.low:.2g}"
+    high = f"above {last:g}" if np.isinf(crossing.high) else f"{crossing.high:.2g}"
+    return f"{text} [{low}, {high}]"

@@ -13,12 +13,12 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.results import Results
 from orchestrator.results.surface.areas import (
     area,
-    break_even,
     compute_areas,
     front_volume,
     storage_areas,
     volumes,
 )
+from orchestrator.results.surface.crossings import break_even, crossing_interval
 from orchestrator.results.surface.exchange import exchange_rate, ratio_of_means
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface, build_surface, surfaces
@@ -152,9 +152,47 @@ def test_retraining_is_ahead_from_where_it_crosses_and_stays() -> None:
     method, joint = [0.5, 0.6, 0.6], [0.4, 0.5, 0.8]
     values = np.array([[method], [joint]])[..., None]
     # Behind by .1 at 2, ahead by .2 at 4: a third of the doubling.
-    assert break_even(surface(values), 0, 1, 0) == pytest.approx(2 * 2 ** (1 / 3))
-    assert np.isnan(break_even(surface(values), 1, 0, 0))
-    assert break_even(surface(values[[1, 0]] + [[[[0.0]]], [[[-1.0]]]]), 1, 0, 0) == 1
+    crossing = break_even(surface(values), 0, 1, 0)
+    assert (crossing.value, crossing.overtakes) == (pytest.approx(2 * 2 ** (1 / 3)), True)
+    assert np.isnan(crossing.low + crossing.high), "one seed"
+    assert np.isnan(break_even(surface(values), 1, 0, 0).value)
+    always = break_even(surface(values[[1, 0]] + [[[[0.0]]], [[[-1.0]]]]), 1, 0, 0)
+    assert (always.value, always.overtakes) == (1, False)
+
+
+def test_a_crossing_has_the_computations_at_which_the_seeds_do_not_tell_the_lead_from_0() -> None:
+    """Three seeds cross at 1.5, 2 and 2.5 doublings, on lines of one slope.
+
+    So the lead at x is x - 2 on average, and its standard error .5 / sqrt(3) everywhere.
+    """
+    x = np.arange(5.0)
+    lead = x[:, None] - np.array([1.5, 2.0, 2.5])
+    half = stats.t.ppf(0.975, 2) * 0.5 / np.sqrt(3)
+    low, high = crossing_interval(lead, x, 2.0)
+    assert (low, high) == pytest.approx((2 ** (2 - half), 2 ** (2 + half)), rel=0.01)
+    assert crossing_interval(lead[1:4], x[1:4], 2.0) == (-np.inf, np.inf), "beyond the budgets"
+    values = np.stack([np.zeros((1, 5, 3)), lead[None]])
+    (line,) = [
+        each for each in findings(surface(values, names=("er", "joint"))) if "overtakes" in each
+    ]
+    assert line == (
+        f"Joint retraining at 1 kB overtakes er at 4 x fine-tuning [{low:.2g}, {high:.2g}]."
+    )
+    (line,) = [
+        each
+        for each in findings(surface(values[:, :, 1:4], names=("er", "joint")))
+        if "overtakes" in each
+    ]
+    assert line.endswith("overtakes er at 2 x fine-tuning [below 1, above 4].")
+
+
+def test_the_end_of_a_curve_has_an_interval() -> None:
+    values = np.array([[[[0.1, 0.2], [0.4, 0.6]]], [[[0.2, 0.2], [0.7, 0.7]]]])
+    half = stats.t.ppf(0.975, 1) * 0.1
+    (line,) = [each for each in findings(surface(values)) if "largest budgets" in each]
+    assert line == (
+        f"Accuracy at the largest budgets (1 kB and 2 x): b 0.700 ± 0.000, a 0.500 ± {half:.3f}."
+    )
 
 
 def test_retraining_is_compared_where_both_are_complete_and_may_fall_behind_again() -> None:
@@ -180,7 +218,7 @@ def test_retraining_overtakes_no_method_that_does_not_fit_where_it_would_be_behi
     lab = surface(values, np.isnan(values[..., 0]), names=(*accuracies,))
     assert [line for line in findings(lab) if line.startswith("Joint")] == [
         # Behind by .1 at 1, ahead by .1 at 2: half of the doubling.
-        "Joint retraining at 1 kB overtakes er at 1.4 x fine-tuning.",
+        "Joint retraining at 1 kB overtakes er at 1.4 x fine-tuning (one seed, so no interval).",
         "Joint retraining at 1 kB is at least as accurate at every computation where both fit: "
         "from 2 x on gem, ewc; from 4 x on icarl; from 1 x on lwf.",
     ]

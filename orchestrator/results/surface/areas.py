@@ -1,4 +1,4 @@
-"""Areas under accuracy against one budget at a fixed other, break-even with retraining, volumes."""
+"""Areas under accuracy against one budget at a fixed other, and volumes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
-
-RETRAINING = "joint"  # the method that the others are held against
 
 
 def area(values: Floats, budgets: Floats) -> Floats:
@@ -72,33 +70,6 @@ def _volume(values: Floats, surface: Surface) -> Floats:
     best = np.maximum.accumulate(best, axis=-3)
     over_compute = area(best, _budgets(surface.compute))
     return area(over_compute, _budgets(surface.storage))
-
-
-def break_even(surface: Surface, method: int, other: int, storage: int) -> float:
-    """Return the computation from which on `other` is at least as accurate as a method.
-
-    In epochs of fine-tuning, interpolated between the budgets on a logarithmic axis; the first
-    crossing after which it stays. NaN if it never is, or if either is nowhere complete. If
-    it always is, there is no crossing, and it is the smallest budget at which both are complete.
-
-    Args:
-        surface: with computation in its means.
-        method: its number.
-        other: number of the other, usually joint retraining.
-        storage: number of the storage budget.
-    """
-    lead = surface.mean[other, storage] - surface.mean[method, storage]
-    known = np.flatnonzero(np.isfinite(lead))
-    if not len(known) or lead[known[-1]] < 0:
-        return float("nan")
-    behind = [i for i in known if lead[i] < 0]
-    x = np.log2(_budgets(surface.compute))
-    if not behind:
-        return float(2 ** x[known[0]])
-    last = behind[-1]
-    following = known[np.searchsorted(known, last) + 1]
-    share = -lead[last] / (lead[following] - lead[last])
-    return float(2 ** (x[last] + share * (x[following] - x[last])))
 
 
 def _zero_where_infeasible(surface: Surface) -> Floats:
