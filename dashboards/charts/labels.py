@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from orchestrator.results.statistics import Floats
+from orchestrator.terminal.units import si_text
 
+BUDGET = re.compile(r"\s*\bmeans\.(storage_bytes|compute)=([\d.e+]+)")  # of a cell, in a label
 LONGEST = 28  # characters of a label in a drawing; the hover text has the whole name
 LONGEST_TICK = 36  # characters of a name beside an axis
 # Directions from a point to its label, and free space between them in pixels, nearest first.
@@ -24,10 +27,23 @@ MARKER = 6.0  # half the width of a marker, in pixels
 
 
 def shorten(text: object, most: int = LONGEST) -> str:
-    """Return a text with its middle left out if it is longer than `most` characters."""
-    whole = str(text)
+    """Return a text with its middle left out if it is longer than `most` characters.
+
+    The budgets of a cell of equal means are amounts: `er 80 kB 16 x`.
+    """
+    whole = shorten_budgets(str(text))
     tail = most // 3
     return whole if len(whole) <= most else f"{whole[: most - tail - 1]}…{whole[-tail:]}"
+
+
+def shorten_budgets(label: str) -> str:
+    """Return a label whose budgets of equal means, last in it, are amounts: `er 80 kB 16 x`."""
+    budgets = {name: float(value) for name, value in BUDGET.findall(label)}
+    texts = [
+        *([si_text(budgets["storage_bytes"], "B")] if "storage_bytes" in budgets else []),
+        *([f"{budgets['compute']:g} x"] if "compute" in budgets else []),
+    ]
+    return " ".join([BUDGET.sub("", label).strip(), *texts]) if texts else label
 
 
 def place_labels(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dashboards.charts.method_styles import method_styles
-from dashboards.charts.surface.accuracies import SMALLEST, color_range, iso_levels
+from dashboards.charts.surface.accuracies import bounds_lines, color_range, iso_levels
 from dashboards.charts.surface.rates import bar_lengths, log_range, row_places, shown_cells
 from dashboards.figures.canvas import create_axes
 from orchestrator.results.surface.rate_cells import RATES, RateCell
@@ -74,7 +74,7 @@ def draw_grid(axes: Axes, surface: Surface, method: int) -> None:
             hatch = HATCHES[bool(surface.infeasible[method, a, b])]
             look = {"fill": False, "hatch": hatch, "edgecolor": "0.7", "linewidth": 0}
             axes.add_patch(Rectangle((b - 0.5, a - 0.5), 1, 1, **look))
-    if min(mean.shape) >= SMALLEST:
+    if bounds_lines(mean):
         draw_contours(axes, surface, method)
     compute = [budget_text(None, each) for each in surface.compute]
     storage = [budget_text(each, None) for each in surface.storage]
@@ -86,8 +86,6 @@ def draw_grid(axes: Axes, surface: Surface, method: int) -> None:
 def draw_contours(axes: Axes, surface: Surface, method: int) -> None:
     """Draw lines of equal accuracy through the middles of cells, with their values."""
     mean = np.ma.masked_invalid(surface.mean[method])
-    if not mean.count():
-        return
     start, step, end = iso_levels(surface.mean[method])
     levels = np.arange(start, end + step / 2, step)
     if len(levels):

@@ -8,6 +8,7 @@ from typing import TypeVar
 import pandas as pd
 
 from dashboards import charts
+from dashboards.charts.labels import shorten_budgets
 from dashboards.charts.quantities import find_quantity, interval_text
 from dashboards.data.comparing import compare_configurations, differences
 from dashboards.data.matrices import mean_r, read_average_curves, read_curves
@@ -29,6 +30,7 @@ T = TypeVar("T")
 def comparison_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
     """Yield a chapter for each table of comparable configurations."""
     table = compare_configurations(warehouse)
+    table = table.assign(label=table["label"].map(shorten_budgets))
     if table.empty:
         yield Chapter("Results", ["No trial has completed, so there is nothing to compare yet."])
     num = max(1, table["table"].nunique())

@@ -172,6 +172,9 @@ def test_labels_cover_no_point_no_bar_and_no_other_label(num: int) -> None:
     assert low.min() >= 0
     assert high.max() <= 300
     assert labels.shorten("a" * 20 + "b" * 20) == "a" * 18 + "…" + "b" * 9
+    cell = "er lam=3 means.compute=0.5 means.storage_bytes=1500000"
+    assert labels.shorten(cell) == "er lam=3 1.50 MB 0.5 x"
+    assert labels.shorten("joint means.compute=16") == "joint 16 x"
 
 
 def test_a_point_stands_at_its_costs_in_the_colour_of_its_metric() -> None:

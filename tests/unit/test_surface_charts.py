@@ -137,6 +137,14 @@ def test_lines_of_equal_accuracy_are_at_common_values() -> None:
     assert iso_levels(np.array([[0.72, 0.84]])) == pytest.approx((0.75, 0.05, 0.8))
 
 
+def test_one_row_of_known_cells_bounds_no_line() -> None:
+    values = np.full((1, 3, 3, 1), np.nan)
+    values[0, 2, :, 0] = 0.2, 0.5, 0.9
+    assert [t.type for t in charts.accuracies(surface(values), 0).data] == ["heatmap", "bar"]
+    values[0, 1, 0, 0] = 0.1
+    assert charts.accuracies(surface(values), 0).data[1].type == "contour"
+
+
 def test_each_method_has_a_panel_in_the_colours_of_all() -> None:
     drawn = create_contested()
     heats = [trace for trace in charts.all_accuracies(drawn).data if trace.type == "heatmap"]

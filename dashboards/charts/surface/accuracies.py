@@ -78,7 +78,7 @@ def grid_traces(surface: Surface, method: int) -> list[go.Heatmap | go.Contour |
     """Return the cells of a method, lines of equal accuracy, and the hatched cells."""
     mean, unfit = surface.mean[method], surface.infeasible[method]
     traces = [accuracy_cells(surface, method)]
-    if min(mean.shape) >= SMALLEST and np.isfinite(mean).any():
+    if bounds_lines(mean):
         traces.append(iso_lines(mean))
     for why, cells in ((UNFIT, unfit), (INCOMPLETE, np.isnan(mean) & ~unfit)):
         if cells.any():
@@ -106,6 +106,12 @@ def accuracy_cells(surface: Surface, method: int) -> go.Heatmap:
         xgap=1,
         ygap=1,
     )
+
+
+def bounds_lines(mean: Floats) -> bool:
+    """Return whether a grid has lines of equal accuracy: it is large enough, and not of one row."""
+    known = np.isfinite(mean)
+    return min(mean.shape) >= SMALLEST and min(*(known.any(axis=i).sum() for i in (0, 1))) > 1
 
 
 def iso_lines(mean: Floats) -> go.Contour:
