@@ -12,6 +12,7 @@ from orchestrator.results.growth import LIMIT, memory_limits
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
+from orchestrator.results.surface.costs import search_costs
 from orchestrator.results.surface.surface import (
     COMPUTE,
     DIAL,
@@ -38,6 +39,16 @@ def read_costs(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return FLOPs and seconds of each trial in scope, see `measured_costs`, and its `setting`."""
     trials = warehouse.results.trials
     return name_settings(measured_costs(trials[scope.mask(trials)]))
+
+
+def read_search_costs(warehouse: Warehouse, surface: Surface) -> pd.DataFrame:
+    """Return the rows of `search_costs` of a surface; none where nothing was searched."""
+    trials = warehouse.results.trials
+    if not (trials["phase"] == "search").any():
+        return pd.DataFrame()
+    columns = "sweep, trial_id, seed, key, train_flops, consolidate_flops"
+    stages = warehouse.frame(f"SELECT {columns} FROM stages")
+    return search_costs(Results(trials, pd.DataFrame(), stages), surface)
 
 
 def name_settings(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,14 +12,20 @@ from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import HOW_FOUND, growth_table
 from dashboards.charts.quantities import short_label
-from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
+from dashboards.data.means import (
+    read_costs,
+    read_growth,
+    read_search_costs,
+    read_surfaces,
+    select_cell,
+)
 from dashboards.pages.pricing import show_prices
 from dashboards.pages.tables import show_table
 from dashboards.view import View
 from orchestrator.columns import METRICS
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_markdown
-from orchestrator.terminal.growth_tables import distant_task
+from orchestrator.terminal.growth_tables import distant_task, search_rows
 from orchestrator.terminal.rate_tables import rate_rows
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
@@ -84,6 +90,7 @@ def _show_surface(view: View, surface: Surface, metric: str) -> tuple[int, int]:
         "correction for all pairs). Hatched: nothing fits, or nothing is complete."
     )
     _show_findings(surface, metric)
+    _show_search(view, surface)
     place = _show_budgets(view, surface, metric)
     _show_method(view, surface, metric)
     show_prices(view, surface, metric)
@@ -93,6 +100,14 @@ def _show_surface(view: View, surface: Surface, metric: str) -> tuple[int, int]:
 def _show_findings(surface: Surface, metric: str) -> None:
     if metric == "acc":
         st.markdown("\n".join(f"- {escape_markdown(line)}" for line in findings(surface)))
+
+
+def _show_search(view: View, surface: Surface) -> None:
+    heads, *rows = search_rows(read_search_costs(view.warehouse, surface)) or [()]
+    if rows:
+        table = pd.DataFrame(rows, columns=list(heads))
+        st.dataframe(table, hide_index=True, key="search costs")
+        st.caption("What the search within cells cost, beside the trials that it chose.")
 
 
 def _show_budgets(view: View, surface: Surface, metric: str) -> tuple[int, int]:

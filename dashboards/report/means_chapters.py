@@ -9,19 +9,26 @@ import pandas as pd
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import growth_table
-from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
+from dashboards.data.means import (
+    read_costs,
+    read_growth,
+    read_search_costs,
+    read_surfaces,
+    select_cell,
+)
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import means_captions
 from dashboards.report.chapter import Chapter, Chart
 from orchestrator.results.surface.prices import Prices, price_winners
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.growth_tables import distant_task
+from orchestrator.terminal.growth_tables import distant_task, search_rows
 from orchestrator.terminal.price_tables import HEADS, winner_cells
 from orchestrator.terminal.rate_tables import rate_rows
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
 
+SEARCH = "Hyperparameters were searched in each cell under its means; the cost of the search:"
 WINNERS = (
     "The most accurate method of each cell. A filled cell has one winner; in an unfilled one the "
     "methods of the strip are not told apart (paired t-tests, Holm's correction for all pairs). "
@@ -61,7 +68,9 @@ def means_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
             *rate_charts(surface),
             *cost_charts(warehouse, surface),
         ]
-        yield Chapter(f"At equal means: {surface.title}", list(findings(surface)), charts=drawn)
+        searched = search_rows(read_search_costs(warehouse, surface))
+        sentences = [*findings(surface), *([SEARCH] if searched else [])]
+        yield Chapter(f"At equal means: {surface.title}", sentences, searched, drawn)
 
 
 def surface_charts(surface: Surface) -> list[Chart]:

@@ -33,20 +33,33 @@ def cost_tables(results: Results, surface: Surface) -> Iterator[RenderableType]:
 
 
 def search_table(searched: pd.DataFrame) -> Table:
-    """Return a table of the cost of each method's search within cells, beside its evaluation.
+    """Return a table of the rows of `search_rows`."""
+    heads, *rows = search_rows(searched)
+    table = Table(*heads, box=SIMPLE)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def search_rows(searched: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the cost of each method's search within cells, beside its evaluation, as text.
 
     Args:
         searched: as from `search_costs`.
+
+    Returns:
+        Rows, the names of the columns first; none if nothing was searched.
     """
-    table = Table(
-        *("searched", "cells", "candidates", "FLOPs of the search", "of the evaluation"),
-        box=SIMPLE,
-    )
-    for row in searched.to_dict("records"):
-        counts = (f"{row[name]:,}" for name in ("cells", "candidates"))
-        flops = (si_text(row[name], "FLOP") for name in ("search_flops", "evaluation_flops"))
-        table.add_row(str(row["method"]), *counts, *flops)
-    return table
+    heads = ("searched", "cells", "candidates", "FLOPs of the search", "of the evaluation")
+    rows = [
+        (
+            str(row["method"]),
+            *(f"{row[name]:,}" for name in ("cells", "candidates")),
+            *(si_text(row[name], "FLOP") for name in ("search_flops", "evaluation_flops")),
+        )
+        for row in searched.to_dict("records")
+    ]
+    return [heads, *rows] if rows else []
 
 
 def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboards.data.means import read_search_costs
+from dashboards.data.warehouse import open_results
+from dashboards.report.means_chapters import means_chapters
 from methods import METHODS
 from methods.base import Outlook
 from methods.parts.budget import Budget
@@ -24,6 +27,8 @@ from orchestrator.graph.plan import plan
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
+from orchestrator.results.surface.costs import search_costs
+from orchestrator.results.surface.surface import surfaces
 from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
@@ -598,6 +603,15 @@ def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> 
     results = load(tmp_path / "results" / "lab")
     texts = winner_hyperparameters(results.trials, results.stages).values()
     assert sorted(texts) == sorted(f"lam={lam:g}" for lam in winners["config.method.lam"])
+    (surface,) = surfaces(results)
+    (told,) = search_costs(results, surface).to_dict("records")
+    stages = results.stages[results.stages["trial_id"].isin(searched["trial_id"])]
+    by_key = stages.assign(flops=compute_flops(stages)).groupby("key")["flops"].first()
+    assert (told["cells"], told["candidates"], told["search_flops"]) == (2, 4, by_key.sum())
+    warehouse = open_results([tmp_path / "results" / "lab"])
+    assert read_search_costs(warehouse, surface).to_dict("records") == [told]
+    (chapter,) = means_chapters(warehouse)
+    assert chapter.rows[1][:3] == ("ewc", "2", "4")
 
 
 @pytest.mark.parametrize(
