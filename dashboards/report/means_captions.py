@@ -29,7 +29,8 @@ def growth(costs: pd.DataFrame, num_tasks: int, cell: str) -> str:
         cell: its budgets, as text.
     """
     fits = growth_fits(costs)
-    budget = float(costs[STORAGE].iloc[0]) if STORAGE in costs else nan
+    given = costs[STORAGE].iloc[0] if STORAGE in costs else None
+    budget = nan if given is None or pd.isna(given) else float(given)  # NA: storage is free
     sentences = [
         most_growing(fits, "storage_bytes", num_tasks, budget),
         most_growing(fits, "compute_flops", num_tasks),
