@@ -72,8 +72,10 @@ def draw_grid(axes: Axes, surface: Surface, method: int) -> None:
             axes.text(b, a, text, ha="center", va="center", fontsize=6, color=colour)
         else:
             hatch = HATCHES[bool(surface.infeasible[method, a, b])]
-            look = {"fill": False, "hatch": hatch, "edgecolor": "0.7", "linewidth": 0}
-            axes.add_patch(Rectangle((b - 0.5, a - 0.5), 1, 1, **look))
+            corner = (b - 0.5, a - 0.5)
+            axes.add_patch(
+                Rectangle(corner, 1, 1, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0)
+            )
     if bounds_lines(mean):
         draw_contours(axes, surface, method)
     compute = [budget_text(None, each) for each in surface.compute]

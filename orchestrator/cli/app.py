@@ -178,7 +178,7 @@ def main() -> None:
     shorten_ray_folder()
     try:
         # As a value, since typer would draw a box around a mistake in the command's words.
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False) or 0)
     except UsageError as error:
         show_error(describe_usage_error(error))
         sys.exit(error.exit_code)

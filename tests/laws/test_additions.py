@@ -77,8 +77,9 @@ ADDITIONS: dict[str, dict[str, str | list[tuple[str, str]]]] = {
                 "OneCycle)\n}\n",
                 "\n\n@dataclass(frozen=True, kw_only=True)\nclass Halved(Schedule):\n"
                 '    """Half the rate."""\n\n    name: ClassVar[str] = "halved"\n\n'
-                "    def _decay(self, step: int, warm: float, span: Span) -> float:\n"
-                '        return 0.5\n\n\nSCHEDULES["halved"] = Halved\n',
+                "    def decay(self, step: int, warm: float, span: Span) -> float:\n"
+                '        """Return one half."""\n        return 0.5\n\n\n'
+                'SCHEDULES["halved"] = Halved\n',
             )
         ],
     },
@@ -165,11 +166,14 @@ search: {algorithm: dice, num_trials: 2, metric: worst, seeds: [100], scheduler:
 RESULTS = """
 import json
 import orchestrator
+from orchestrator.stages.learning.decays import SCHEDULES
+from orchestrator.stages.learning.schedules import Span
 results = orchestrator.load("out/extended")
 trial = results.trials[results.trials.phase == "evaluation"].iloc[0]
 print(json.dumps({
     "names": [trial.method, trial["config.network.name"], trial.benchmark],
     "schedule": "halved" in json.dumps(json.loads(trial.config)["training"]["schedule"]),
+    "factor": SCHEDULES["halved"]().factor(3, Span(lr=0.1, steps=10, unit=5)),
     "metric": bool(trial.worst == results.r_matrix(trial.trial_id, trial.seed)[-1].min()),
     "candidates": int((results.trials.phase == "search").sum()),
     "status": trial.status,
@@ -236,6 +240,7 @@ def test_one_of_each_is_used_by_a_sweep_that_names_it(extension_folder: Path) ->
     assert output == {
         "names": ["plain", "wide", "permuted_stripes"],
         "schedule": True,
+        "factor": 0.5,
         "metric": True,
         "candidates": 2,
         "status": "complete",

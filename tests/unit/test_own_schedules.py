@@ -45,6 +45,14 @@ class Odd(Schedule):
         return float("nan") if step == 3 else 1.0
 
 
+class Silent(Schedule):
+    pass
+
+
+class Bare(Restarts):
+    rest: float = 0.5
+
+
 class Plain:
     pass
 '''
@@ -122,6 +130,8 @@ def test_a_factor_that_is_no_rate_stops_the_stage_and_says_where(tmp_path, modul
     [
         ("'{0}:Restart'", "schedule: schedule '{0}:Restart': no class 'Restart' in "),
         ("'{0}:Plain'", "schedule: schedule '{0}:Plain' is not a subclass of orchestrator"),
+        ("'{0}:Silent'", "schedule: {0}:Silent must define decay(self, step, warm, span)"),
+        ("'{0}:Bare'", "schedule: {0}:Bare has options but is no dataclass; put @dataclass(frozen"),
         ("'{0}:Schedule.name'", "schedule: unknown schedule '{0}:Schedule.name'; "),
         ("'nowhere:Rates'", "schedule: schedule 'nowhere:Rates' cannot be imported: "),
         (

@@ -63,6 +63,10 @@ def noisy():
     return Body(lambda x: x + torch.rand(2, 1) / 1000)
 
 
+def centred():
+    return Body(lambda x: x - x.mean(dim=0))
+
+
 def leaves():
     raise SystemExit(3)
 """
@@ -391,6 +395,7 @@ def test_positions_of_another_size_say_what_to_do():
         (OTHER.format("whole"), r"returns int64 \[2, 64\] for 2 images; it must return float32"),
         (OTHER.format("endless"), "weights.pth returns features that are not finite"),
         (OTHER.format("noisy"), "otherbody:noisy gives the same images other features each time"),
+        (OTHER.format("centred"), "otherbody:centred gives an image other features beside other"),
         (OTHER.format("leaves"), "otherbody:leaves raised SystemExit: 3"),
     ],
 )
@@ -406,6 +411,37 @@ def test_a_body_that_draws_may_be_trained(folder):
     (folder / "otherbody.py").write_text(BODIES)
     torch.save({"scale": torch.ones(1)}, folder / "weights.pth")
     load(folder, network=f"{OTHER.format('noisy')[:-1]}, train: all}}")
+
+
+class Twofold(nn.Module):
+    """A body whose first layer has the name that a network has for its body."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.neck = nn.Linear(2, 2), nn.Linear(2, 1)
+
+
+def test_weights_are_found_as_they_are_or_below_the_body_of_a_network_or_a_stage():
+    given = Twofold().state_dict()
+    head = {"head.weight": torch.zeros(1)}
+    stage = {"memory.x": torch.zeros(1), "network.head.weight": torch.zeros(1)}
+    for tensors in (
+        given,
+        {f"body.{name}": each for name, each in given.items()} | head,
+        {f"network.body.{name}": each for name, each in given.items()} | stage,
+    ):
+        body = Twofold()
+        load_weights(body, tensors, "file", "Twofold")
+        assert all(torch.equal(body.state_dict()[name], each) for name, each in given.items())
+
+
+def test_what_a_network_has_beside_its_body_and_its_head_is_refused_by_name():
+    tensors = {"body.weight": torch.zeros(1, 2), "body.bias": torch.zeros(1)}
+    load_weights(nn.Linear(2, 1), tensors, "file", "Linear")
+    with pytest.raises(
+        WrongData, match=r"^file does not fit Linear: unexpected neck.weight \[3\]$"
+    ):
+        load_weights(nn.Linear(2, 1), tensors | {"neck.weight": torch.zeros(3)}, "file", "Linear")
 
 
 def test_features_of_a_table_are_no_images(folder):

@@ -111,7 +111,7 @@ def accuracy_cells(surface: Surface, method: int) -> go.Heatmap:
 def bounds_lines(mean: Floats) -> bool:
     """Return whether a grid has lines of equal accuracy: it is large enough, and not of one row."""
     known = np.isfinite(mean)
-    return min(mean.shape) >= SMALLEST and min(*(known.any(axis=i).sum() for i in (0, 1))) > 1
+    return bool(min(mean.shape) >= SMALLEST and min(*(known.any(axis=i).sum() for i in (0, 1))) > 1)
 
 
 def iso_lines(mean: Floats) -> go.Contour:

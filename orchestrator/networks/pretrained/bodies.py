@@ -20,6 +20,8 @@ from orchestrator.networks.zoo_network import FAILURES
 from orchestrator.seeding import seed_global_generators
 
 CACHED = 4  # bodies of a process
+# Greatest difference, as a share of the features, that kernels make between batches.
+MIXTURE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,14 @@ class BodyFacts:
         num_bytes: of its parameters and buffers.
         flops: of an image.
         is_random: whether it gives the same images other features each time, in evaluation mode.
+        mixes_images: whether the features of an image depend on the others of its batch, there.
     """
 
     num_features: int
     num_bytes: int
     flops: int
     is_random: bool
+    mixes_images: bool
 
 
 class FrozenBody:
@@ -114,12 +118,24 @@ def body_facts(spec: BodySpec) -> BodyFacts:
             with FlopCounterMode(display=False) as counter:
                 features = body(pixels)
             again = body(pixels)
+            beside_itself = body(pixels[[0, 0]])
     except FAILURES as error:
         raise RepertoireError(_cannot_take(spec, error)) from error
     _require_features(spec, features)
     size = features.flatten(1).shape[1]
     flops = counter.get_total_flops() // len(images)
-    return BodyFacts(size, module_bytes(body), flops, not torch.equal(features, again))
+    return BodyFacts(
+        num_features=size,
+        num_bytes=module_bytes(body),
+        flops=flops,
+        is_random=not torch.equal(features, again),
+        mixes_images=_differ(features[0], beside_itself[0]),
+    )
+
+
+def _differ(one: Tensor, other: Tensor) -> bool:
+    """Return whether features differ by more than the order of sums in a kernel explains."""
+    return bool((one - other).abs().max() > MIXTURE * one.abs().max())
 
 
 def _require_features(spec: BodySpec, features: object) -> None:

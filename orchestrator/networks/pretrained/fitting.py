@@ -18,7 +18,8 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
     """Put weights into a body, in place.
 
     Weights of an output layer that was taken from the body, and is an identity there, are left out.
-    Those of a whole network of this project are found below `network.body` or `body`.
+    Those of a whole network of this project are found below `network.body`, in the state of a
+    stage, or below `body`, beside its head; a body with such names takes them as they are.
 
     Args:
         body: the body.
@@ -30,7 +31,7 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
         WrongData: a weight is missing, too much, or of another shape or type.
     """
     own = body.state_dict()
-    tensors = _without_prefix(tensors)
+    tensors = _without_prefix(own, tensors)
     gone = tuple(f"{n}." for n, module in body.named_modules() if isinstance(module, nn.Identity))
     given = {n: t for n, t in tensors.items() if n in own or not n.startswith(gone)}
     reasons = [*_describe_misfits(own, given)]
@@ -39,16 +40,30 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
     body.load_state_dict(given, strict=False)
 
 
-def _without_prefix(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    for prefix in ("network.body.", "body."):
+def _without_prefix(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of the body: as they are if none is missing, else those below a prefix."""
+    forms = [dict(tensors), *_forms_below(tensors)]
+    return next((form for form in forms if not _find_missing(own, form)), forms[-1])
+
+
+def _forms_below(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Yield the tensors below each prefix that names have, with what is beside it and no head.
+
+    The state of a stage has beside `network.body` what its method carries, which is all left out.
+    Beside `body` a network has its head alone, so that anything else is refused as unexpected.
+    """
+    for prefix, head in (("body.", "head."), ("network.body.", "")):
         below = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         if below:
-            return below
-    return tensors
+            yield below | {n: t for n, t in tensors.items() if not n.startswith((prefix, head))}
+
+
+def _find_missing(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    return [n for n in own if n not in given and not n.endswith(OPTIONAL)]
 
 
 def _describe_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Iterator[str]:
-    missing = [n for n in own if n not in given and not n.endswith(OPTIONAL)]
+    missing = _find_missing(own, given)
     unexpected = [n for n in given if n not in own]
     if missing:
         yield f"missing {_list_names(missing, own)}"

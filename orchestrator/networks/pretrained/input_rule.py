@@ -18,6 +18,7 @@ from orchestrator.networks.normalise import Normalise
 # Of the training images of ImageNet, which most pretrained networks are normalised by.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
+MAX_SIDE = 4_096  # pixels; two images of more would fill the memory while a sweep is read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class InputRule:
     def find_mistakes(self) -> Iterator[str]:
         """Yield the mistakes in the values, each with the name of its field."""
         size = (self.size,) if isinstance(self.size, int) else self.size or ()
-        if any(side < 1 for side in size):
-            yield f"size: {list(size)}; must be at least 1"
+        if any(not 1 <= side <= MAX_SIDE for side in size):
+            yield f"size: {list(size)}; must be at least 1 and at most {MAX_SIDE:,}"
         if (self.mean is None) != (self.std is None):
             yield "mean: must be given together with std"
         elif self.mean is not None and self.std is not None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import neutral
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, WrongData
 from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
 from orchestrator.networks.mlp import hidden_layers
 from orchestrator.networks.pretrained.backbones import Backbone
@@ -111,12 +111,18 @@ class Pretrained(Network):
         try:
             facts = body_facts(config.body_spec(shape))
         except RepertoireError as error:
-            return f"weights: {error}"
+            return f"{'weights' if isinstance(error, WrongData) else 'backbone'}: {error}"
         if config.is_frozen and facts.is_random:
             return (
                 f"backbone: {config.backbone.title} gives the same images other features each time "
                 "it is called, in evaluation mode, as if it drew random numbers; a body that is "
                 "frozen must give the same: draw only where self.training, or give train: all"
+            )
+        if config.is_frozen and facts.mixes_images:
+            return (
+                f"backbone: {config.backbone.title} gives an image other features beside other "
+                "images, in evaluation mode, as batch normalisation without running statistics "
+                "does; a body that is frozen must take each image by itself, or give train: all"
             )
         return None
 

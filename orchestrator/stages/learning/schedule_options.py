@@ -83,9 +83,22 @@ def schedule_class(name: str, source: Source | None = None) -> type[Schedule]:
         valid = suggest(name, [*SCHEDULES, "your_module:YourClass"])
         raise ValueError(f"schedule: unknown schedule {name!r}; {valid}")
     try:
-        return import_class(f"schedule {name!r}", name, Schedule, source)
+        cls = import_class(f"schedule {name!r}", name, Schedule, source)
     except RepertoireError as error:
         raise ValueError(f"schedule: {error}") from None
+    if objection := _class_objection(cls):
+        raise ValueError(f"schedule: {name} {objection}")
+    return cls
+
+
+def _class_objection(cls: type[Schedule]) -> str | None:
+    """Return an objection to a class of the user's own that would train without effect, or None."""
+    if cls.decay is Schedule.decay:
+        return "must define decay(self, step, warm, span), the factor of the rate at a step"
+    own = vars(cls)
+    if own.get("__annotations__") and "__dataclass_fields__" not in own:
+        return "has options but is no dataclass; put @dataclass(frozen=True, kw_only=True) above it"
+    return None
 
 
 def option_kinds(cls: type[Schedule]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import inf
-from typing import ClassVar, NamedTuple
+from math import inf, nan
+from typing import ClassVar, NamedTuple, SupportsFloat
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -95,12 +95,13 @@ def create_lr_scheduler(schedule: Schedule, optimizer: Optimizer, span: Span) ->
 
 
 def _factor(schedule: Schedule, span: Span, step: int) -> float:
-    factor = schedule.factor(step, span)
+    given = schedule.factor(step, span)
     # One of the user's own may return anything; a rate that is no number would train in silence.
+    factor = float(given) if isinstance(given, SupportsFloat) else nan
     # LambdaLR asks for one more step than there are.
     if step < span.steps and not 0 <= factor < inf:
         raise RepertoireError(
             f"schedule {type(schedule).__name__}: its factor at step {step} of {span.steps} must "
-            f"be at least 0 and finite, given {factor}"
+            f"be a number, at least 0 and finite, given {given!r}"
         )
     return factor
