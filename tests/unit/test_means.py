@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -148,6 +149,16 @@ def test_what_is_measured_at_intervals_is_priced_by_hand() -> None:
     short = TaskPrice(41, (40, 1), 1, sizes=(40, 1), interval=3)
     assert [short.flops(n) for n in (1, 2, 3)] == [80, 42, 121]
     assert short.most_iterations(120) == 2
+
+
+def test_no_further_step_fits_and_less_than_a_step_and_a_measure_is_left() -> None:
+    """Whatever the interval, and however short the last batch of an epoch, of 2 to 8 examples."""
+    for interval, last, budget in product(range(1, 6), range(2, 9), range(200, 900, 37)):
+        sizes = (8, 8, last)
+        price = TaskPrice(5 * sum(sizes), (40, 40, 5 * last), 4 * last, sizes, interval)
+        most = price.most_iterations(budget)
+        assert 0 <= budget - price.flops(most) < 40 + 4 * 8
+        assert all(price.flops(n) > budget for n in range(most + 1, most + 20))
 
 
 def test_steps_that_cost_more_as_a_memory_fills_are_priced_at_the_dearest_by_hand() -> None:
