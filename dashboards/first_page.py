@@ -1,4 +1,4 @@
-"""The HTML with which Streamlit begins a visit, told where its server is.
+"""The HTML with which Streamlit begins a visit, with the address of its server.
 
 On the address of a page other than the first, such as `/costs`, Streamlit's script would also ask
 for a server below `/costs`, and the browser reports the answer 404 as an error.

@@ -387,6 +387,7 @@ def test_positions_of_another_size_say_what_to_do():
         (network_text(rule="{mean: [0.3]}"), "network.input.mean: must be given together with std"),
         (network_text(rule="{mean: [0.3], std: [0]}"), "network.input.std: .*must be above 0"),
         (network_text(rule="{size: 2, mean: [1], std: [1]}"), "cannot take images of 2x2 pixels"),
+        (network_text(rule="{size: 100000}"), "network.input.size: .*at most 4,096"),
         (network_text(rule="{size: 3.5}"), "network.input.size: must be a whole number"),
         (network_text(rule="{size: [8]}"), r"network.input.size\[1\]: is missing"),
         (network_text(rule="{mean: [1, 1], std: [1, 1]}"), "pixels and 2 channels.*mean and std"),

@@ -64,7 +64,7 @@ def exchange_cells(surface: Surface) -> list[RateCell]:
     return cells
 
 
-# What is told of each method and cell -> its function.
+# Kind of rate -> the function that returns it cell by cell.
 RATES: dict[str, Callable[[Surface], list[RateCell]]] = {
     "bytes": storage_cells,
     "FLOPs": compute_cells,
