@@ -21,6 +21,9 @@ from orchestrator.terminal.escaping import escape_plotly
 DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
 DARKEST = 0.3  # share of the colour scale that is left out
 MAX_TICKS = 6  # up to so many different values, each has a tick
+# Plotly draws all lines of parallel coordinates one pixel wide. A winner is several lines side by
+# side, so many shares of an axis apart.
+OFFSETS = (-0.006, -0.003, 0.0, 0.003, 0.006)
 
 
 @plain_texts
@@ -30,7 +33,7 @@ def parallel_coordinates(
     """Draw a line per candidate through its hyperparameters to its objective.
 
     Grey lines to the bottom of the last axis are candidates without an objective, which were
-    stopped. Lines of winners have a colour that no other line has.
+    stopped. Lines of winners are thick, and have a colour that no other line has.
 
     Args:
         candidates: a row per candidate: `config.*` columns (those that vary are drawn),
@@ -53,17 +56,36 @@ def parallel_coordinates(
     if "tasks_done" in candidates and candidates["tasks_done"].nunique() > 1:
         dimensions.append(dimension("tasks learned", candidates["tasks_done"]))
     dimensions.append(_objective_axis(objective, values, (unknown, low, high)))
-    winners = candidates["selected"] if "selected" in candidates else values.isna() & False
+    winners = values.isna() & False
+    if "selected" in candidates:
+        winners = candidates["selected"].astype(bool)
+    colours = values.fillna(unknown).mask(winners, won)
     line = {
-        "color": values.fillna(unknown).mask(winners.astype(bool), won),
+        "color": _with_copies(colours, winners),
         "cmin": unknown,
         "cmax": won,
         "colorscale": _scale_with_ends(),
         "showscale": False,
     }
     figure = go.Figure(layout={"template": template(), "height": 420})
-    figure.add_trace(go.Parcoords(dimensions=dimensions, line=line))
+    thick = [_thicken(each, winners) for each in dimensions]
+    figure.add_trace(go.Parcoords(dimensions=thick, line=line))
     return figure.update_layout(margin={"t": 70, "l": 70, "r": 70, "b": 30})
+
+
+def _with_copies(values: pd.Series[Any], winners: pd.Series[Any]) -> list[float]:
+    """Return the values, then those of the winners once for each further line of theirs."""
+    return [*values, *(value for value in values[winners] for _ in OFFSETS[1:])]
+
+
+def _thicken(axis: dict[str, Any], winners: pd.Series[Any]) -> dict[str, Any]:
+    """Return an axis on which each winner has a value for each of OFFSETS, none off its range."""
+    values = np.asarray(axis["values"], float)
+    low, high = values.min(), values.max()
+    lines = values[winners.to_numpy(), None] + (high - low) * np.array(OFFSETS)
+    # The first place of a winner is its own; the copies are last.
+    copies = np.delete(lines, OFFSETS.index(0.0), axis=1).clip(low, high)
+    return {**axis, "range": [low, high], "values": [*values, *copies.ravel()]}
 
 
 def _objective_axis(

@@ -1,4 +1,4 @@
-"""Tables of text in which no column is cut on a screen of 1280 pixels: long cells have lines."""
+"""Tables of text in which no column is cut on a screen of 800 pixels: long cells have lines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from math import ceil
 import pandas as pd
 import streamlit as st
 
-# Of a table beside the filters, and the least space around the text of a cell, in pixels.
-TABLE, PADDING = 812, 18
+# Of a table on such a screen, whose filters are folded away, and the least space around the text
+# of a cell, in pixels.
+TABLE, PADDING = 764, 18
 LETTER = 7.5  # width of a letter, in pixels
 ROW, LINE, MOST_LINES = 35, 20, 5  # heights of a row and of a further line, in pixels
 WRAPPED = 72  # height of a row from which on Streamlit breaks lines, in pixels

@@ -357,6 +357,19 @@ def test_latex_uses_booktabs_and_escapes_names() -> None:
     assert all(line.startswith("%") or "±" not in line for line in printed.splitlines())
 
 
+def test_a_latex_table_wider_than_a_page_is_scaled_to_it() -> None:
+    narrow, wide = (
+        render(with_columns(compare(*three_seeds()), columns), "latex")
+        for columns in (["acc"], ["acc", "bwt", "fwt", "learning_accuracy", "forgetting"])
+    )
+    assert "resizebox" not in narrow
+    assert r"\usepackage{booktabs}" in narrow
+    scaled = wide.index(r"\resizebox{\linewidth}{!}{%")
+    assert r"\usepackage{booktabs,graphicx}" in wide
+    assert scaled < wide.index(r"\begin{tabular}")
+    assert wide.index("\n}\n") == wide.index(r"\end{tabular}") + len(r"\end{tabular}")
+
+
 def test_latex_has_a_caption_and_a_label_of_its_own_for_each_table() -> None:
     rows = [*three_seeds(), *three_seeds(scenario="class")]
     printed = render(compare(*rows), "latex")

@@ -29,6 +29,10 @@ LATEX_SPECIAL = {
 
 LONG_NAME = 40  # characters, from which on names have lines: such a table would leave its page
 NAME_WIDTH = r"p{0.3\linewidth}"
+NAME_LINE = 22  # characters in a line of such a name
+
+PAGE = 65  # characters of a row that fit across a page in the default size
+TO_FIT = r"\resizebox{\linewidth}{!}{%"
 
 # Cells in mathematical mode: negative numbers and intervals.
 MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
@@ -45,7 +49,8 @@ def latex(table: pd.DataFrame) -> str:
         for line in _float(block, name, notes if block.best else [])
     ]
     closing = [_comment(note) for note in closing_notes(table)]
-    return "\n".join([r"% needs \usepackage{booktabs}", *drawn, *closing]) + "\n"
+    packages = "booktabs,graphicx" if any(map(_is_wide, blocks)) else "booktabs"
+    return "\n".join([rf"% needs \usepackage{{{packages}}}", *drawn, *closing]) + "\n"
 
 
 def label_names(titles: Sequence[str]) -> list[str]:
@@ -58,6 +63,15 @@ def label_names(titles: Sequence[str]) -> list[str]:
     return names
 
 
+def _is_wide(block: Block) -> bool:
+    """Return whether a table would leave its page, so that it has to be made smaller."""
+    rows = [block.headers, *block.rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(block.headers))]
+    names = NAME_LINE if widths[0] > LONG_NAME else widths[0]
+    # The space between two columns is about that of two characters.
+    return names + sum(widths[1:]) + 2 * len(widths) > PAGE
+
+
 def _float(block: Block, name: str, notes: Sequence[str]) -> list[str]:
     caption = ". ".join([block.title, *(f"{note[:1].upper()}{note[1:]}" for note in notes)])
     return [
@@ -66,7 +80,7 @@ def _float(block: Block, name: str, notes: Sequence[str]) -> list[str]:
         r"\centering",
         rf"\caption{{{_escape(caption)}.}}",
         rf"\label{{tab:{name}}}",
-        *_tabular(block),
+        *([TO_FIT, *_tabular(block), "}"] if _is_wide(block) else _tabular(block)),
         r"\end{table}",
     ]
 
