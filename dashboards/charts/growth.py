@@ -15,7 +15,7 @@ from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import UNDEFINED, si_text
 from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
-from orchestrator.results.growth import Growth, fit_cost
+from orchestrator.results.growth import APART, BODY_APART, Growth, fit_cost
 from orchestrator.results.surface.surface import STORAGE
 from orchestrator.terminal.growth_tables import formula
 
@@ -39,8 +39,8 @@ def growth(
     """Draw bytes after, and FLOPs of, each task, and thin lines to what they come to.
 
     Args:
-        costs: `label`, `after`, LIMIT and the columns of GROWING; a row per configuration and
-            task, as from `dashboards.data.means.read_growth`.
+        costs: `label`, `after`, LIMIT, APART and the columns of GROWING; a row per configuration
+            and task, as from `dashboards.data.means.read_growth`.
         num_tasks: the number of tasks to extrapolate to.
         methods: of a surface beside it, whose colours labels of the same names have.
         columns: 2 draws both costs side by side.
@@ -115,6 +115,11 @@ def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
             row["above its budget from T"] = UNDEFINED if above is None else str(above)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def describe_fits(costs: pd.DataFrame) -> str:
+    """Return how growth is found in costs as of `growth`, and which bytes they are."""
+    return f"{HOW_FOUND} {BODY_APART}" if costs[APART].any() else HOW_FOUND
 
 
 def growth_fits(costs: pd.DataFrame) -> dict[str, dict[str, Growth]]:

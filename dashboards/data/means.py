@@ -8,7 +8,13 @@ from dashboards.data.comparing import add_labels
 from dashboards.data.scope import IS_COMPARED, Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.agreement import measured_costs
-from orchestrator.results.growth import LIMIT, memory_limits
+from orchestrator.results.growth import (
+    APART,
+    LIMIT,
+    WITHOUT_BODY,
+    leave_bodies_out,
+    memory_limits,
+)
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
@@ -72,20 +78,21 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the costs of each configuration in scope after each task, means over its seeds.
 
     Columns: `setting` (its title), `label`, those of CELL, `after` (from 1), `storage_bytes`
-    carried after this task, `compute_flops` of its training and consolidation, and LIMIT; tasks
-    whose costs are not known are left out.
+    carried after this task that count against the budget, `compute_flops` of its training and
+    consolidation, LIMIT and APART; tasks whose costs are not known are left out.
     """
     own = ", ".join([*TABLE, "phase", *CELL])
     answer = warehouse.frame(
-        f"SELECT sweep, trial_id, {own}, after, max({DIAL}) AS {DIAL}, "
-        "avg(s.storage_bytes) AS storage_bytes, "
+        f"SELECT sweep, trial_id, {own}, after, max({DIAL}) AS {DIAL}, max(config) AS config, "
+        f"avg(s.storage_bytes) AS storage_bytes, avg(s.{WITHOUT_BODY}) AS {WITHOUT_BODY}, "
         "avg(s.train_flops + s.consolidate_flops) AS compute_flops "
         "FROM (SELECT * FROM stages WHERE after > 0) AS s "
-        f"JOIN (SELECT sweep, trial_id, seed, place, {own}, {DIAL} FROM trials "
+        f"JOIN (SELECT sweep, trial_id, seed, place, {own}, {DIAL}, config FROM trials "
         f"WHERE {scope.where(*IS_COMPARED)}) USING (sweep, trial_id, seed) "
         "GROUP BY ALL ORDER BY min(place), after"
     )
     costs = ["storage_bytes", "compute_flops"]
-    rows = name_settings(add_labels(warehouse, answer.dropna(subset=costs)))
+    known = leave_bodies_out(answer.dropna(subset=costs))
+    rows = name_settings(add_labels(warehouse, known))
     rows = rows.assign(**{LIMIT: memory_limits})
-    return rows[["setting", "label", *CELL, "after", *costs, LIMIT]]
+    return rows[["setting", "label", *CELL, "after", *costs, LIMIT, APART]]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
-from dashboards.charts.growth import HOW_FOUND, growth_table
+from dashboards.charts.growth import describe_fits, growth_table
 from dashboards.charts.quantities import short_label
 from dashboards.data.means import (
     read_costs,
@@ -170,7 +170,7 @@ def _show_growth(
     rows = costs[costs["label"].isin(shown)]
     view.chart(charts.growth(rows, int(num_tasks), methods), "growth chart")
     show_table(growth_table(rows, int(num_tasks)), "growth table")
-    st.caption(HOW_FOUND)
+    st.caption(describe_fits(rows))
 
 
 def _show_agreement(view: View, costs: pd.DataFrame, methods: Sequence[str]) -> None:

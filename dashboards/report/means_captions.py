@@ -7,7 +7,7 @@ from math import isnan, nan
 
 import pandas as pd
 
-from dashboards.charts.growth import GROWING, HOW_FOUND, growth_fits
+from dashboards.charts.growth import GROWING, describe_fits, growth_fits
 from dashboards.charts.quantities import interval_text, si_text
 from orchestrator.columns import COLUMNS
 from orchestrator.results.growth import Growth
@@ -35,7 +35,7 @@ def growth(costs: pd.DataFrame, num_tasks: int, cell: str) -> str:
         most_growing(fits, "storage_bytes", num_tasks, budget),
         most_growing(fits, "compute_flops", num_tasks),
     ]
-    return " ".join([*([f"At {cell}."] if cell else []), *sentences, HOW_FOUND])
+    return " ".join([*([f"At {cell}."] if cell else []), *sentences, describe_fits(costs)])
 
 
 def most_growing(

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from orchestrator.results.agreement import Agreement, measured_costs, rank_agreements
-from orchestrator.results.growth import Growth, fit_cost
+from orchestrator.results.growth import APART, BODY_APART, Growth, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface
@@ -71,11 +71,12 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
         budget: bytes, from which on a method does not fit; None: free.
     """
     far = distant_task(costs)
+    apart = f". {BODY_APART}" if costs[APART].any() else ""
     table = Table(
         *(title, "bytes", f"T = {far}", "above budget from", "FLOPs of task T", f"T = {far}"),
         box=SIMPLE,
-        caption="T tasks: a line, or a constant, through the last half of the tasks; a memory "
-        "that is solved for takes at most the budget",
+        caption=f"T tasks: a line, or a constant, through the last half of the tasks; a memory "
+        f"that is solved for takes at most the budget{apart}",
         caption_justify="left",
     )
     for label, rows in costs.groupby("label", sort=False):

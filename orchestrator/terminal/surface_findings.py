@@ -64,8 +64,9 @@ def describe_infeasible(surface: Surface) -> Iterator[str]:
 def describe_excess(surface: Surface) -> Iterator[str]:
     """Yield the methods that carry or spend more than their budget.
 
-    A frozen body may be left out of a budget (`backbone: apart`), which tables do not say; what is
-    above a budget by its body alone is said on its own. Else a dial was solved wrongly.
+    A frozen body may be left out of a budget (`backbone: apart`), which tables of earlier releases
+    do not say; what is above a budget by its body alone is said on its own. Else a dial was solved
+    wrongly.
     """
     storage = np.array([np.inf if each is None else each for each in surface.storage])[:, None]
     flops = np.where(np.isnan(surface.flops), np.inf, surface.flops)

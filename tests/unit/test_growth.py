@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from dashboards.charts.growth import growth_table
 from dashboards.charts.method_styles import method_styles
 from dashboards.report import means_captions
 from orchestrator.results.agreement import measured_costs, rank_agreements
-from orchestrator.results.growth import fit_growth
+from orchestrator.results.growth import fit_growth, leave_bodies_out
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +58,7 @@ def costs() -> pd.DataFrame:
                 "label": label,
                 "means_storage_bytes": 100_000.0,
                 "storage_limit_bytes": np.nan,
+                "body_apart": False,
                 "after": tasks,
                 "storage_bytes": start + slope * tasks,
                 "compute_flops": 1e6 * tasks if slope else 1e6,
@@ -113,6 +116,23 @@ def test_a_memory_that_is_solved_for_grows_to_the_budget_and_no_further() -> Non
     )
     alone = means_captions.growth(both[both["label"] == "er"], 50, "")
     assert "er: 10 kB x T + 20 kB, at most 100 kB, 100 kB with 50 tasks." in alone
+
+
+def test_a_budget_is_compared_with_the_bytes_that_count_against_it() -> None:
+    """A body of 90 kB beside 10 T + 5 kB: apart it leaves 100 kB until T = 10, counted T = 1."""
+    sizes = 95_000 + 10_000 * np.arange(1, 7)
+    rows = costs()[:6].assign(storage_bytes=sizes, storage_without_backbone_bytes=sizes - 90_000)
+    means = {"storage_bytes": 100_000, "backbone": "apart"}
+    for config, above in (({"selection": {"means": means}}, "10"), ({}, "1")):
+        given = rows.drop(columns="body_apart").assign(config=json.dumps(config))
+        counted = leave_bodies_out(given)
+        (row,) = growth_table(counted, 50).to_dict("records")
+        assert row["above its budget from T"] == above
+        caption = means_captions.growth(counted, 50, "")
+        assert f"above the budget of 100 kB from T = {above} on" in caption
+        assert ("without a frozen body" in caption) == (above == "10")
+    old = rows.assign(storage_without_backbone_bytes=None, config=json.dumps(config))
+    assert leave_bodies_out(old)["storage_bytes"].tolist() == sizes.tolist()
 
 
 def trials() -> pd.DataFrame:

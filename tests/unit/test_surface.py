@@ -298,6 +298,15 @@ def test_what_was_solved_for_names_no_method() -> None:
     assert build_surface("b", cells, "acc").methods == ("er", "er codec=png")
 
 
+def test_a_budget_that_leaves_the_body_out_is_another_method() -> None:
+    cells = rows().iloc[[0, 0]].reset_index(drop=True)
+    cells["config.selection.means.storage_bytes"] = 1000
+    cells["config.selection.means.backbone"] = [None, "apart"]
+    assert build_surface("b", cells, "acc").methods == ("er", "er means.backbone=apart")
+    alone = cells.assign(**{"config.selection.means.backbone": "apart"})
+    assert build_surface("b", alone, "acc").methods == ("er",)
+
+
 def test_results_without_means_have_no_surface() -> None:
     empty = Results(rows().iloc[:0].assign(trial_id="", sweep=""), pd.DataFrame(), pd.DataFrame())
     with pytest.raises(RepertoireError, match="no trial has means"):

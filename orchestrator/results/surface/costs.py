@@ -5,7 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from orchestrator.columns import compute_flops
-from orchestrator.results.growth import LIMIT, memory_limits
+from orchestrator.results.growth import (
+    APART,
+    LIMIT,
+    WITHOUT_BODY,
+    leave_bodies_out,
+    memory_limits,
+)
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
@@ -32,8 +38,8 @@ def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
 def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
     """Return the bytes after, and FLOPs of, each task, for each method that is complete in a cell.
 
-    Columns: `label`, `after` (from 1), `storage_bytes`, `compute_flops` and LIMIT, means over the
-    seeds.
+    Columns: `label`, `after` (from 1), `storage_bytes` (that count against the budget),
+    `compute_flops` and LIMIT, means over the seeds; and APART.
 
     Args:
         results: which the surface is of.
@@ -49,8 +55,11 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
     stages = stages.assign(compute_flops=compute_flops(stages))
     costs = ["storage_bytes", "compute_flops"]
     own = trials[among].assign(**{LIMIT: memory_limits})
-    rows = own[[*CHAIN, "label", LIMIT]].merge(stages[[*CHAIN, "after", *costs]], on=CHAIN)
-    return rows.groupby(["label", "after"], sort=False, as_index=False)[[*costs, LIMIT]].mean()
+    rows = own[[*CHAIN, "label", "config", LIMIT]].merge(
+        stages[[*CHAIN, "after", *costs, WITHOUT_BODY]], on=CHAIN
+    )
+    by_task = leave_bodies_out(rows).groupby(["label", "after"], sort=False, as_index=False)
+    return by_task.agg({**dict.fromkeys([*costs, LIMIT], "mean"), APART: "any"})
 
 
 def search_costs(results: Results, surface: Surface) -> pd.DataFrame:

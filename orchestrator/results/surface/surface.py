@@ -22,7 +22,11 @@ from orchestrator.results.statistics import Floats
 
 STORAGE, COMPUTE, DIAL = MEANS
 # What the budgets set, so that it names no method.
-OF_THE_CELL = ("config.selection.means.", "config.schedule")
+OF_THE_CELL = (
+    "config.selection.means.storage_bytes",
+    "config.selection.means.compute",
+    "config.schedule",
+)
 
 
 @dataclass(frozen=True, eq=False)

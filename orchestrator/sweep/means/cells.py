@@ -32,6 +32,7 @@ class Cell:
         trial: with its dials set, as far as they are solved.
         storage: the budget in bytes; None: free.
         compute: the budget in epochs of fine-tuning; None: free.
+        backbone: whether a frozen body counts against the storage.
         memory: bytes of the memory that were solved for, or examples of a memory of files; None if
             the method has no such dial.
         steps: iterations on each task that were solved for; None: not yet, or not at all.
@@ -45,6 +46,7 @@ class Cell:
     trial: Trial
     storage: int | None = None
     compute: float | None = None
+    backbone: BackboneBytes = "counted"
     memory: int | None = None
     steps: tuple[int, ...] | None = None
     flops: tuple[int, ...] | None = None
@@ -69,7 +71,7 @@ def solve_cell(
         prices: returns the prices of a price trial; raises Unpriced where they are not known yet.
         backbone: whether a frozen body counts against the storage.
     """
-    cell = Cell(trial=trial, storage=storage, compute=compute)
+    cell = Cell(trial=trial, storage=storage, compute=compute, backbone=backbone)
     try:
         if storage is not None:
             # Storage first: the memory that fits decides what a step replays, and so costs.
@@ -120,7 +122,9 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     in each cell; they share their stages.
     """
     budgets = {"storage_bytes": cell.storage, "compute": cell.compute}
-    means = {name: value for name, value in budgets.items() if value is not None}
+    means: dict[str, object] = {k: value for k, value in budgets.items() if value is not None}
+    if cell.storage is not None and cell.backbone == "apart":
+        means["backbone"] = cell.backbone
     trial = replace(trial, selection={**trial.selection, "means": means})
     if cell.memory is not None:
         before = vars(trial.method.config)
