@@ -148,29 +148,37 @@ def compare_with_retraining(
 ) -> Iterator[str]:
     """Yield the budgets at which retraining is ahead of the methods complete in the same cells.
 
-    To overtake a method it must be behind with less computation. Where the method does not fit with
-    less, there is no crossing, and retraining is ahead wherever both fit.
+    Means over seeds are compared, and their paired difference is given with its interval. To
+    overtake a method retraining must be behind with less computation. Where the method does not fit
+    with less, there is no crossing, and retraining is ahead wherever both fit.
     """
-    lead = surface.mean[joint, storage] - surface.mean[:, storage]
+    leads = surface.values[joint, storage] - surface.values[:, storage]
+    lead, half = leads.mean(axis=-1), half_width(leads)
     crossings: list[str] = []
     behind: list[str] = []
     mixed: list[str] = []
     ahead: dict[str, list[str]] = {}
     for m in map(int, np.flatnonzero(np.isfinite(lead).any(axis=-1))):
         name, point = surface.methods[m], break_even(surface, m, joint, storage)
-        low, high = np.nanmin(lead[m]), np.nanmax(lead[m])
-        if low >= 0 and m != joint:
-            ahead.setdefault(f"{point.value:g} x", []).append(name)
+        least, most = int(np.nanargmin(lead[m])), int(np.nanargmax(lead[m]))
+        texts = [
+            f"{name} {change_text(float(mean), float(width))}"
+            for mean, width in zip(lead[m], half[m], strict=True)
+        ]
+        if lead[m, least] >= 0 and m != joint:
+            ahead.setdefault(f"{point.value:g} x", []).append(texts[least])
         elif point.overtakes:
             crossings.append(f"{name} at {crossing_text(surface, point)}")
-        elif low < 0:
-            (behind if high < 0 else mixed).append(name)
+        elif lead[m, most] < 0:
+            behind.append(texts[most])
+        elif lead[m, least] < 0:
+            mixed.append(texts[np.flatnonzero(np.isfinite(lead[m]))[-1]])
     starts = "; ".join(f"from {start} on {', '.join(names)}" for start, names in ahead.items())
     for what, parts in (
         ("overtakes {}", ", ".join(crossings)),
-        ("is at least as accurate at every computation where both fit: {}", starts),
-        ("stays behind {} at all computations", ", ".join(behind)),
-        ("is behind {} again at the most computation", ", ".join(mixed)),
+        ("has at least their mean wherever both fit (least lead): {}", starts),
+        ("stays behind their mean wherever both fit (least gap): {}", ", ".join(behind)),
+        ("is behind their mean again at the most computation: {}", ", ".join(mixed)),
     ):
         if parts:
             yield f"Joint retraining{where} {what.format(parts)}."

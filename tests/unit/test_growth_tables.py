@@ -83,7 +83,8 @@ def test_growth_is_that_of_the_largest_cell_with_what_it_comes_to(
 def test_a_cell_has_the_costs_of_the_methods_that_fit_it(lab: tuple[Results, Surface]) -> None:
     small = cell_costs(*lab, (0, 0))
     assert sorted(set(small["label"])) == ["er", "lwf"]
-    assert small.set_index(["label", "after"]).loc[("er", 3)].tolist() == [51_000, 2_000, 50_000, True]
+    costs = small.set_index(["label", "after"]).loc[("er", 3)]
+    assert costs.tolist() == [51_000, 2_000, 50_000, True]
 
 
 def test_seconds_are_ranked_over_the_trials_that_took_any(lab: tuple[Results, Surface]) -> None:

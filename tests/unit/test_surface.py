@@ -199,8 +199,9 @@ def test_retraining_is_compared_where_both_are_complete_and_may_fall_behind_agai
     nan = np.nan
     values = np.array([[[0.5, 0.9]], [[0.6, 0.8]], [[0.9, 0.9]], [[nan, nan]]])[..., None]
     said = list(findings(surface(values, names=("er", "joint", "gdumb", "gem"))))
-    assert "Joint retraining at 1 kB is behind er again at the most computation." in said
-    assert "Joint retraining at 1 kB stays behind gdumb at all computations." in said
+    start = "Joint retraining at 1 kB"
+    assert f"{start} is behind their mean again at the most computation: er -0.100." in said
+    assert f"{start} stays behind their mean wherever both fit (least gap): gdumb -0.100." in said
     assert not any("gem" in line for line in said if line.startswith("Joint"))
 
 
@@ -219,9 +220,18 @@ def test_retraining_overtakes_no_method_that_does_not_fit_where_it_would_be_behi
     assert [line for line in findings(lab) if line.startswith("Joint")] == [
         # Behind by .1 at 1, ahead by .1 at 2: half of the doubling.
         "Joint retraining at 1 kB overtakes er at 1.4 x fine-tuning (one seed, so no interval).",
-        "Joint retraining at 1 kB is at least as accurate at every computation where both fit: "
-        "from 2 x on gem, ewc; from 4 x on icarl; from 1 x on lwf.",
+        "Joint retraining at 1 kB has at least their mean wherever both fit (least lead): from 2 x "
+        "on gem +0.000, ewc +0.500; from 4 x on icarl +0.100; from 1 x on lwf +0.300.",
     ]
+
+
+def test_a_lead_that_the_seeds_do_not_tell_is_given_with_its_interval() -> None:
+    """Leads of .1 and .3 on two seeds at 1 x, and of .5 and .5 at 2 x."""
+    joint, er = [[0.6, 0.8], [1.0, 1.0]], [[0.5, 0.5]] * 2
+    lab = surface(np.array([[er], [joint]]), names=("er", "joint"))
+    half = stats.t.ppf(0.975, 1) * 0.1
+    (line,) = [each for each in findings(lab) if each.startswith("Joint")]
+    assert line.endswith(f"wherever both fit (least lead): from 1 x on er +0.200 ± {half:.3f}.")
 
 
 def test_a_winner_has_the_ties_that_its_seeds_do_not_tell_apart() -> None:
