@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, on_features
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
-from orchestrator.sweep.means.estimates import estimate_budgets
+from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.units import si_text
@@ -22,6 +22,7 @@ def means_lines(sweep: Sweep) -> list[str]:
     return [
         cells_line(sweep.cells),
         *price_lines(sweep),
+        *free_lines(sweep.cells),
         *cost_lines(sweep.cells),
         *network_lines(sweep.cells),
         *anchor_lines(sweep.cells, sweep.means.anchors),
@@ -59,6 +60,20 @@ def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:
         f"cost: about {si_text(before, 'FLOP')} of training and consolidation on all seeds at most "
         f"in the cells to solve for, {si_text(after, 'FLOP')} where they share stages"
     )
+
+
+def free_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield the FLOPs of the steps of cells of free computation, before and after sharing."""
+    try:
+        before, after = estimate_free(cells)
+    except Exception:  # as above
+        return
+    if before:
+        yield (
+            f"cost: about {si_text(before, 'FLOP')} for the steps of the network on all seeds, "
+            f"{si_text(after, 'FLOP')} where cells share stages; computation is free, so that "
+            "nothing is priced: what a method adds (replay, consolidation) is known once it has run"
+        )
 
 
 def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:

@@ -19,9 +19,9 @@ from methods import METHODS
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.sweep.means.cells import Cell, solve_cell
-from orchestrator.sweep.means.chain_prices import TaskPrices
-from orchestrator.sweep.means.prices import price_trial, read_prices, unit_trial
-from orchestrator.sweep.means.storage import carried_bytes, describe_sum, largest_fixed
+from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices
+from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
+from orchestrator.sweep.means.storage import carried_bytes, describe_sum, largest_fixed, memories
 from orchestrator.sweep.solve_means import price_list
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -133,6 +133,12 @@ def solve_for_many_steps(stages: Stages, trial: Trial, storage: int) -> Cell:
     return cell
 
 
+def most_of_one_step(chain: ChainPrices) -> float:
+    """Return the computation, in epochs of fine-tuning, that allows one step on each task."""
+    flops = [*chain.flops([1] * len(chain.units))]
+    return max(each / chain.budget(task, 1) for task, each in enumerate(flops)) * (1 + 1e-9)
+
+
 def fewest_steps(stages: Stages, cell: Cell) -> int:
     """Return the steps of the task that takes the fewest; 100 if there is no such dial."""
     if cell.outcome is not None or cell.steps is None:
@@ -151,6 +157,7 @@ def test_what_is_counted_is_within_a_hundredth_of_the_means_and_not_above(
     cell = solve_for_many_steps(stages, trial, storage)
     assert cell.compute is not None
     records = stages.run(cell.trial)
+    assert all(memory.row_bytes > rest for memory in memories(cell.trial, 0)), "one more"
     most = METHODS[name].sized_by_learning
     assert carried(records) <= storage if most else carried(records) == storage - rest
     unit, own = stages.prices(cell.trial)
@@ -159,6 +166,29 @@ def test_what_is_counted_is_within_a_hundredth_of_the_means_and_not_above(
     dials = np.array([bool(price.batches) for price in own])  # freeze has none after the first task
     assert dials.any() == METHODS[name].takes_steps
     assert (spent(records) >= 0.99 * budgets)[dials].all()
+    assert (spent(records) <= np.array(cell.flops)).all(), "what was solved for"
+
+
+@pytest.mark.parametrize("name", each_method())
+def test_one_more_step_on_any_task_is_above_the_budget(
+    name: str, stages: Stages, make_trial: MakeTrial
+) -> None:
+    """However few steps a budget allows: where one is more than a hundredth, this is what holds."""
+    trial = make_trial(name)
+    cells = [stages.solve(trial, None, 1000)]
+    unit, own = stages.prices(trial)
+    (chain,) = chain_prices(trial, (unit,), (own,))
+    least = most_of_one_step(chain)
+    cells += [stages.solve(trial, None, least * share) for share in (1, 1.7, 3.3, 20)]
+    for cell in cells:
+        assert cell.outcome is None, cell.outcome
+        for task, number in enumerate(cell.steps or ()):
+            price, budget = chain.next_price(cell.steps[:task]), chain.budget(task, cell.compute)
+            assert price.flops(number) <= budget
+            if price.batches:  # freeze has none after the first task
+                assert all(price.flops(number + n) > budget for n in range(1, 10))
+    few = stages.solve(trial, None, least * (1 - 1e-6))
+    assert few.outcome is not None, "not even one step"
 
 
 @pytest.mark.parametrize("name", each_method())

@@ -36,7 +36,7 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
-from orchestrator.sweep.means.estimates import estimate_budgets
+from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.means.storage import fixed_bytes
@@ -44,7 +44,13 @@ from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_figures
-from orchestrator.terminal.means_page import anchor_lines, budget_lines, cost_lines, network_lines
+from orchestrator.terminal.means_page import (
+    anchor_lines,
+    budget_lines,
+    cost_lines,
+    free_lines,
+    network_lines,
+)
 from orchestrator.terminal.units import si_text
 
 pytestmark = pytest.mark.slow
@@ -564,6 +570,30 @@ def test_a_plan_says_what_the_cells_may_cost_before_their_prices_are_counted(
         f"cost: about {si_text(4 * cell, 'FLOP')} of training and consolidation on all seeds at "
         f"most in the cells to solve for, {si_text(3 * cell, 'FLOP')} where they share stages"
     )
+
+
+def test_a_plan_of_free_computation_has_the_steps_of_the_network(tmp_path: Path) -> None:
+    """Two tasks of 64 images for 3 epochs: er has cells of its own, joint sees the first twice.
+
+    finetune has the same stages in both cells, and joint (10,760 B) fits the larger alone.
+    """
+    sweep = load_means(
+        tmp_path,
+        "[finetune, er, joint, ewc]",
+        "{storage: {grid: [3 kB, 12 kB]}}",
+        training="{batch_size: 4, epochs: 3}",
+    )
+    cells = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    epoch = 3 * 64 * STEP
+    before, after = (2 * n * epoch for n in (2 + 2 + 1.5 + 1, 1 + 2 + 1.5 + 1))
+    assert estimate_free(cells) == (before, after)
+    (line,) = free_lines(cells)
+    assert line.startswith(
+        f"cost: about {si_text(before, 'FLOP')} for the steps of the network on all seeds, "
+        f"{si_text(after, 'FLOP')} where cells share stages"
+    )
+    with_budget = load_means(tmp_path, "[er]", "{compute: 2}")
+    assert not [*free_lines(solve_sweep(with_budget, open_store(tmp_path, None)).cells)]
 
 
 def test_the_cost_of_a_surface_counts_its_prices_and_trials_that_run(tmp_path: Path) -> None:

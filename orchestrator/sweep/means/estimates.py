@@ -1,8 +1,12 @@
-"""The FLOPs of cells whose prices are not counted yet, from those of one step of their network."""
+"""The FLOPs of cells that are not priced, from those of one step of their network.
+
+Either their prices are not counted yet, or their computation is free, so that they need none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 import torch
 
@@ -11,7 +15,9 @@ from orchestrator.stages.build_stages import network_shape
 from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method
-from orchestrator.sweep.means.cells import Cell
+from orchestrator.sweep.means.cells import Cell, is_ready
+from orchestrator.sweep.means.prices import unit_trial
+from orchestrator.sweep.trial import Trial
 
 EXAMPLES = 2  # of the step, since batch normalisation takes no single one
 
@@ -39,15 +45,50 @@ def estimate_budgets(cells: Iterable[Cell]) -> tuple[float, float]:
     return before, sum(by_stage.values())
 
 
-def fine_tuning_flops(stages: tuple[Stage, ...]) -> list[float]:
-    """Return the FLOPs of an epoch of fine-tuning on each task, by those of a step on two examples.
+def estimate_free(cells: Iterable[Cell]) -> tuple[float, float]:
+    """Return the FLOPs of cells of free computation, and those where they share stages.
 
-    Args:
-        stages: of a unit trial.
+    They are those of the network's steps, on all seeds. What a method adds to a step, such as
+    replay, and consolidation is left out: nothing says how much it is before the method runs.
     """
-    tasks = stages[-1].benchmark.tasks()
+    before, by_stage, units = 0.0, dict[str, float](), dict[str, float]()
+    for cell in cells:
+        if cell.compute is not None or not is_ready(cell):
+            continue
+        unit = unit_trial(cell.trial)
+        if unit.identity not in units:
+            units[unit.identity] = example_flops(unit.stages(unit.seeds[0]))
+        for seed in cell.trial.seeds:
+            stages = cell.trial.stages(seed)
+            steps = [units[unit.identity] * n for n in examples_shown(cell.trial, stages)]
+            before += sum(steps)
+            by_stage |= dict(zip((stage.key for stage in stages[1:]), steps, strict=True))
+    return before, sum(by_stage.values())
+
+
+def examples_shown(trial: Trial, stages: tuple[Stage, ...]) -> Iterator[int]:
+    """Yield the number of examples that the steps of each task train on, repeats counted."""
+    training, method = trial.training, trial.method.cls
+    sizes = [task.num_train for task in stages[0].benchmark.tasks()]
+    for size in accumulate(sizes) if method.trains_on == "seen" else sizes:
+        if not method.takes_steps:
+            yield 0
+        elif training.iterations is not None:
+            yield training.iterations * min(training.batch_size, size)
+        else:
+            yield training.epochs * size
+
+
+def fine_tuning_flops(stages: tuple[Stage, ...]) -> list[float]:
+    """Return the FLOPs of an epoch of fine-tuning on each task of a unit trial."""
+    flops = example_flops(stages)
+    return [flops * task.num_train for task in stages[-1].benchmark.tasks()]
+
+
+def example_flops(stages: tuple[Stage, ...]) -> float:
+    """Return the FLOPs for an example in a step of a unit trial, by a step on two examples."""
     method, shape = build_method(stages[1], None, 0), network_shape(stages[1].benchmark)
     x = torch.zeros((EXAMPLES, *shape.input_shape), dtype=input_dtype(shape.input_shape))
     with FlopCounter() as counter:
         method.network(x).sum().backward()
-    return [counter.total / EXAMPLES * task.num_train for task in tasks]
+    return counter.total / EXAMPLES
