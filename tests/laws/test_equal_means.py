@@ -180,10 +180,14 @@ def test_one_more_step_on_any_task_is_above_the_budget(
     (chain,) = chain_prices(trial, (unit,), (own,))
     least = most_of_one_step(chain)
     cells += [stages.solve(trial, None, least * share) for share in (1, 1.7, 3.3, 20)]
+    assert cells[-1].outcome is None, cells[-1].outcome
     for cell in cells:
-        assert cell.outcome is None, cell.outcome
-        for task, number in enumerate(cell.steps or ()):
-            price, budget = chain.next_price(cell.steps[:task]), chain.budget(task, cell.compute)
+        # After more steps on the first task one of GEM's on the second may be too dear.
+        assert cell.outcome is None or "one step" in cell.outcome[1]
+        steps, compute = cell.steps or (), cell.compute
+        assert compute is not None
+        for task, number in enumerate(steps):
+            price, budget = chain.next_price(steps[:task]), chain.budget(task, compute)
             assert price.flops(number) <= budget
             if price.batches:  # freeze has none after the first task
                 assert all(price.flops(number + n) > budget for n in range(1, 10))
