@@ -91,4 +91,4 @@ def example_flops(stages: tuple[Stage, ...]) -> float:
     x = torch.zeros((EXAMPLES, *shape.input_shape), dtype=input_dtype(shape.input_shape))
     with FlopCounter() as counter:
         method.network(x).sum().backward()
-    return counter.total / EXAMPLES
+    return float(counter.total / EXAMPLES)
