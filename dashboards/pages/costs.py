@@ -10,6 +10,7 @@ from dashboards.charts.quantities import si_text
 from dashboards.data.comparing import configurations
 from dashboards.data.stages import count_shared, read_stages
 from dashboards.pages.wording import show_left_out, show_nothing_complete
+from dashboards.report.cost_captions import frozen_body
 from dashboards.view import View
 from orchestrator.terminal.escaping import escape_markdown
 
@@ -36,7 +37,10 @@ def _draw(view: View, table: pd.DataFrame) -> None:
         rows = rows.head(MAX_BARS)
     st.subheader("Storage, by category")
     view.chart(charts.storage(rows), "storage chart")
-    st.caption("Bytes that must live until the next task, after the last task; mean over seeds.")
+    st.caption(
+        "Bytes that must live until the next task, after the last task; mean over seeds. "
+        f"{escape_markdown(frozen_body(rows))}"
+    )
     st.subheader("Computation, by phase")
     view.chart(charts.computation(rows), "computation chart")
     st.caption("FLOPs of matrix products and convolutions, whole trial; mean over seeds.")

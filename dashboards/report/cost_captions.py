@@ -9,11 +9,12 @@ import pandas as pd
 
 from dashboards.charts.costs import STORAGE
 from dashboards.charts.quantities import metric_text, si_text
-from orchestrator.columns import COLUMNS
+from orchestrator.columns import COLUMNS, LATE_STORAGE
 
 Row = Mapping[Hashable, Any]
 COST_UNITS = tuple((name, COLUMNS[name].unit) for name in ("storage_bytes", "compute_flops"))
 COST_NAMES = {"storage_bytes": "Storage", "compute_flops": "Computation"}
+BODY, WITHOUT_BODY = (f"{name}_mean" for name in LATE_STORAGE)
 NOT_COUNTED = "It was not counted for any configuration."
 
 
@@ -29,7 +30,24 @@ def storage(rows: pd.DataFrame) -> str:
     if beside[0] > 0:
         share = beside[0] / most["storage_bytes_mean"]
         sentence += f" {share:.0%} of what {most['label']} carries is {beside[1]}."
-    return sentence
+    return f"{sentence} {frozen_body(rows)}".rstrip()
+
+
+def frozen_body(rows: pd.DataFrame) -> str:
+    """Return the bytes of a frozen, pretrained body, and the most that is carried without it.
+
+    "" if no configuration has a body.
+    """
+    carriers = rows[rows[BODY].fillna(0) > 0] if BODY in rows else rows[:0]
+    extremes = find_extremes(carriers, WITHOUT_BODY) if len(carriers) else None
+    if extremes is None:
+        return ""
+    most, bodies = extremes[1], carriers[BODY]
+    sizes = " to ".join(dict.fromkeys(si_text(size, "B") for size in (bodies.min(), bodies.max())))
+    return (
+        f"A frozen, pretrained body is {sizes} of it; without the body {most['label']} carries "
+        f"most, {si_text(most[WITHOUT_BODY], 'B')}."
+    )
 
 
 def computation(rows: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -117,12 +118,21 @@ def find_tokens(network: nn.Module) -> Tokens:
         ValueError: there is none, or none with a class token and the usual attention.
     """
     # The frozen body of a pretrained network is none of its modules.
-    for module in (*network.modules(), *getattr(network, "body", network).modules()):
-        for form in (OURS, TIMM, TORCHVISION):
-            tokens = _tokens_of(module, form)
-            if tokens is not None and callable(getattr(network, "features", None)):
-                return tokens
-    raise ValueError(f"{type(network).__name__} has no tokens; needed is {NEEDED}")
+    modules = (*network.modules(), *getattr(network, "body", network).modules())
+    tokens = next(_find_all(modules), None)
+    if tokens is None or not callable(getattr(network, "features", None)):
+        raise ValueError(f"{type(network).__name__} has no tokens; needed is {NEEDED}")
+    return tokens
+
+
+def has_tokens(body: nn.Module) -> bool:
+    """Return whether a body is a transformer that `find_tokens` knows, or contains one."""
+    return any(True for _ in _find_all(body.modules()))
+
+
+def _find_all(modules: Iterable[nn.Module]) -> Iterator[Tokens]:
+    found = (_tokens_of(m, form) for m in modules for form in (OURS, TIMM, TORCHVISION))
+    return (tokens for tokens in found if tokens is not None)
 
 
 def _tokens_of(module: nn.Module, form: TransformerPaths) -> Tokens | None:

@@ -95,7 +95,7 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     ] = False,
 ) -> None:
     """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""
-    from orchestrator.results.arrangement import sort_rows, with_columns
+    from orchestrator.results.arrangement import sort_rows, values_with, with_columns
     from orchestrator.results.best import with_best
     from orchestrator.results.comparison import comparison
     from orchestrator.results.contrasts import with_differences
@@ -113,7 +113,8 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
         for page in means_pages(results, means, prices):
             show(page)
         return
-    table = comparison(results, by, together=len(dirs) > 1, force=force)
+    values = values_with([*(columns or "").split(","), sort or ""])
+    table = comparison(results, by, together=len(dirs) > 1, force=force, values=values)
     table = with_ranks(with_differences(results, table, against))
     if pareto is not None:
         table = with_front(table, [name.strip() for name in pareto.split(",")])

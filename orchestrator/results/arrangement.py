@@ -6,16 +6,24 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from orchestrator.columns import COLUMNS, is_small_better
+from orchestrator.columns import COLUMNS, LATE_STORAGE, is_small_better
 from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import VALUES
 
+# Beside VALUES, and averaged only if they are asked for.
+FURTHER = LATE_STORAGE
 # By the names of the tables, and by those that a table for people prints.
 NAMES = {
-    **{COLUMNS[name].label.lower(): name for name in VALUES},
-    **{name: name for name in VALUES},
+    **{COLUMNS[name].label.lower(): name for name in (*VALUES, *FURTHER)},
+    **{name: name for name in (*VALUES, *FURTHER)},
 }
 LABEL, COUNT = "method", "n"
+
+
+def values_with(names: Iterable[str]) -> tuple[str, ...]:
+    """Return what a comparison averages: the usual values, and those of FURTHER that are named."""
+    named = {NAMES.get(name.strip().lower()) for name in names}
+    return (*VALUES, *(value for value in FURTHER if value in named))
 
 
 def with_columns(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
@@ -58,7 +66,7 @@ def find_value(kind: str, name: str, further: tuple[str, ...] = ()) -> str:
     """
     names = {**NAMES, **{each: each for each in further}}
     if name.strip().lower() not in names:
-        raise UnknownName(kind, name, (*further, *VALUES))
+        raise UnknownName(kind, name, (*further, *VALUES, *FURTHER))
     return names[name.strip().lower()]
 
 

@@ -8,6 +8,7 @@ from itertools import chain, product
 from typing import Any
 
 from orchestrator.networks.pretrained.pretrained import Pretrained
+from orchestrator.sweep.backbone_tokens import named_backbone, tokens_objection
 from orchestrator.sweep.means.anchors import has_meaning
 from orchestrator.sweep.method_entries import MethodEntry
 from orchestrator.sweep.misfits import misfit
@@ -42,6 +43,8 @@ def combine_parts(sections: SectionParts, mistakes: list[str]) -> list[TrialPart
     for benchmark, network in product(sections.benchmarks, sections.networks):
         objections = list(_find_misfits((benchmark, network)))
         mistakes.extend(objections)
+        if objections or not network.examples:
+            mistakes.extend(_find_missing_tokens(network, sections.entries))
         for entry in sections.entries if not objections else ():
             # Whether a network sees images or their features is for the training to say.
             depends = _depends_on_training(network)
@@ -74,6 +77,15 @@ def _find_misfits(parts: tuple[SectionContent, ...]) -> Iterator[str]:
         if objection is not None:
             of_network = objection.startswith("network.")
             yield objection if of_network else f"{parts[-1].form.where}: {objection}"
+
+
+def _find_missing_tokens(network: SectionContent, entries: list[MethodEntry]) -> Iterator[str]:
+    """Yield the methods that refuse the backbone of a network that has mistakes, and why."""
+    backbone = named_backbone(network.given)
+    for entry in entries:
+        for method in entry.method.examples[:1]:
+            if objection := tokens_objection(backbone, method):
+                yield f"{entry.method.form.where}: {objection}"
 
 
 def _has_meaning(parts: TrialParts) -> bool:

@@ -17,6 +17,7 @@ from orchestrator.stages.code.components import Component
 from orchestrator.stages.features.learned_parts import learned_parts
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import failure_story
+from orchestrator.sweep.backbone_tokens import tokens_objection
 
 ON_FEATURES = "learns on features of the body; network.hidden: [WIDTH, ...] gives it hidden layers"
 KNOWN_TO_HAVE_TOKENS = ("vit_tiny",)
@@ -32,6 +33,10 @@ def misfit(
 
     Without a training, it is taken for one that does not augment images.
     """
+    # Before the weights, which may be missing: no weights would help.
+    backbone = getattr(network.config, "backbone", None)
+    if method and (unfit := tokens_objection(backbone, method)):
+        return unfit
     wrong = network.cls.objection(network.config, network_shape(benchmark))
     if wrong is not None:
         return f"network.{wrong}"
@@ -44,7 +49,9 @@ def misfit(
         benchmark, network = learned_parts(benchmark, network, *trainings)
     objection = method_objection(benchmark, network, method)
     if objection is not None:
-        return f"{method.name} {objection}{_note_on_features(network, trains)}"
+        of_scenario = benchmark.scenario not in method.cls.scenarios
+        note = "" if of_scenario else _note_on_features(network, trains)
+        return f"{method.name} {objection}{note}"
     if trains == "none" and method.cls.takes_steps:
         return (
             f"{method.name} learns by gradient steps, and network.train: none leaves nothing to "

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from orchestrator.errors import UnknownName
-from orchestrator.results.arrangement import sort_rows, with_columns
+from orchestrator.results.arrangement import sort_rows, values_with, with_columns
 from orchestrator.results.best import with_best
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import Results
@@ -430,6 +430,21 @@ def test_columns_that_are_asked_for_are_those_printed_in_every_format() -> None:
     assert "bwt_mean" not in json.loads(render(table, "json"))["rows"][0]
     with pytest.raises(UnknownName, match="column of a comparison 'accuracy'"):
         with_columns(table, ["accuracy"])
+
+
+def test_storage_without_a_frozen_body_is_averaged_where_it_is_asked_for() -> None:
+    body = {"storage_backbone_bytes": 1_000_000, "storage_without_backbone_bytes": 500_000}
+    names = ["storage", "storage_without_backbone_bytes", "Backbone"]
+    results = results_of(three_seeds(**body))
+    table = with_columns(comparison(results, values=values_with(names)), names)
+    printed = render(table, "markdown")
+    assert "| method | storage | storage without backbone | backbone | n |" in printed
+    assert "| ewc | 1.50 MB | 500 kB | 1.00 MB | 3 |" in printed
+    # A release that did not count it.
+    absent = dict.fromkeys(body)
+    table = comparison(results_of(three_seeds(**absent)), values=values_with(names))
+    assert "| – | – | 3 |" in render(with_columns(table, names), "markdown")
+    assert "storage_backbone_bytes_mean" not in compare(*three_seeds(**body))
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

@@ -374,9 +374,13 @@ def test_positions_of_another_size_say_what_to_do():
     ("network", "message"),
     [
         (network_text(weights="none.safetensors"), "network.weights: .*none.safetensors: no such"),
+        (network_text(weights="."), "is a folder, not a file; give one file; valid: tiny.safetens"),
+        (network_text(weights="weights.pht"), "weights.pht: no such file; did you mean 'weights.p"),
         (network_text(weights="tinybody.py"), "tinybody.py: no file of weights; valid: .safetens"),
         (network_text(weights="default"), "network.weights: tinybody:build has no default weights"),
         ('{name: pretrained, backbone: {module: "tinybody:biuld"}}', "did you mean 'build'"),
+        ('{name: pretrained, backbone: {module: "tinybodi:build"}}', "did you mean 'tinybody'"),
+        ('{name: pretrained, backbone: {module: "otherbody:plat"}}', "'flat'[?] valid: Body, cent"),
         ("{name: pretrained, backbone: {torchvision: resnet81}}", "resnet81.*did you mean"),
         ("{name: pretrained, backbone: {torch: resnet18}}", r"network.backbone: must be \{timm:"),
         ("{name: pretrained, backbone: vit_tinny}", "unknown backbone 'vit_tinny'.*vit_tiny"),
@@ -461,6 +465,12 @@ def test_a_body_of_unknown_layers_is_looked_at_when_the_sweep_is_read(folder, na
     assert "with network.train: head it learns on features of the body" in line
 
 
+def test_a_scenario_that_a_method_does_not_serve_has_nothing_to_do_with_hidden_layers(folder):
+    (line,) = mistakes(folder, methods="[memo]")
+    assert "hidden" not in line
+    assert "memo cannot serve the task scenario" in line
+
+
 def test_prompts_for_a_frozen_transformer_need_adapters(folder):
     network = ViTTiny(ViTTiny.Config(width=4, heads=1, depth=1), DIGITS)
     save_file(network.body.state_dict(), folder / "vit.safetensors")
@@ -472,6 +482,25 @@ def test_prompts_for_a_frozen_transformer_need_adapters(folder):
             assert "give train: adapters, not train: head" in line
         else:
             assert load(folder, methods="[lora]", **options)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    ["default", "none.safetensors", "tiny.safetensors"],
+    ids=["not on this machine", "no such file", "of another body"],
+)
+def test_a_network_without_tokens_is_said_beside_weights_that_are_missing(
+    folder, monkeypatch, weights
+):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder))
+    text = "{name: pretrained, backbone: {torchvision: %s}, train: adapters, weights: %s}"
+    lines = mistakes(folder, methods="[lora]", network=text % ("resnet18", weights))
+    assert [line.partition(": ")[0] for line in lines] == ["network.weights", "methods[0]"]
+    assert "given torchvision:resnet18, which has no tokens" in lines[1]
+    # A transformer has tokens.
+    if weights != "tiny.safetensors":
+        (line,) = mistakes(folder, methods="[lora]", network=text % ("vit_b_16", weights))
+        assert line.startswith("network.weights: ")
 
 
 def test_timm_that_is_not_installed_is_said(folder, monkeypatch):

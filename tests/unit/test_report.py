@@ -323,6 +323,19 @@ def test_costs_are_said_as_most_least_and_of_what() -> None:
     )
 
 
+def test_a_frozen_body_is_said_with_the_most_that_is_carried_without_it() -> None:
+    assert cost_captions.frozen_body(rows()) == ""
+    with_body = rows(
+        storage_backbone_bytes_mean=[8e4, 8e4],
+        storage_without_backbone_bytes_mean=[109_000.0, 37_000.0],
+    )
+    sentence = "A frozen, pretrained body is 80 kB of it; without the body joint carries most, "
+    assert cost_captions.frozen_body(with_body) == f"{sentence}109 kB."
+    assert cost_captions.storage(with_body).endswith(f"{sentence}109 kB.")
+    with_body.loc[1, "storage_backbone_bytes_mean"] = float("nan")
+    assert sentence in cost_captions.frozen_body(with_body)
+
+
 def test_forgetting_is_said_with_what_became_of_the_first_task() -> None:
     cells = [("e", 0, 0.1), ("e", 1, 0.99), ("e", 2, 0.7), ("j", 2, 0.9)]
     curves = pd.DataFrame(cells, columns=["trial_id", "after", "accuracy_mean"]).assign(task=1)

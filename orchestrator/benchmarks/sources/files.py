@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,31 @@ def stamp_files(paths: Iterable[Path]) -> list[Any]:
     return [[str(path), status.st_size, status.st_mtime_ns] for path, status in files]
 
 
-def require_file(path: Path) -> Path:
+def require_file(path: Path, suffixes: Sequence[str] = ()) -> Path:
     """Return the path of a file.
+
+    Args:
+        path: of the file.
+        suffixes: of files that a message may suggest; () for that of the path.
 
     Raises:
         MissingData: it is not there.
     """
     if path.is_file():
         return path
-    what = "is a folder, not a file" if path.is_dir() else "no such file"
-    files = (each for each in path.parent.glob("*") if each.is_file())
-    beside = [each.name for each in files if each.suffix == path.suffix]
-    hint = (
-        suggest(path.name, beside[:20])
-        if beside
-        else f"{path.parent} has no {path.suffix or 'such'} file"
-    )
-    raise MissingData(f"{path}: {what}; {hint}")
+    if path.is_dir():
+        advice = _list_candidates("", path, suffixes)
+        raise MissingData(f"{path}: is a folder, not a file; give one file; {advice}")
+    hint = _list_candidates(path.name, path.parent, suffixes or [path.suffix])
+    raise MissingData(f"{path}: no such file; {hint}")
+
+
+def _list_candidates(given: str, folder: Path, suffixes: Sequence[str]) -> str:
+    """Return the files of a folder that may be meant, the nearest first; no suffix allows any."""
+    files = (each for each in folder.glob("*") if each.is_file())
+    names = sorted(each.name for each in files if not suffixes or each.suffix in suffixes)
+    missing = " or ".join(filter(None, suffixes)) or "such"
+    return suggest(given, names[:20]) if names else f"{folder} has no {missing} file"
 
 
 def require_folder(path: Path) -> Path:

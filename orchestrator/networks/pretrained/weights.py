@@ -90,7 +90,7 @@ def find_in_package(package: str, file: str) -> Path:
 def file_digest(path: Path) -> str:
     """Return the digest of a file's content; it is read again only if its size or time changed."""
     # With the time of its inode, since tools that copy keep the time of the content.
-    stamp = [*file_stamp(require_file(path)), path.stat().st_ctime_ns]
+    stamp = [*file_stamp(require_file(path, SUFFIXES)), path.stat().st_ctime_ns]
     note = Path(data_folder()) / "weights" / f"{digest('weights', str(path.resolve()))}.json"
     with suppress(*READ_ERRORS):
         known = parse_json(note.read_text("utf-8"))
@@ -111,7 +111,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         MissingData: there is no such file, or it is damaged.
         WrongData: it holds more than tensors, or is in no known format.
     """
-    require_file(path)
+    require_file(path, SUFFIXES)
     if path.suffix not in SUFFIXES:
         raise WrongData(f"{path}: no file of weights; valid: {', '.join(SUFFIXES)}")
     try:

@@ -37,7 +37,7 @@ def capture_source(names: Iterable[str], beside: Path | None = None) -> Source:
             for other, relative in find_imports(module, name):
                 pending += [(each, relative) for each in (*parent_packages(other), other)]
             remarks.update(dict.fromkeys(find_remarks(module, name, beside)))
-    return Source(dict(sorted(modules.items())), tuple(remarks))
+    return Source(dict(sorted(modules.items())), tuple(remarks), beside)
 
 
 def capture_package(module: str) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -124,8 +125,11 @@ def is_abstract(cls: type[Any], attribute: str) -> bool:
 def import_advice(module: str, source: Source) -> str:
     """Return advice for a module that cannot be imported."""
     if module not in source.modules:
+        names = _list_modules(source.folder or Path.cwd(), module)
+        hint = f"; {suggest(module, names)}" if names else ""
         return (
             "Its file must lie beside the sweep, in the current folder, or in an installed package"
+            f"{hint}"
         )
     lines = [f"It was read from {source.modules[module].path}", *source.remarks]
     top = module.partition(".")[0]
@@ -135,3 +139,13 @@ def import_advice(module: str, source: Source) -> str:
             f"beside it, or give the folder {top!r} another name"
         )
     return "; ".join(lines)
+
+
+def _list_modules(folder: Path, module: str) -> list[str]:
+    """Return the modules of a folder that may be meant by a name: those of its package."""
+    package, dot, _ = module.rpartition(".")
+    files = [*folder.joinpath(*package.split(".")).glob("*.py")]
+    if not dot:
+        files += [each.parent for each in folder.glob("*/__init__.py")]
+    stems = sorted(each.stem for each in files if each.stem.isidentifier())
+    return [f"{package}{dot}{stem}" for stem in stems if not stem.startswith("__")]

@@ -66,9 +66,11 @@ def load_function(name: str, source: Source) -> Callable[[], Any]:
     function_name = name.partition(":")[2]
     function = getattr(loaded, function_name, None)
     if not callable(function):
-        functions = [key for key, value in vars(loaded).items() if callable(value)]
+        functions = {key: value for key, value in vars(loaded).items() if callable(value)}
+        own = [key for key, each in functions.items() if each.__module__ == loaded.__name__]
         where = getattr(loaded, "__file__", loaded.__name__)
-        hint = suggest(function_name, functions)
+        # One that is imported there may be meant too.
+        hint = suggest(function_name, own or functions)
         raise RepertoireError(f"no function {function_name!r} in {where}; {hint}")
     refuse_standard_object(name, function)
     return cast(Callable[[], Any], function)

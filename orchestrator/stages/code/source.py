@@ -16,6 +16,7 @@ from functools import cached_property
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source, spec_from_loader
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -50,10 +51,12 @@ class Source:
     Attributes:
         modules: module name -> file; packages that hold one of them included.
         remarks: warnings about dependencies that are not part of it, a line each.
+        folder: where its names were looked for first, for messages; None in another process.
     """
 
     modules: Mapping[str, Module] = field(repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
+    folder: Path | None = field(default=None, repr=False)
 
     @cached_property
     def digest(self) -> str:
