@@ -21,6 +21,7 @@ def draw_labels(
     places: Sequence[tuple[float, float]],
     bars: Floats | None = None,
     others: Sequence[tuple[float, float]] = (),
+    margin: float = 0.0,
 ) -> None:
     """Draw a label beside each place, with a line to a distant one. The layout must be computed.
 
@@ -30,6 +31,7 @@ def draw_labels(
         places: the points that they are of, in data coordinates.
         bars: boxes to keep free, left, bottom, right and top in data coordinates [K, 4].
         others: further points to keep free.
+        margin: free space around a label that markers of more than the usual size need, in points.
     """
     if not texts:
         return
@@ -38,8 +40,9 @@ def draw_labels(
     labels = [write_label(axes, text, place) for text, place in zip(texts, places, strict=True)]
     sizes = np.array([label.get_window_extent().size for label in labels])
     boxes = None if bars is None else pixel_boxes(axes, bars) - np.tile(corner, 2)
-    offsets = place_labels(points, sizes, tuple(axes.bbox.size), boxes)
-    for label, place, size, offset in zip(labels, places, sizes, offsets, strict=True):
+    room = sizes + 2 * margin * DPI / 72
+    offsets = place_labels(points, room, tuple(axes.bbox.size), boxes)
+    for label, place, size, offset in zip(labels, places, room, offsets, strict=True):
         label.set_position(tuple(offset * 72 / DPI))
         if (np.abs(offset) - size / 2).max() > REACHES[0]:
             draw_leader(axes, place, offset)

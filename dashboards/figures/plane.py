@@ -20,6 +20,7 @@ ACROSS = 2  # panels
 STORAGE, COMPUTE = COLUMNS["storage_bytes"], COLUMNS["compute_flops"]
 MARKERS = "osD^vP*Xhp"
 MARKER_AREA = 110.0  # points squared
+LABEL_MARGIN = 5.0  # points
 PANEL_WIDTH, PANEL_HEIGHT, CROWDED = 4.9, 3.7, 6  # inches; points in a panel of this size
 
 
@@ -90,4 +91,5 @@ def label_points(axes: Axes, rows: pd.DataFrame) -> None:
     labels: dict[tuple[float, float], list[str]] = {}
     for row, place in zip(rows.to_dict("records"), point_positions(rows), strict=True):
         labels.setdefault(place, []).append(f"{row['label']}  ({row['acc_mean']:.2f})")
-    draw_labels(axes, ["\n".join(lines) for lines in labels.values()], list(labels))
+    texts = ["\n".join(lines) for lines in labels.values()]
+    draw_labels(axes, texts, list(labels), margin=LABEL_MARGIN)
