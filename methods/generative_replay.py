@@ -40,7 +40,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
+from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.distillation import soft_target_loss
 from methods.parts.former import FormerNetwork
 from methods.parts.generator import Generator
@@ -78,10 +78,16 @@ class GenerativeReplay(Method):
             require_one("latent_size", self.latent_size)
             require_positive("generator_lr", self.generator_lr)
 
+    version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"labels", "temperature"})
     storage: ClassVar[dict[str, str]] = {"generator": "generator", "seen": "generator"}
     config: Config
     seen: Tensor
+
+    @classmethod
+    def version_in(cls, setting: Setting) -> int:
+        """Return 1 for images, whose numbers are those of version 1."""
+        return cls.version if len(setting.input_shape) == 1 else 1
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

@@ -14,8 +14,9 @@ Reference:
 Deviations:
     Pixels in [0, 1] are the probabilities of the Bernoulli likelihood, and generated images are the
     decoder's probabilities, not samples from them. Standardised features are Gaussian with a
-    variance of 1, which is not learned, and generated features are the decoder's means. One sample
-    of the latent per image. Conditional: the label is an input of the decoder only.
+    variance of 1, which is not learned, and generated features are the decoder's means; values
+    farther than 10 from 0 are taken for 10. One sample of the latent per image. Conditional: the
+    label is an input of the decoder only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+# Of standardised features, from 0: one that hardly varied in the first task may be a thousand
+# spreads away in a later one, and its squared error would be all that is learned.
+FARTHEST = 10.0
 
 
 class Generator(nn.Module):
@@ -110,9 +115,9 @@ class Generator(nn.Module):
         return noise.to(self.code.weight.device, non_blocking=True)
 
     def encoder_input(self, x: Tensor) -> Tensor:
-        """Return pixels in [0, 1], or standardised features, [B, D]."""
+        """Return pixels in [0, 1], or standardised features in [-10, 10], [B, D]."""
         if self.of_features:
-            return (x - self.centre) / self.spread
+            return ((x - self.centre) / self.spread).clamp(-FARTHEST, FARTHEST)
         return (x if x.is_floating_point() else x / 255).flatten(1)
 
     def decoder_input(self, z: Tensor, y: Tensor) -> Tensor:

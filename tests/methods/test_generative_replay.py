@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods.base import Config
+from methods.base import Config, Setting
 from methods.finetune import Finetune
 from methods.generative_replay import GenerativeReplay
 from methods.testing.blobs import NUM_TASKS, Blobs
@@ -214,3 +214,8 @@ def test_soft_and_conditional_variants_keep_the_contract(conditional, scenario):
 def test_hyperparameters_out_of_range_are_refused(config, story):
     with pytest.raises(ValueError, match=story):
         GenerativeReplay.Config(**config)
+
+
+@pytest.mark.parametrize(("shape", "version"), [((1, 8, 8), 1), ((64,), 2)])
+def test_stages_on_images_are_those_of_version_1(shape, version):
+    assert GenerativeReplay.version_in(Setting("class", 10, shape, "mlp")) == version

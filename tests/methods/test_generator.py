@@ -120,6 +120,21 @@ def test_the_loss_of_features_is_that_of_gaussians_of_variance_one_but_for_a_con
     assert torch.allclose(vae.loss(x, torch.zeros(6), noise()), expected, rtol=1e-5)
 
 
+def test_a_feature_that_hardly_varied_at_first_is_never_far_from_the_others():
+    vae, x = feature_generator(), features()
+    vae.standardise(x)
+    far, near = (vae.centre + distance * vae.spread for distance in (-1000, 9))
+    values = vae.encoder_input(torch.stack((far, near)))
+    assert torch.allclose(values, torch.tensor([[-10.0] * 3, [9.0] * 3]), rtol=1e-2)
+    # The error of a feature is at most that of one at 10.
+    vae.decoder[-1].weight.data.zero_()
+    vae.decoder[-1].bias.data.zero_()
+    loss = vae.loss(far.unsqueeze(0), torch.zeros(1), noise()[:1])
+    mean, log_variance = vae.code(vae.encoder(values[:1])).split(3, dim=1)
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
+    assert torch.allclose(loss, 0.5 * 3 * 10.0**2 + divergence, rtol=1e-2)
+
+
 def test_a_generator_of_images_has_no_scale_to_set():
     vae = generator()
     before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
