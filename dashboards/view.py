@@ -147,12 +147,12 @@ def show_counts(view: View) -> None:
     elif not view.warehouse.notes:
         st.info("No trial is in the chosen scope. Remove a filter in the sidebar.")
     if notes := view.warehouse.notes:
-        st.warning("\n\n".join(_first(notes)))
+        st.warning("\n\n".join(_shorten_notes(notes)))
     with st.sidebar:
-        for line in _first(view.warehouse.older):
+        for line in _shorten_notes(view.warehouse.older):
             st.caption(line)
 
 
-def _first(notes: Sequence[str]) -> list[str]:
+def _shorten_notes(notes: Sequence[str]) -> list[str]:
     more = [f"And {len(notes) - SHOWN_NOTES} more like these."] if len(notes) > SHOWN_NOTES else []
     return [*map(escape_markdown, notes[:SHOWN_NOTES]), *more]

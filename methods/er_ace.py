@@ -47,10 +47,10 @@ class ERACE(Replay):
             return self.task_loss(batch)
         stored = self.task_loss(self.augment(self.memory[rows]))
         logits = self.network(batch.x)
-        own = logits.masked_fill(self.absent(batch), float("-inf"))
+        own = logits.masked_fill(self.absent_outputs(batch), float("-inf"))
         return self.task_loss(batch, own) + stored
 
-    def absent(self, batch: Examples) -> Tensor:
+    def absent_outputs(self, batch: Examples) -> Tensor:
         """Return the outputs, bool [C], that are no label of a batch."""
         outputs = torch.arange(self.outlook.num_classes, device=batch.y.device)
         labels = torch.cat((batch.y, batch.mixture()[0]))

@@ -93,7 +93,7 @@ class ICaRL(ExemplarHooks, Method):
         if self.teacher is not None:
             target = torch.where(self.old_C, self.teacher(batch.x).sigmoid(), target)
         # The mask of the outputs, read from masked zeros.
-        competes = (self.masked(torch.zeros_like(logits), batch.y) == 0) | self._distilled
+        competes = (self.mask_logits(torch.zeros_like(logits), batch.y) == 0) | self._distilled
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (loss * competes).sum(dim=1).mean()
 

@@ -27,7 +27,7 @@ class TaskLoss(nn.Module):
         self._augmentation: Callable[[Examples], Examples] | None = None
 
     @final
-    def see(
+    def configure_loss(
         self,
         allowed: Tensor | None,
         label_smoothing: float = 0.0,
@@ -51,7 +51,7 @@ class TaskLoss(nn.Module):
         return examples if self._augmentation is None else self._augmentation(examples)
 
     @final
-    def masked(self, logits: Tensor, y: Tensor) -> Tensor:
+    def mask_logits(self, logits: Tensor, y: Tensor) -> Tensor:
         """Return logits [B, C], -inf at outputs that do not compete with each label in y [B]."""
         if self._forbidden is None:
             return logits
@@ -75,7 +75,7 @@ class TaskLoss(nn.Module):
         logits = (self.network(batch.x) if logits is None else logits).float()
         if batch.share is not None:
             return self._mixed_loss(batch, logits)
-        logits = self.masked(logits, batch.y)
+        logits = self.mask_logits(logits, batch.y)
         loss = F.cross_entropy(logits, batch.y)
         if self._label_smoothing == 0:
             return loss
@@ -86,7 +86,7 @@ class TaskLoss(nn.Module):
         other, share = batch.mixture()
         total = torch.zeros((), device=logits.device)
         for y, weight in ((batch.y, share), (other, 1 - share)):
-            competing = self.masked(logits, y)
+            competing = self.mask_logits(logits, y)
             losses = F.cross_entropy(competing, y, reduction="none")
             if self._label_smoothing:
                 smooth = self._label_smoothing

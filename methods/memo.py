@@ -68,14 +68,14 @@ class MEMO(Expansion):
         layers = num_layers(setting)
         if layers is None:
             return f"{NEEDED}, given {setting.network}"
-        return too_many(config.specialised, layers)
+        return depth_objection(config.specialised, layers)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         body = getattr(network, "body", None)
         if not isinstance(body, nn.Sequential):
             raise ValueError(f"{NEEDED}: make its `body` an nn.Sequential that ends with features")
         places = [place for place, block in enumerate(body) if has_weights(block)]
-        if refusal := too_many(config.specialised, len(places)):
+        if refusal := depth_objection(config.specialised, len(places)):
             raise ValueError(refusal)
         # Before the base's constructor, which creates columns from here on.
         self._start = places[-config.specialised] if config.specialised else len(body)
@@ -126,7 +126,7 @@ def num_layers(setting: Setting) -> int | None:
     return table.get(setting.network)
 
 
-def too_many(specialised: int, layers: int) -> str | None:
+def depth_objection(specialised: int, layers: int) -> str | None:
     """Return an objection to a body with fewer layers than are specialised for a task, or None."""
     if specialised <= layers:
         return None

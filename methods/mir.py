@@ -113,7 +113,7 @@ class MIR(Replay):
 
     def losses(self, examples: Examples) -> Tensor:
         """Return the cross-entropy [B] of each example over the outputs that compete with it."""
-        logits = self.masked(self.network(examples.x).float(), examples.y)
+        logits = self.mask_logits(self.network(examples.x).float(), examples.y)
         return F.cross_entropy(logits, examples.y, reduction="none")
 
     def step_kind(self) -> object:

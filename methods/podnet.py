@@ -194,7 +194,7 @@ class PODNet(ExemplarReplay):
     def classifier_loss(self, scores_BC: Tensor, y: Tensor) -> Tensor:
         """Return NCA over the outputs that compete with each label."""
         # `masked` writes -inf where an output may not compete, so that 0 marks those that may.
-        others = self.masked(torch.zeros_like(scores_BC), y) == 0
+        others = self.mask_logits(torch.zeros_like(scores_BC), y) == 0
         return nca_loss(scores_BC, y, others, self.config.margin * self.head.scale)
 
     @torch.no_grad()

@@ -149,7 +149,7 @@ class ProgressCompress(Penalty):
     def distillation(self, batch: Examples, target_BC: Tensor) -> Tensor:
         """Return the divergence from targets, over the outputs that compete with the labels."""
         logits_BC = self.network(batch.x).float()
-        competing = self.masked(torch.zeros_like(logits_BC), batch.y) == 0
+        competing = self.mask_logits(torch.zeros_like(logits_BC), batch.y) == 0
         # Labels of a batch have few sets of competing outputs: one in the class scenario.
         total = torch.zeros((), device=logits_BC.device)
         for outputs_C in torch.unique(competing.byte(), dim=0).bool():

@@ -52,12 +52,12 @@ def load(source: str, loader: str):
             return load_dataset(source).train_x
         folder = Path(data_folder())
         read = lambda _allocate: read_named(source, folder)  # noqa: E731
-        return array_files.as_tensor(cache.in_memory(read).arrays.train_x)
+        return array_files.as_tensor(cache.read_into_memory(read).arrays.train_x)
     form = Npz(npz=source)
     if loader == "cache":
         return load_dataset(read_own_data(form, source).digest).train_x
     read = lambda allocate: prepare_arrays(form.read(allocate), source)  # noqa: E731
-    return array_files.as_tensor(cache.in_memory(read).arrays.train_x)
+    return array_files.as_tensor(cache.read_into_memory(read).arrays.train_x)
 
 
 def work(source: str, loader: str) -> None:

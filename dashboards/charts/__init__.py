@@ -21,9 +21,9 @@ from dashboards.charts.paired import differences as differences
 from dashboards.charts.plane import cost_plane as cost_plane
 from dashboards.charts.surface.accuracies import accuracies as accuracies
 from dashboards.charts.surface.accuracies import all_accuracies as all_accuracies
-from dashboards.charts.surface.budgets import by_compute as by_compute
-from dashboards.charts.surface.budgets import by_storage as by_storage
-from dashboards.charts.surface.prices import by_price as by_price
+from dashboards.charts.surface.budgets import compute_chart as compute_chart
+from dashboards.charts.surface.budgets import storage_chart as storage_chart
+from dashboards.charts.surface.prices import price_chart as price_chart
 from dashboards.charts.surface.rates import rates as rates
 from dashboards.charts.surface.winners import winners as winners
 from dashboards.charts.theme import apply_theme as apply_theme

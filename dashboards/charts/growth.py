@@ -86,12 +86,12 @@ def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go
         ],
     )
     first = len(values) - fit.tasks + 1
-    ends = np.array([first, *fit.bend(first, num_tasks), num_tasks])
+    ends = np.array([first, *fit.find_bend(first, num_tasks), num_tasks])
     yield go.Scatter(
         mode="lines",
         showlegend=False,
         x=ends,
-        y=[fit.at(end) for end in ends],
+        y=[fit.cost(end) for end in ends],
         hoverinfo="text+name",
         hovertext=[formula(fit, unit)] * len(ends),
     )
@@ -111,7 +111,7 @@ def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
         for column, fit in fits.items():
             row |= fit_cells(fit, GROWING[column][1], COLUMNS[column].unit, num_tasks)
         if pd.notna(budget := budgets.get(label)):
-            above = fits["storage_bytes"].reaches(budget)
+            above = fits["storage_bytes"].num_tasks_above(budget)
             row["above its budget from T"] = UNDEFINED if above is None else str(above)
         rows.append(row)
     return pd.DataFrame(rows)
@@ -137,5 +137,5 @@ def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, st
     return {
         name: formula(fit, unit),
         f"{short} are": f"{fit.kind} over the last {fit.tasks}{off}",
-        f"{short} at T = {num_tasks}": si_text(fit.at(num_tasks), unit),
+        f"{short} at T = {num_tasks}": si_text(fit.cost(num_tasks), unit),
     }

@@ -29,7 +29,7 @@ def metric_cells(r: R, metric: str) -> dict[CellPlace, int]:
     return dict.fromkeys(added, 1) | dict.fromkeys(subtracted, -1)
 
 
-def _last(r: R, tasks: range) -> list[CellPlace]:
+def _final_cells(r: R, tasks: range) -> list[CellPlace]:
     """Return the cells of tasks after the last."""
     return [(r.shape[1], task) for task in tasks]
 
@@ -39,22 +39,22 @@ def _diagonal_cells(tasks: range) -> list[CellPlace]:
     return [(task, task) for task in tasks]
 
 
-def _all(r: R) -> range:
+def _all_tasks(r: R) -> range:
     return range(1, r.shape[1] + 1)
 
 
-def _earlier(r: R) -> range:
+def _earlier_tasks(r: R) -> range:
     """Return all tasks but the last."""
     return range(1, r.shape[1])
 
 
 def _fwt(r: R) -> tuple[list[CellPlace], list[CellPlace]]:
-    later = _all(r)[1:]
+    later = _all_tasks(r)[1:]
     return [(task - 1, task) for task in later], [(0, task) for task in later]
 
 
 def _forgetting(r: R) -> tuple[list[CellPlace], list[CellPlace]]:
-    return [_best_cell(r, task) for task in _earlier(r)], _last(r, _earlier(r))
+    return [_best_cell(r, task) for task in _earlier_tasks(r)], _final_cells(r, _earlier_tasks(r))
 
 
 def _best_cell(r: R, task: int) -> CellPlace:
@@ -65,10 +65,10 @@ def _best_cell(r: R, task: int) -> CellPlace:
 
 # Metric -> its added and its subtracted cells.
 CELLS: Mapping[str, Callable[[R], tuple[Iterable[CellPlace], Iterable[CellPlace]]]] = {
-    "acc": lambda r: (_last(r, _all(r)), ()),
-    AIA: lambda r: ([(after, task) for after in _all(r) for task in range(1, after + 1)], ()),
-    "learning_accuracy": lambda r: (_diagonal_cells(_all(r)), ()),
-    "bwt": lambda r: (_last(r, _earlier(r)), _diagonal_cells(_earlier(r))),
+    "acc": lambda r: (_final_cells(r, _all_tasks(r)), ()),
+    AIA: lambda r: ([(after, task) for after in _all_tasks(r) for task in range(1, after + 1)], ()),
+    "learning_accuracy": lambda r: (_diagonal_cells(_all_tasks(r)), ()),
+    "bwt": lambda r: (_final_cells(r, _earlier_tasks(r)), _diagonal_cells(_earlier_tasks(r))),
     "fwt": _fwt,
     "forgetting": _forgetting,
 }

@@ -165,7 +165,7 @@ class Warehouse:
         return names[[*KEY, "label", "table"]].drop_duplicates(KEY, ignore_index=True)
 
     @property
-    def apart(self) -> list[str]:
+    def reasons_apart(self) -> list[str]:
         """Lines on why configurations of one setting are in several tables."""
         return list(self.comparison.attrs["apart"])
 

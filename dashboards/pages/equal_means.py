@@ -119,12 +119,12 @@ def _show_budgets(view: View, surface: Surface, metric: str) -> tuple[int, int]:
     with st.container(horizontal=True):
         compute = epochs.index(choose("At computation", epochs, len(epochs) - 1))
         storage = sizes.index(choose("At storage", sizes, len(sizes) - 1))
-    view.chart(charts.by_storage(surface, compute, metric), "bytes chart")
+    view.chart(charts.storage_chart(surface, compute, metric), "bytes chart")
     st.caption(
         f"At {epochs[compute]}. Bars are 95 % intervals over seeds; dashed: joint retraining; "
         "crosses: budgets that a method does not fit."
     )
-    view.chart(charts.by_compute(surface, storage, metric), "computation chart")
+    view.chart(charts.compute_chart(surface, storage, metric), "computation chart")
     st.caption(
         f"At {sizes[storage]}. A ring is where joint retraining overtakes a method for good."
     )

@@ -28,7 +28,7 @@ def show_prices(view: View, surface: Surface, metric: str) -> None:
     if not prices.storage and not prices.compute:
         st.info("Everything is free. Move a slider to give storage or computation a price.")
         return
-    view.chart(charts.by_price(surface, prices, metric), "price chart")
+    view.chart(charts.price_chart(surface, prices, metric), "price chart")
     heads = ("from price", "best", "at", short_label(metric), "not told apart")
     rows = [winner_cells(surface, winner) for winner in price_winners(surface, prices)]
     st.dataframe(pd.DataFrame(rows, columns=list(heads)), hide_index=True, key="price table")

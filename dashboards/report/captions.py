@@ -53,7 +53,7 @@ def trade_off(rows: pd.DataFrame) -> str:
     return " ".join(sentence)
 
 
-def some_tasks(curves: pd.DataFrame) -> str:
+def tasks_sentence(curves: pd.DataFrame) -> str:
     """Return a sentence on the tasks without a panel; empty if all have one."""
     num = curves["task"].nunique()
     shown = len(spread_tasks(curves["task"]))
@@ -68,7 +68,7 @@ def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             return "Forgetting needs every row of R, and this sweep measured some of them."
         return "There is one task, so nothing can be forgotten."
     least, most = extremes
-    sentence = some_tasks(curves) + (
+    sentence = tasks_sentence(curves) + (
         f"{least['label']} forgets least: {_metric_text(least, 'forgetting')} on average over tasks"
     )
     if rows["forgetting_mean"].count() > 1:

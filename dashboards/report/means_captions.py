@@ -51,11 +51,11 @@ def most_growing(
     label, fit = max(growing.items(), key=lambda item: (item[1].most is None, item[1].slope))
     bounded = sum(fit.most is not None for fit in growing.values())
     filling = f" ({bounded} fill a memory up to the budget)" if bounded else ""
-    above = None if isnan(budget) else fit.reaches(budget)
+    above = None if isnan(budget) else fit.num_tasks_above(budget)
     if above is not None and above <= num_tasks:
         end = f"above the budget of {si_text(budget, unit)} from T = {above} on"
     else:
-        end = f"{si_text(fit.at(num_tasks), unit)} with {num_tasks} tasks"
+        end = f"{si_text(fit.cost(num_tasks), unit)} with {num_tasks} tasks"
     return (
         f"{name} grow with {len(growing)} of {len(fits)} configurations{filling}, most with "
         f"{label}: "

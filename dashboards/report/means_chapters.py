@@ -84,10 +84,10 @@ def surface_charts(surface: Surface) -> list[Chart]:
         Chart("Each method over the grid", GRIDS, charts.all_accuracies(surface)),
     ]
     if surface.storage != (None,):
-        figure = charts.by_storage(surface, len(surface.compute) - 1)
+        figure = charts.storage_chart(surface, len(surface.compute) - 1)
         drawn.append(Chart("What bytes buy", f"At {most_compute}. {LINES}", figure))
     if surface.compute != (None,):
-        figure = charts.by_compute(surface, len(surface.storage) - 1)
+        figure = charts.compute_chart(surface, len(surface.storage) - 1)
         caption = f"At {most_storage}. {LINES} A ring: joint retraining overtakes for good."
         drawn.append(Chart("What computation buys", caption, figure))
     return drawn
@@ -106,7 +106,7 @@ def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
     rows = [HEADS, *(winner_cells(surface, winner) for winner in winners)]
     caption = means_captions.prices(surface, PRICES, winners)
     table = rows if winners else ()
-    yield Chart("What it costs", caption, charts.by_price(surface, PRICES), rows=table)
+    yield Chart("What it costs", caption, charts.price_chart(surface, PRICES), rows=table)
     most = (len(surface.storage) - 1, len(surface.compute) - 1)
     if len(costs := select_cell(read_growth(warehouse, EVERYTHING), surface, most)):
         yield growth_chart(costs, surface.methods, cell_name(surface, *most))

@@ -22,7 +22,7 @@ def missing_notes(warehouse: Warehouse) -> Iterator[str]:
             state = "still running" if progress.state == "running" else "not complete"
             yield f"{folder.name} is {state}: {done}, {progress['to_go']} stages are to go."
     yield from _incomplete_notes(warehouse)
-    yield from warehouse.apart
+    yield from warehouse.reasons_apart
     yield from warehouse.results.notes
 
 

@@ -59,7 +59,7 @@ class Blobs:
         x = centres.repeat_interleave(EXAMPLES_PER_CLASS, dim=0) + noise
         return Examples(x.clamp(0, 255).to(torch.uint8), y).to(self.device)
 
-    def allowed(self, index: int) -> Tensor | None:
+    def allowed_outputs(self, index: int) -> Tensor | None:
         """Return the table of competing outputs after task `index`."""
         if self.scenario == "domain":
             return None
@@ -78,7 +78,7 @@ class Blobs:
             index=index,
             classes=self.classes(index),
             examples=examples,
-            allowed=self.allowed(index),
+            allowed=self.allowed_outputs(index),
             stream=lambda purpose: stream(index, purpose),
             scenario=self.scenario,
         )
@@ -87,7 +87,7 @@ class Blobs:
         """Return the setting of the tasks with a network."""
         return Setting(self.scenario, self.num_classes, IMAGE, network, NUM_TASKS)
 
-    def fresh(self) -> Method:
+    def create_method(self) -> Method:
         """Return the method before its first task."""
         return self._method(stream(0, "initialisation"), num_learned=0).to(self.device)
 

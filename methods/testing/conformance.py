@@ -82,7 +82,7 @@ def check_learning(blobs: Blobs) -> None:
 
 def check_views(blobs: Blobs) -> None:
     """Check that a memory keeps plain examples although the training augments them."""
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     learn(method, view, epochs=1, augment=({"name": "flip", "p": 1.0},))
     plain = {row.cpu().numpy().tobytes() for row in view.examples.x}
     for name, tensor in method.state_dict().items():

@@ -32,10 +32,10 @@ def require_same(first: Mapping[str, Tensor], second: Mapping[str, Tensor], stor
 def unequal_entries(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> list[str]:
     """Return the names that only one of two states has, or else those of unequal tensors."""
     only_one = sorted(first.keys() ^ second.keys())
-    return only_one or [name for name in first if not same_bits(first[name], second[name])]
+    return only_one or [name for name in first if not have_equal_bits(first[name], second[name])]
 
 
-def same_bits(first: Tensor, second: Tensor) -> bool:
+def have_equal_bits(first: Tensor, second: Tensor) -> bool:
     """Return whether two tensors have equal types, shapes and bits."""
     if (first.dtype, first.shape) != (second.dtype, second.shape):
         return False

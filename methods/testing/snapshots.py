@@ -44,10 +44,10 @@ def snapshots(
         flops: FLOPs of steps by task and kind, shared between runs that must agree; None counts
             none. A run that reloads counts the first step of each kind.
     """
-    method, state = blobs.fresh(), State()
+    method, state = blobs.create_method(), State()
     for after in range(1, NUM_TASKS + 1):
         if after > 1 and blobs.method_class.starts_afresh:
-            method = blobs.fresh()
+            method = blobs.create_method()
         elif after > 1 and reload:
             method = blobs.restore(state, num_learned=after - 1)
         meter = ExactMeter(None if flops is None else flops.setdefault(after, {}), not reload)

@@ -64,7 +64,7 @@ class OptunaSampler:
 def suggest_value(trial: Any, place: str, domain: Domain) -> Any:
     """Return Optuna's value for a domain."""
     kind, args = domain.kind, domain.args
-    if domain.finite:  # by index, since a value may be a list itself
+    if domain.is_finite:  # by index, since a value may be a list itself
         return args[trial.suggest_categorical(place, list(range(len(args))))]
     if kind in ("randint", "lograndint"):
         return trial.suggest_int(place, args[0], args[1], log=kind == "lograndint")

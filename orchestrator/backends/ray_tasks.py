@@ -76,11 +76,11 @@ class Attempt:
     owner: str = ""
     beside: tuple[StageOrder, ...] = ()
 
-    def apart(self) -> list[Attempt]:
+    def split(self) -> list[Attempt]:
         """Return first attempts of each of its stages by itself."""
         return [Attempt(order, owner=self.owner) for order in (self.order, *self.beside)]
 
-    def after(self, death: Death) -> Attempt | None:
+    def next_attempt(self, death: Death) -> Attempt | None:
         """Return the next attempt after a death; None after the last.
 
         A stage that ran out of memory is retried once, alone on a node; of the GPU's memory, with

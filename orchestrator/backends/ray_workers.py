@@ -70,7 +70,7 @@ class RayWorkers:
         become free.
         """
         self._refresh_nodes()
-        needs, attempts = self._needs.least(), self._running.values()
+        needs, attempts = self._needs.minimum(), self._running.values()
         if whole_gpu := any(attempt.whole_gpu for attempt in attempts):
             alone = any(attempt.alone for attempt in attempts)
             node = largest_node(self._nodes, needs) if alone else None
@@ -101,7 +101,7 @@ class RayWorkers:
             self._stall.reset()
         elif self._refresh_nodes():  # a call to a head that has died would end this process
             orders = [attempt.order for attempt in self._running.values()]
-            self._stall.check(orders, self._nodes, self._needs.least())
+            self._stall.check(orders, self._nodes, self._needs.minimum())
         return outcomes
 
     def _refresh_nodes(self) -> bool:
@@ -113,7 +113,7 @@ class RayWorkers:
         return True
 
     def _submit(self, attempt: Attempt) -> None:
-        needs = self._needs.for_stage(attempt.order)
+        needs = self._needs.resources(attempt.order)
         node = largest_node(self._nodes, needs) if attempt.alone else None
         self._running[submit(attempt, self._store_uri, needs, node)] = attempt
 
@@ -123,7 +123,7 @@ class RayWorkers:
             arrived: list[Event] = ray.get(ref)
         except RayError as error:
             if attempt.beside:  # which of them killed the worker is not known
-                for each in attempt.apart():
+                for each in attempt.split():
                     self._submit(each)
                 return []
             death = classify_death(error)
@@ -131,7 +131,7 @@ class RayWorkers:
                 return []
             failure = build_failure(attempt, error, *self._room(attempt))
             return [failure if death is None else replace(failure, worker=self._worker(attempt))]
-        pairs = zip(attempt.apart() if attempt.beside else [attempt], arrived, strict=True)
+        pairs = zip(attempt.split() if attempt.beside else [attempt], arrived, strict=True)
         outcomes = [self._note(each, outcome) for each, outcome in pairs]
         return [outcome for outcome in outcomes if outcome is not None]
 
@@ -155,7 +155,7 @@ class RayWorkers:
 
     def _retry(self, attempt: Attempt, death: Death) -> bool:
         """Submit the next attempt after a death; False after the last."""
-        again = attempt.after(death)
+        again = attempt.next_attempt(death)
         if again is None:
             return False
         if (again.alone, again.whole_gpu) != (attempt.alone, attempt.whole_gpu):
@@ -165,7 +165,7 @@ class RayWorkers:
 
     def _room(self, attempt: Attempt) -> tuple[dict[str, float], Node | None]:
         """Return the needs of a stage, and the node that an attempt alone has to itself."""
-        needs = self._needs.for_stage(attempt.order)
+        needs = self._needs.resources(attempt.order)
         return needs, largest_node(self._nodes, needs)
 
     def _worker(self, attempt: Attempt) -> WorkerInfo | None:

@@ -35,13 +35,13 @@ class StageNeeds:
         self._cpus, self._gpus = cpus, gpus
         self._shares = dict(shares)
 
-    def for_stage(self, order: StageOrder) -> dict[str, float]:
+    def resources(self, order: StageOrder) -> dict[str, float]:
         """Return {"num_cpus", "num_gpus"} of a stage."""
         if self._gpus == AUTO:
             return self._needs(fraction(self._shares.get(stage_kind(order), 1.0)))
         return self._needs(self._gpus)
 
-    def least(self) -> dict[str, float]:
+    def minimum(self) -> dict[str, float]:
         """Return the least {"num_cpus", "num_gpus"} that any stage asks for."""
         if self._gpus == AUTO:
             return self._needs(min(map(fraction, self._shares.values()), default=1.0))

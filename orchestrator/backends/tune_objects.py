@@ -32,7 +32,7 @@ def to_tune_domain(domain: Domain) -> Any:
     from the lower end, and are reals.
     """
     low, high = domain.args[0], domain.args[-1]
-    if domain.finite:
+    if domain.is_finite:
         return tune.choice(list(range(len(domain.args))))
     if domain.kind == "quniform":
         return tune.randint(0, count_steps(domain.args) + 1)
@@ -48,7 +48,7 @@ def decode_point(suggested: Mapping[str, Any], space: Mapping[str, Domain]) -> P
         value = suggested[place]
         with suppress(AttributeError):
             value = value.item()  # of NumPy
-        if domain.finite:
+        if domain.is_finite:
             value = domain.args[int(value)]
         elif domain.kind == "quniform":
             value = value_at_step(domain.args, int(value))
@@ -61,14 +61,14 @@ def decode_point(suggested: Mapping[str, Any], space: Mapping[str, Domain]) -> P
 
 def to_mutation(domain: Domain) -> Any:
     """Return the values that PBT resamples a hyperparameter from; the draw is clipped later."""
-    if domain.finite:
+    if domain.is_finite:
         return list(domain.args)
     return tune.uniform(*domain.args[:2]) if domain.kind == "quniform" else to_tune_domain(domain)
 
 
 def clip(domain: Domain, value: Any) -> Any:
     """Return the value of a domain that is nearest to `value`."""
-    if domain.finite:
+    if domain.is_finite:
         return value
     value = min(max(value, domain.args[0]), domain.args[1])
     if domain.kind == "quniform":

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.compare_command import CompareCommand, compare_command
-from orchestrator.cli.early_ray import early_ray
+from orchestrator.cli.early_ray import start_early_ray
 from orchestrator.cli.environment import replace_unprintable, shorten_ray_folder
 from orchestrator.cli.init_command import init_command
 from orchestrator.cli.options import (
@@ -114,7 +114,7 @@ def run_command(  # noqa: PLR0913 - the options of a command
     """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
     at = address or job_address(os.environ)
     try:
-        with early_ray(sweep, out, backend is BackendName.ray and at is None) as local:
+        with start_early_ray(sweep, out, backend is BackendName.ray and at is None) as local:
             from orchestrator.backends.factory import ComputePlace
             from orchestrator.cli.run import RunOptions, run
             from orchestrator.terminal.screen import Detail

@@ -14,7 +14,7 @@ NAME = re.compile(r"^name:[ ]+([A-Za-z0-9][A-Za-z0-9_.-]{0,99})\s*(?:#.*)?$", re
 
 
 @contextmanager
-def early_ray(path: Path, out: Path, wanted: bool) -> Iterator[LocalRay | None]:
+def start_early_ray(path: Path, out: Path, wanted: bool) -> Iterator[LocalRay | None]:
     """Give a Ray that is starting, or None if the run may do without one; close it at the end.
 
     Args:

@@ -60,6 +60,8 @@ WaitForNodes = Annotated[
         help="The cluster adds nodes on demand: submit all that is ready, wait up to SPAN (15m).",
     ),
 ]
+# Sums of float32 in another order differ by less, accuracies with a flipped prediction by more.
+TOLERANCE = 1e-5
 Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0, help="Largest relative difference that counts as equal."),

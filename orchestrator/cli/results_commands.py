@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.environment import parse_folder
-from orchestrator.cli.options import StoreUri, Tolerance, show
+from orchestrator.cli.options import TOLERANCE, StoreUri, Tolerance, show
 
 
 def show_command(
@@ -53,7 +53,7 @@ def reproduce_command(
     ],
     seed: Annotated[int | None, typer.Option("--seed", help="One seed; default: all.")] = None,
     store: StoreUri = None,
-    tolerance: Tolerance = 1e-5,
+    tolerance: Tolerance = TOLERANCE,
 ) -> None:
     """Compute a trial again and compare it with the stored one, stage by stage."""
     from orchestrator.cli.reproduce import Check, reproduce

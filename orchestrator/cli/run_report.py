@@ -30,25 +30,25 @@ CONTINUES = "and the same command continues"
 def plan_line(plan: Plan) -> str:
     """Return a line on what a plan will compute."""
     left = plan.estimated_seconds()
-    if not plan.to_run:
-        return f"all {plan.asked_for} stages are in the store; nothing to compute"
+    if not plan.stages_to_run:
+        return f"all {plan.stages_requested} stages are in the store; nothing to compute"
     guess = f", about {duration_text(left)} of processor time" if left else ""
     trials = len({chain.trial_id for chain in plan.chains})
-    to_do = f"{len(plan.to_compute)} to compute{guess}"
-    if plan.to_score:
-        to_do += f", {len(plan.to_score)} to score on further tasks"
-    return f"{trials} trials, {plan.asked_for} stages asked for, {to_do}"
+    to_do = f"{len(plan.stages_to_compute)} to compute{guess}"
+    if plan.stages_to_score:
+        to_do += f", {len(plan.stages_to_score)} to score on further tasks"
+    return f"{trials} trials, {plan.stages_requested} stages asked for, {to_do}"
 
 
 def counts_line(outcome: SweepOutcome) -> str:
     """Return a line with the numbers of stages that were requested, computed, and failed."""
     search, evaluation = outcome.search, outcome.evaluation
     further = f", {evaluation.scored} scored on further tasks" if evaluation.scored else ""
-    line = f"{evaluation.computed} stages computed{further}{failures_text(evaluation)}."
+    line = f"{evaluation.num_computed} stages computed{further}{failures_text(evaluation)}."
     if search is None:
         return line
     asked_for = f"Search: {search.asked_for} stages asked for"
-    return f"{asked_for}, {search.computed} computed{failures_text(search)}. {line}"
+    return f"{asked_for}, {search.num_computed} computed{failures_text(search)}. {line}"
 
 
 def failures_text(progress: Progress) -> str:

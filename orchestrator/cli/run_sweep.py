@@ -142,7 +142,7 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
         rows += forecast(study)
     planned = plan(sweep, store, winners)
     searched = study is None or study.complete
-    if searched and not planned.to_run and not missing_prices(sweep):
+    if searched and not planned.stages_to_run and not missing_prices(sweep):
         rows.append(("note", NOTHING_LEFT))
     return planned, rows
 
@@ -160,7 +160,7 @@ def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[StageO
             return [*study.orders.values()]
         winners = winner_chains(sweep, study.winners())
     evaluation_plan = plan(sweep, store, winners)
-    return [evaluation_plan.orders[key] for key in evaluation_plan.to_run]
+    return [evaluation_plan.orders[key] for key in evaluation_plan.stages_to_run]
 
 
 def winner_chains(sweep: Sweep, winners: list[Winner]) -> list[ChainStages]:

@@ -11,7 +11,7 @@ from orchestrator.backends import factory
 from orchestrator.backends.nodes import Demand, Node
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.graph.plan import Plan, plan
-from orchestrator.graph.simulation import simulate, without_failures
+from orchestrator.graph.simulation import remove_failures, simulate
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster
 from orchestrator.results.durations import Durations, read_durations
 from orchestrator.search.create import create_study
@@ -133,7 +133,7 @@ def simulate_sweep(
     # As the driver submits to a cluster that does not grow.
     limit = Demand().stages
     result = simulate(whole_plan, costs, cluster, limit)
-    calm = without_failures(cluster)
+    calm = remove_failures(cluster)
     undisturbed = simulate(whole_plan, costs, calm, limit) if cluster.losses_per_hour else None
     show(simulation_page(sweep.name, sweep.resources, result, undisturbed, durations))
     for note in notes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import Dir, StoreUri, Tolerance, show
+from orchestrator.cli.options import TOLERANCE, Dir, StoreUri, Tolerance, show
 
 if TYPE_CHECKING:
     from orchestrator.results.folder.garbage import Garbage
@@ -32,7 +32,7 @@ def audit_command(
     ] = "5%",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
     store: StoreUri = None,
-    tolerance: Tolerance = 1e-5,
+    tolerance: Tolerance = TOLERANCE,
 ) -> None:
     """Compute a sample of stages anew, each from its stored parent, and compare."""
     from orchestrator.cli.audit import audit, read_share

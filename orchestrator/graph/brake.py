@@ -72,7 +72,7 @@ class Brake:
         elif isinstance(news, StageFailed) and news.story.startswith(StoreFull.__name__):
             self.pull("no space is left on the store's disk")  # every other stage would be lost
 
-    def allows(
+    def has_time_for(
         self, order: StageOrder, orders: Mapping[Key, StageOrder], together: int = 1
     ) -> bool:
         """Return whether a stage would end before the deadline, if there is one.
@@ -82,7 +82,7 @@ class Brake:
             orders: of the run by key.
             together: stages of its task so far, itself included.
         """
-        return self.deadline is None or self.deadline.fits(order, orders, together)
+        return self.deadline is None or self.deadline.has_time_for(order, orders, together)
 
     def pull_if_held(self) -> None:
         """Pull the brake if stages were held back; called when nothing else runs or may start."""

@@ -87,7 +87,9 @@ class Deadline:
         self._stored: dict[Key, None] = {}
         self.held: set[Key] = set()
 
-    def fits(self, order: StageOrder, orders: Mapping[Key, StageOrder], together: int = 1) -> bool:
+    def has_time_for(
+        self, order: StageOrder, orders: Mapping[Key, StageOrder], together: int = 1
+    ) -> bool:
         """Return whether a stage would end in time; note it as held if not.
 
         Args:

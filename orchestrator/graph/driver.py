@@ -97,7 +97,7 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
     loop.events.extend(client.begin())
     loop.handle_events()
     # Slots open after all first events, so that the first stages are those that unblock the most.
-    while (loop.running or loop.graph.ready) and loop.step():
+    while (loop.running or loop.graph.may_have_ready_stages) and loop.step():
         pass
     brake.pull_if_held()
 
@@ -169,7 +169,7 @@ class _Loop:
         orders = self.client.orders
         # Slots keep to the budget of stages, but siblings share one, so that they are counted here.
         spent = self._siblings(key) is not None and self.brake.stages_left == 0
-        if not spent and self.brake.allows(orders[key], orders, before + 1):
+        if not spent and self.brake.has_time_for(orders[key], orders, before + 1):
             return False
         self.events.append(StageHeld(key))
         return True

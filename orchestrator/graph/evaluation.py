@@ -53,7 +53,7 @@ class Evaluation:
     def __init__(self, plan: Plan, create_queue: CreateQueue = FirstInFirstOut) -> None:
         self._plan = plan
         self._chains: dict[str, list[Chain]] = {}
-        for chain in plan.pending:
+        for chain in plan.unfinished_chains:
             self._chains.setdefault(chain.trial_id, []).append(chain)
         self._queue = create_queue(list(self._chains))
         self._running: dict[str, dict[int, str]] = {}
@@ -91,5 +91,5 @@ class Evaluation:
 
     def _want(self, chain: Chain) -> ChainWanted:
         # Only stages with all scores: one that lacks some has to run, although its state is there.
-        stored = frozenset(key for key in chain.keys if self._plan.has(key))
+        stored = frozenset(key for key in chain.keys if self._plan.is_stored(key))
         return ChainWanted(chain_id(chain), self._plan.steps(chain), stored=stored)

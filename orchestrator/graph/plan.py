@@ -37,33 +37,33 @@ class Plan:
     links: dict[str, str | None] = field(default_factory=dict)
 
     @property
-    def asked_for(self) -> int:
+    def stages_requested(self) -> int:
         """Stages of all chains, counting shared ones once for each chain."""
         return sum(len(chain.keys) for chain in self.chains)
 
-    def has(self, key: str) -> bool:
+    def is_stored(self, key: str) -> bool:
         """Whether the store has a stage with all requested scores."""
         return key in self.stored and self.stored[key].status == "complete"
 
     @cached_property
-    def to_run(self) -> list[str]:
+    def stages_to_run(self) -> list[str]:
         """Distinct stages that unfinished chains lack, in order."""
         # A dictionary as an ordered set: shared stages once, at their first place.
-        wanted = {key: None for chain in self.pending for key in chain.keys}
+        wanted = {key: None for chain in self.unfinished_chains for key in chain.keys}
         return [key for key in wanted if not self._is_finished(key)]
 
     @cached_property
-    def to_score(self) -> list[str]:
-        """Stages of `to_run` that are stored and lack only scores on some tasks."""
-        return [key for key in self.to_run if key in self.stored]
+    def stages_to_score(self) -> list[str]:
+        """Stages of `stages_to_run` that are stored and lack only scores on some tasks."""
+        return [key for key in self.stages_to_run if key in self.stored]
 
     @cached_property
-    def to_compute(self) -> list[str]:
-        """Stages of `to_run` that the store does not have."""
-        return [key for key in self.to_run if key not in self.stored]
+    def stages_to_compute(self) -> list[str]:
+        """Stages of `stages_to_run` that the store does not have."""
+        return [key for key in self.stages_to_run if key not in self.stored]
 
     @cached_property
-    def pending(self) -> list[Chain]:
+    def unfinished_chains(self) -> list[Chain]:
         """Chains with stages left to run; a chain that diverged is finished."""
         return [chain for chain in self.chains if self._has_work(chain)]
 
@@ -89,7 +89,7 @@ class Plan:
         if not seconds:
             return None
         # Stage 0 trains nothing, so that neither its time nor its number counts.
-        return median(seconds) * sum(self.links[key] is not None for key in self.to_compute)
+        return median(seconds) * sum(self.links[key] is not None for key in self.stages_to_compute)
 
 
 def chain_id(chain: Chain) -> ChainId:

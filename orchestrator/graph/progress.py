@@ -53,7 +53,7 @@ class Progress:
         return (time.monotonic() - self.started) / self.executed * self.to_go
 
     @property
-    def computed(self) -> int:
+    def num_computed(self) -> int:
         """Stages that were trained to their end; those that diverged are among them."""
         return self.executed - self.scored - self.already_stored - self.raised
 

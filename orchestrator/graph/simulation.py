@@ -119,7 +119,7 @@ def simulate(
         shortest=longest_chain(plan, costs),
         stages=len(usage.ends),
         busy=usage.seconds,
-        spared_stages=plan.asked_for - len(usage.ends),
+        spared_stages=plan.stages_requested - len(usage.ends),
         spared=asked_for - usage.seconds,
         usage=usage,
         failed_trials=len(ended),
@@ -131,7 +131,7 @@ def longest_chain(plan: Plan, costs: Mapping[str, Cost]) -> float:
     """Return the seconds of the longest path of stages that a plan lacks."""
     until: dict[str | None, float] = {None: 0.0}
     for key, parent in plan.links.items():  # parents come first
-        until[key] = until[parent] + (0.0 if plan.has(key) else costs[key].seconds)
+        until[key] = until[parent] + (0.0 if plan.is_stored(key) else costs[key].seconds)
     return max(until.values())
 
 
@@ -159,6 +159,6 @@ def list_steps(usage: Usage, cluster: VirtualCluster, stored: float) -> list[Ste
     return steps
 
 
-def without_failures(cluster: VirtualCluster) -> VirtualCluster:
+def remove_failures(cluster: VirtualCluster) -> VirtualCluster:
     """Return a cluster whose nodes are never lost."""
     return replace(cluster, losses_per_hour=0.0)

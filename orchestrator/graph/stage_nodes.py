@@ -66,7 +66,7 @@ class StageNodes:
         return key in self._nodes
 
     @property
-    def may_be_ready(self) -> bool:
+    def may_have_ready_stages(self) -> bool:
         """Whether a stage may be ready."""
         # The heap may hold stale entries alone.
         return bool(self._ready)

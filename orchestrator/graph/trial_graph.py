@@ -83,14 +83,14 @@ class TrialGraph:
         return out + self._dispatch()
 
     @property
-    def busy(self) -> int:
+    def num_busy(self) -> int:
         """How many slots are taken; siblings that run together take one."""
         return self._slots - self._free
 
     @property
-    def ready(self) -> bool:
+    def may_have_ready_stages(self) -> bool:
         """Whether a stage may be waiting for nothing but a slot."""
-        return self._nodes.may_be_ready
+        return self._nodes.may_have_ready_stages
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of stages that are waiting, ready, running, done, and dropped."""

@@ -45,20 +45,20 @@ class Growth:
     misfit: float
     most: float | None = None
 
-    def at(self, num_tasks: float) -> float:
+    def cost(self, num_tasks: float) -> float:
         """Return the cost with a number of tasks."""
         line = self.start + self.slope * num_tasks
         return line if self.most is None else min(line, self.most)
 
-    def reaches(self, limit: float) -> int | None:
-        """Return the first number of tasks with which the cost is above a limit, if it ever is."""
+    def num_tasks_above(self, limit: float) -> int | None:
+        """Return the fewest tasks whose cost is above a limit; None if it never is."""
         if not self.slope or (self.most is not None and self.most <= limit):
             return None
         # 1e-9, since a quotient may fall short of a whole number.
         return max(1, floor((limit - self.start) / self.slope + 1e-9) + 1)
 
-    def bend(self, first: float, last: float) -> tuple[float, ...]:
-        """Return the number of tasks between two others at which the line meets `most`, if any."""
+    def find_bend(self, first: float, last: float) -> tuple[float, ...]:
+        """Return, as 0 or 1 values, where the line meets `most` between two numbers of tasks."""
         if not self.slope or self.most is None:
             return ()
         at = (self.most - self.start) / self.slope

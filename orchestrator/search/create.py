@@ -54,7 +54,7 @@ def create_study(
         return None
     require_validation(sweep)
     scorer = Scorer(store, search.objective)
-    if search.per_task:
+    if search.is_per_task:
         # Without a journal, since each choice follows from records of the store.
         margin = search.algorithm.margin
         selections = [

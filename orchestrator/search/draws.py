@@ -58,14 +58,14 @@ class Draws:
         """Whether no more candidates will be drawn."""
         return self._exhausted or len(self.candidates) == self.limit
 
-    def original(self, candidate: Candidate) -> Candidate:
+    def find_original(self, candidate: Candidate) -> Candidate:
         """Return the candidate, or an earlier candidate with the same trial."""
         return candidate if candidate.twin is None else self.candidates[candidate.twin]
 
     def _report_up_to(self, last: int) -> bool:
         """Report candidates up to `last`, in order; return False if one is not over yet."""
         while self._num_reported <= last:
-            candidate = self.original(self.candidates[self._num_reported])
+            candidate = self.find_original(self.candidates[self._num_reported])
             if not candidate.is_over:
                 return False
             self.sampler.tell(self._num_reported, candidate.values, candidate.status in FAILED)

@@ -35,7 +35,7 @@ def evaluate(
     progress, brake = initial_progress(plan), brake or Brake()
     tables.prepare(plan.sweep)
     try:
-        if plan.pending:
+        if plan.unfinished_chains:
             tables.require_writable()
             tables.write_versions()
             show(progress)

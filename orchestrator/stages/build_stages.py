@@ -24,17 +24,17 @@ Value = TypeVar("Value")
 class Common:
     """Values that the chains of many trials share, computed once.
 
-    Values are known by the objects that they follow from, which are told apart by identity, since
-    a user's options need not be hashable, and are kept, so that no other has their identity.
+    A value is found by the objects that it follows from. Objects are compared by identity, since a
+    user's options need not be hashable. They are kept, so that no later object gets their identity.
     """
 
     def __init__(self) -> None:
         self._values: dict[tuple[Hashable, ...], tuple[tuple[object, ...], Any]] = {}
 
-    def once(
+    def compute_once(
         self, name: Hashable, objects: tuple[object, ...], value: Callable[[], Value]
     ) -> Value:
-        """Return `value()` of some objects, or what it was for the same objects before."""
+        """Return `value()`, called only if the same objects have no value of this name yet."""
         key = (name, *map(id, objects))
         if key not in self._values:
             self._values[key] = (objects, value())
@@ -67,12 +67,12 @@ def build_chain(
         common: what is known of the objects of other chains.
     """
     common = common or Common()
-    benchmark, network = common.once(
+    benchmark, network = common.compute_once(
         "learned",
         (benchmark, network, steps[0][0]),
         partial(_find_learned, benchmark, network, steps),
     )
-    task_keys = common.once("tasks", (benchmark,), benchmark.task_keys)
+    task_keys = common.compute_once("tasks", (benchmark,), benchmark.task_keys)
     contents = _step_contents(benchmark, network, steps, seed, common)
     create = partial(Stage, benchmark=benchmark, network=network, seed=seed, task_keys=task_keys)
     chain: list[Stage] = []
@@ -86,7 +86,7 @@ def build_chain(
             parts = (benchmark, network)
             # Neither training nor method is in it: all trials of a network and a seed share stage
             # 0.
-            key = common.once(("key", seed), parts, partial(initial_key, *parts, seed))
+            key = common.compute_once(("key", seed), parts, partial(initial_key, *parts, seed))
         else:
             key = stage_key(contents[id(step)], method, task_keys, parent, after)
         chain.append(create(after=after, training=training, method=method, key=key, parent=parent))
@@ -106,7 +106,7 @@ def _step_contents(
         number: {
             "seed": seed,
             "training": training_content(training, method),
-            "method": common.once("method", (method,), method.content),
+            "method": common.compute_once("method", (method,), method.content),
             **numerics(benchmark, network, training, method),
         }
         for number, (training, method) in {id(step): step for step in steps}.items()

@@ -60,7 +60,7 @@ def shape_of(value: Any) -> Any:
     return [shape_of(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def on_shapes(formula: Callable[..., int]) -> Callable[..., int]:
+def wrap_formula(formula: Callable[..., int]) -> Callable[..., int]:
     """Return a formula over shapes as a function of tensors, three times as fast as PyTorch's."""
 
     def count(*args: Any, out_val: Any, **named: Any) -> int:
@@ -73,11 +73,11 @@ def on_shapes(formula: Callable[..., int]) -> Callable[..., int]:
 FORMULAS: Mapping[Any, Callable[..., int]] = {
     # What PyTorch wraps is over shapes; what it does not wrap is over tensors.
     **{
-        operation: on_shapes(formula.__wrapped__) if hasattr(formula, "__wrapped__") else formula
+        operation: wrap_formula(formula.__wrapped__) if hasattr(formula, "__wrapped__") else formula
         for operation, formula in flop_registry.items()
     },
     **{
-        operation: on_shapes(formula)
+        operation: wrap_formula(formula)
         for operation, formula in (
             (torch.ops.aten.convolution_backward, convolution_backward_flops),
             (torch.ops.aten.linalg_cholesky_ex, cholesky_flops),

@@ -15,8 +15,6 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 
 Verdict = Literal["same", "close", "different"]
-# Sums of float32 in another order differ by less, accuracies with a flipped prediction by more.
-TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)

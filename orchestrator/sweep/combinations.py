@@ -28,7 +28,7 @@ class SectionParts:
     entries: list[MethodEntry]
 
     @property
-    def all(self) -> list[SectionContent]:
+    def all_parts(self) -> list[SectionContent]:
         """Every part."""
         own = [entry.trainings for entry in self.entries if entry.own]
         # The methods of a grid share their own trainings.
@@ -58,7 +58,7 @@ def combine_parts(sections: SectionParts, mistakes: list[str]) -> list[TrialPart
                 wanted = not unfit and (not entry.optional or _has_meaning(parts))
                 valid += [parts] if wanted else []
     # In the order of the file: methods first, then benchmarks, networks and trainings.
-    places = {id(part): place for place, part in enumerate(sections.all)}
+    places = {id(part): place for place, part in enumerate(sections.all_parts)}
     complete = [parts for parts in valid if all(part.examples for part in parts)]
     return sorted(complete, key=lambda p: [places[id(p[i])] for i in (3, 0, 1, 2)])
 

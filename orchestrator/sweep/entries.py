@@ -60,7 +60,7 @@ def read_entries(
     ]
     groups = name_groups([entry for entry in entries if entry.space])
     if isinstance(content.get("search", {}), dict):
-        mistakes.extend(check_search(sections.all, groups, search))
+        mistakes.extend(check_search(sections.all_parts, groups, search))
     if mistakes:
         return [], []
     # Without mistakes, so the seeds are there and valid.

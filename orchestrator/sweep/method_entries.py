@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.common_training import CommonTraining
-from orchestrator.sweep.means.anchors import anchors_to_add, asks_for_all
+from orchestrator.sweep.means.anchors import anchors_to_add, requests_all_anchors
 from orchestrator.sweep.read_section import read_component
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.section import SectionContent
@@ -69,7 +69,7 @@ def read_anchors(
     content: dict[str, Any], common: CommonTraining, source: Source, mistakes: list[str]
 ) -> list[MethodEntry]:
     """Return the entries that the means of a file add to its methods."""
-    optional = asks_for_all(content)
+    optional = requests_all_anchors(content)
     return [
         MethodEntry(part, common.parts, own=False, optional=optional)
         for name in anchors_to_add(content)

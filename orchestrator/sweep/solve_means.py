@@ -28,14 +28,14 @@ def solve_sweep(sweep: Sweep, records: PriceRecords) -> Sweep:
     """
     if sweep.means is None:
         return sweep
-    solved = solve_with(sweep, sweep.means, price_list(records))
+    solved = solve_cells(sweep, sweep.means, price_list(records))
     if not solved.trials and not solved.groups and not missing_prices(solved):
         lines = "\n".join(dict.fromkeys(f"  - {describe_cell(cell)}" for cell in solved.cells))
         raise RepertoireError(f"{sweep.name}: no method fits its means in any cell:\n{lines}")
     return solved
 
 
-def solve_with(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
+def solve_cells(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
     """Return a sweep with the trials and groups of its cells, as far as prices are known."""
     trials = [*sweep.trials, *(group.first_trial(sweep.seeds) for group in sweep.groups)]
     budgets = [*budget_pairs(means, trials)]
@@ -85,7 +85,7 @@ def price_trials(sweep: Sweep) -> tuple[Trial, ...]:
     def no_prices(trial: Trial) -> tuple[TaskPrices, ...]:
         raise Unpriced
 
-    return missing_prices(solve_with(sweep, sweep.means, no_prices))
+    return missing_prices(solve_cells(sweep, sweep.means, no_prices))
 
 
 def price_keys(sweep: Sweep) -> set[str]:

@@ -113,7 +113,7 @@ class Trial:
         benchmark, common = self.benchmark, common or Common()
         if not self.fixed_stream:
             at_seed = partial(replace, benchmark, seed=seed)
-            benchmark = common.once(("benchmark", seed), (benchmark,), at_seed)
+            benchmark = common.compute_once(("benchmark", seed), (benchmark,), at_seed)
         steps = [self._components_at(values) for values in self.schedule]
         steps = steps or [(self.training, self.method)] * self.benchmark.num_tasks
         return build_chain(benchmark, self.network, steps, seed, common)

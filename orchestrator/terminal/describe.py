@@ -52,12 +52,16 @@ def plan_figures(
     rows: list[tuple[str, Any]] = [
         ("trials", len({chain.trial_id for chain in plan.chains if chain.keys})),
         ("trials x seeds", sum(bool(chain.keys) for chain in plan.chains)),
-        ("stages asked for", plan.asked_for),
+        ("stages asked for", plan.stages_requested),
         ("distinct stages", len(plan.orders)),
         ("of these, stage 0", sum(parent is None for parent in plan.links.values())),
         ("in the store", len(plan.stored)),
-        ("stages left", len(plan.to_compute)),
-        *([("to score on further tasks", len(plan.to_score))] if plan.to_score else []),
+        ("stages left", len(plan.stages_to_compute)),
+        *(
+            [("to score on further tasks", len(plan.stages_to_score))]
+            if plan.stages_to_score
+            else []
+        ),
         (
             "processor time left",
             duration_text(seconds) if seconds is not None else "unknown before the first stages",
@@ -92,7 +96,7 @@ def body_rows(reasons: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str
 
 def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
     """Yield the time left and the largest peak of memory, estimated from earlier runs."""
-    orders = [plan.orders[key] for key in plan.to_compute]
+    orders = [plan.orders[key] for key in plan.stages_to_compute]
     if not orders or not recorded.recorded:
         return
     seconds = sum(recorded.cost(order).seconds for order in orders)

@@ -24,7 +24,7 @@ def replace_controls(text: str) -> str:
     return CONTROLS.sub(REPLACEMENT, text)
 
 
-def in_one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     """Return text without control characters in one line: its whitespace as single spaces."""
     return replace_controls(" ".join(text.split()))
 
@@ -34,7 +34,7 @@ def escape_markdown(text: object) -> str:
 
     An address may still become a link to itself, as GitHub's Markdown makes one of any address.
     """
-    marked = MARKDOWN_MARKS.sub(r"\\\g<0>", in_one_line(str(text)))
+    marked = MARKDOWN_MARKS.sub(r"\\\g<0>", join_lines(str(text)))
     # A backslash does not keep HTML from being HTML.
     return marked.replace("<", "&lt;")
 

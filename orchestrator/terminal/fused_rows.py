@@ -13,7 +13,9 @@ def fused_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield the number of the stages left that are fused, and the reasons that others are not."""
     if plan.sweep.resources.fuse == "off":
         return
-    stages = [plan.orders[key].stages[0] for key in plan.to_compute if plan.links[key] is not None]
+    stages = [
+        plan.orders[key].stages[0] for key in plan.stages_to_compute if plan.links[key] is not None
+    ]
     keys = Counter(key for stage in stages if (key := sibling_key(stage)) is not None)
     most = max((max_siblings(stage.training) for stage in stages), default=0)
     largest = min(max(keys.values(), default=0), most)

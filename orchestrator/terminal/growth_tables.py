@@ -81,12 +81,12 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
     )
     for label, rows in costs.groupby("label", sort=False):
         size, flops = (fit_cost(rows, name) for name in ("storage_bytes", "compute_flops"))
-        above = None if budget is None else size.reaches(budget)
+        above = None if budget is None else size.num_tasks_above(budget)
         table.add_row(
             str(label),
-            *(line_text(size, "B"), si_text(size.at(far), "B")),
+            *(line_text(size, "B"), si_text(size.cost(far), "B")),
             UNDEFINED if above is None else f"T = {above}",
-            *(line_text(flops, "FLOP"), si_text(flops.at(far), "FLOP")),
+            *(line_text(flops, "FLOP"), si_text(flops.cost(far), "FLOP")),
         )
     return table
 

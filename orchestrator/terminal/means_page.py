@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, on_features
+from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free
 from orchestrator.sweep.solve_means import missing_prices
@@ -112,7 +112,7 @@ def anchor_lines(cells: Sequence[Cell], added: Sequence[str]) -> Iterator[str]:
     if present := [name for name in added if name in methods]:
         yield f"means: added to the methods of the sweep, as anchors: {', '.join(present)}"
     parts = [(trial.benchmark, trial.network, trial.training) for trial in methods.values()]
-    wanted = ANCHORS if all(on_features(*each) for each in parts) else EVERYWHERE
+    wanted = ANCHORS if all(trains_output_layer_alone(*each) for each in parts) else EVERYWHERE
     if missing := [name for name in wanted if name not in {*methods, *added}]:
         yield (
             f"means: a surface is read against {', '.join(missing)}, which this sweep leaves out "

@@ -42,7 +42,7 @@ def trials_table(plan: Plan) -> Table:
     table.add_column("id", no_wrap=True)  # to be copied
     for header in ("seeds", "stages left"):
         table.add_column(header, justify="right", no_wrap=True)
-    left = {*plan.to_run}
+    left = {*plan.stages_to_run}
     for name, setting, seeds in zip(names, settings, chains.values(), strict=True):
         keys = {key for chain in seeds for key in chain.keys}
         about = (name,) if one_setting else (name, setting)

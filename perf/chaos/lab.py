@@ -132,10 +132,10 @@ def read_figures(lab: Lab, out: str = "results") -> tuple[pd.DataFrame, pd.DataF
 def count_differences(calm: pd.DataFrame, stormy: pd.DataFrame, by: list[str]) -> tuple[int, int]:
     """Return how many rows of the calm table are missing, and how many have other values."""
     both = calm.merge(stormy, on=by, how="left", suffixes=("", "_stormy"), indicator=True)
-    there = both["_merge"] == "both"
+    shared = both["_merge"] == "both"
     values = [name for name in calm.columns if name not in by]
     unequal = pd.Series(False, index=both.index)
     for name in values:
         one, other = both[name], both[f"{name}_stormy"]
         unequal |= ~((one == other) | (one.isna() & other.isna()))
-    return int((~there).sum()), int((unequal & there).sum())
+    return int((~shared).sum()), int((unequal & shared).sum())

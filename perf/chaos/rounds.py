@@ -148,9 +148,9 @@ def count_stages(lab: Lab, calm: Lab, complete: bool) -> Counter[str]:
     )
     if not complete:
         return counts + Counter(unfinished=1, lost=1)
-    for mine, theirs, by in zip(
+    for own, theirs, by in zip(
         read_figures(calm), read_figures(lab), (IDENTITY, CELL), strict=True
     ):
-        lost, wrong = count_differences(mine, theirs, by)
+        lost, wrong = count_differences(own, theirs, by)
         counts += Counter(lost=lost, wrong=wrong)
     return counts

@@ -50,7 +50,7 @@ def own_imports() -> Imports:
     """Return the imports of each of our modules from others."""
     trees = parse_packages()
     return {
-        module: {found for name in imported_names(tree) if (found := longest_module(name, trees))}
+        module: {own for name in imported_names(tree) if (own := longest_module(name, trees))}
         for module, tree in trees.items()
     }
 
@@ -153,11 +153,11 @@ def imports_above(claims: dict[str, str], imports: Imports, layers: dict[str, in
 
 def test_a_package_imports_nothing_above_the_package_that_its_docstring_names() -> None:
     layers, sentence = layers_by_package(), r"May import `(\w+)` and\s+what\s+is\s+below\s+it"
-    found = {
+    sentences = {
         name: re.search(sentence, ast.get_docstring(tree) or "")
         for name, tree in parse_packages().items()
     }
-    claims = {name: f"orchestrator.{match[1]}" for name, match in found.items() if match}
+    claims = {name: f"orchestrator.{match[1]}" for name, match in sentences.items() if match}
     # Its own modules are those of its packages, which have claims of their own.
     assert claims.pop("orchestrator") == "orchestrator.cli"
     assert {"orchestrator.graph", "orchestrator.results", "dashboards.data"} <= {*claims}

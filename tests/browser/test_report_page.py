@@ -31,9 +31,9 @@ DRAWN = """charts => charts.map(chart => chart._fullData.map(trace => ({
 
 # The title of each axis; what stands on an axis of names needs none.
 AXES = """charts => charts.map(({_fullLayout: {_subplots, ...layout}}) => {
-    const said = ({title, type}) => type === 'category' ? 'names' : title.text;
+    const axisName = ({title, type}) => type === 'category' ? 'names' : title.text;
     const named = letter => _subplots[letter + 'axis'].map(
-        id => said(layout[letter + 'axis' + id.slice(1)]));
+        id => axisName(layout[letter + 'axis' + id.slice(1)]));
     return {across: named('x'), up: named('y')};
 })"""
 
@@ -55,7 +55,7 @@ def open_report(browser: Browser, file: Path) -> Iterator[Callable[..., Page]]:
     def open_page(width: int, scheme: Scheme) -> Page:
         size = {"width": width, "height": 900}
         page = browser.new_page(viewport=size, color_scheme=scheme)
-        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        page.on("console", lambda entry: entry.type == "error" and wrong.append(entry.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: _is_local(request.url) or wrong.append(request.url))
         page.goto(file.as_uri())

@@ -50,7 +50,7 @@ class Visitor:
         self.strangers: list[str] = []
         self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
-        self.page.on("console", lambda said: self._hear(said.type, said.text))
+        self.page.on("console", lambda entry: self._hear(entry.type, entry.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self._watch(request.url))
         self.page.goto(address)

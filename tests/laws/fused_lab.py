@@ -112,5 +112,5 @@ def assert_same_row(record: Record, reference: Record) -> None:
     for key, splits in reference.evaluation.items():
         for split, score in splits.items():
             assert record.evaluation[key][split].accuracy == score.accuracy
-            found = record.evaluation[key][split].loss
-            assert found == (None if score.loss is None else pytest.approx(score.loss, rel=1e-3))
+            loss = record.evaluation[key][split].loss
+            assert loss == (None if score.loss is None else pytest.approx(score.loss, rel=1e-3))

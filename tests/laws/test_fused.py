@@ -224,9 +224,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Sta
 def test_ready_siblings_are_one_task_of_at_most_as_many_as_the_sweep_says(
     undisturbed: tuple[dict[str, State], Recording],
 ) -> None:
-    found, workers = undisturbed
+    states, workers = undisturbed
     # Three stages 0, then for each task 6 of ewc (on the first its lam is inert: 3), and 3 of er.
-    assert len(found) == 3 + (3 + 3) + (6 + 3)
+    assert len(states) == 3 + (3 + 3) + (6 + 3)
     assert sorted(workers.sizes) == [1, 1, 1, 2, 3, 3, 3, 4], "six of ewc are four and two"
 
 

@@ -402,10 +402,10 @@ def test_ready_siblings_run_as_one_task_spread_over_the_free_slots() -> None:
         *(RunStage("s3"), RunStage("s4", "s3")),
         *(RunStage("s5"), RunStage("s6", "s5")),
     ]
-    assert graph.busy == 3
+    assert graph.num_busy == 3
     assert RunStage("x") not in graph.handle(StageDone("s3")), "its task goes on"
     assert RunStage("x") in graph.handle(StageFailed("s4", "why"))
-    assert graph.busy == 3
+    assert graph.num_busy == 3
 
 
 def test_a_task_has_no_more_siblings_than_it_may_and_waits_for_none() -> None:

@@ -58,10 +58,10 @@ def test_compiled_stages_give_the_same_bits_each_time(make_lab: Callable[[], Lab
 def test_a_chain_begun_on_one_device_is_continued_on_the_other(lab: Lab) -> None:
     lab.ask("[ewc, er, icarl]", benchmark="{name: split_digits, num_tasks: 2}")
     lab.run()
-    assert lab.ask("[ewc, er, icarl]", resources=ON_GPU, **two_tasks()).run().computed == 0
+    assert lab.ask("[ewc, er, icarl]", resources=ON_GPU, **two_tasks()).run().num_computed == 0
     for path in latest_stages(lab):
         path.unlink()
-    assert lab.run().computed == 3
+    assert lab.run().num_computed == 3
     devices = load(lab.out).stages.groupby("after")["device"].unique()
     assert list(devices[2]) == [torch.cuda.get_device_name()]
     assert list(devices[1]) == ["cpu"]

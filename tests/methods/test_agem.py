@@ -31,7 +31,7 @@ def begin_third_task(blobs):
     *_, last = islice(snapshots(blobs), 2)
     method, view = blobs.restore(last.state, num_learned=2), blobs.view(3)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -123,7 +123,7 @@ def test_with_no_violation_it_is_fine_tuning_bit_for_bit(monkeypatch, batch_norm
     )
     plain = snapshots(SameAgain(Finetune, Config(), "domain", batch_norm))
     guarded = snapshots(SameAgain(AGEM, AGEM.Config(), "domain", batch_norm))
-    names = list(dict(SameAgain(AGEM, AGEM.Config(), "domain").fresh().named_parameters()))
+    names = list(dict(SameAgain(AGEM, AGEM.Config(), "domain").create_method().named_parameters()))
     for one, other in zip(plain, guarded, strict=True):
         assert all(torch.equal(one.state[name], other.state[name]) for name in names)
     assert len(products) == 2 * 2 * 3

@@ -53,7 +53,7 @@ def test_predictions_of_a_finished_task_never_change():
 
 def test_a_task_is_learned_as_if_there_had_been_none_before():
     straight = [s.state for s in snapshots(INDEPENDENT)]
-    method = INDEPENDENT.fresh()
+    method = INDEPENDENT.create_method()
     for p in method.network.parameters():
         nn.init.constant_(p, 3.0)
     learn(method, INDEPENDENT.view(3))
@@ -74,7 +74,7 @@ def test_only_the_live_network_learns():
 
 def test_independent_networks_must_be_told_the_task():
     with pytest.raises(ValueError, match="use the task scenario"):
-        INDEPENDENT.fresh().predict(INDEPENDENT.examples(1).x, None)
+        INDEPENDENT.create_method().predict(INDEPENDENT.examples(1).x, None)
 
 
 def test_weights_are_drawn_anew_from_the_generator_alone():
@@ -104,7 +104,7 @@ def test_a_module_that_cannot_be_initialised_anew_is_named():
 def test_joint_training_is_training_a_fresh_network_on_all_seen_data(scenario):
     joint = Blobs(Joint, Config(), scenario)
     *_, last = snapshots(joint)
-    plain = Finetune(joint.fresh().network, Config(), Outlook(joint.num_classes, IMAGE))
+    plain = Finetune(joint.create_method().network, Config(), Outlook(joint.num_classes, IMAGE))
     learn(plain, joint.view(NUM_TASKS))
     assert len(joint.view(NUM_TASKS).examples) == NUM_TASKS * len(joint.examples(1))
     assert same(last.state, plain.state_dict())

@@ -29,12 +29,12 @@ def bic(**config: object) -> Blobs:
 
 
 def begin_task(blobs: Blobs, index: int) -> tuple[BiC, TaskView]:
-    method, view = blobs.fresh(), blobs.view(index)
+    method, view = blobs.create_method(), blobs.view(index)
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restore(last.state, num_learned=index - 1)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -147,11 +147,11 @@ def test_a_budget_is_divided_and_a_share_held_out_by_hand():
 def test_without_an_example_to_spare_nothing_is_corrected():
     """One example of each class: none can be held out and learned as well."""
     blobs = bic()
-    method = blobs.fresh()
+    method = blobs.create_method()
     for index in (1, 2):
         view = blobs.view(index)
         view = replace(view, examples=view.examples[first_of_each(view.examples.y)[::24]])
-        method.see(view.allowed)
+        method.configure_loss(view.allowed)
         method.begin_task(view)
         assert [phase.name for phase in method.phases(view)] == [""]
         method.end_task(view)

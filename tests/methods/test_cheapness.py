@@ -67,7 +67,7 @@ def operations(blobs):
     """How many operations the second task takes, from beginning to end, in one step."""
     method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     if blobs.method_class.starts_afresh:
-        method = blobs.fresh()
+        method = blobs.create_method()
     with Operations() as counted:
         learn(method, blobs.view(2), batch_size=1000)
     return counted.count

@@ -125,12 +125,12 @@ def test_without_replacement_it_is_fine_tuning_bit_for_bit(scenario):
 def test_the_batch_normalisation_of_a_unit_begins_anew_with_it():
     config = ContinualBackprop.Config(replacement_rate=1 / 12, maturity=0)
     blobs = Blobs(ContinualBackprop, config, "class", batch_norm=True)
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     with torch.no_grad():
         for name in ("weight", "bias", "running_mean", "running_var"):
             getattr(method.network.norm, name).fill_(7.0)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     method.loss(view.examples)
     method.after_step(view.examples)

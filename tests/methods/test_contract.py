@@ -62,7 +62,7 @@ def blobs_of(cls):
 
 
 def train_once(cls, **options):
-    method = blobs_of(cls).fresh()
+    method = blobs_of(cls).create_method()
     training = Training(**{"batch_size": 24, "lr": 0.1, "optimizer": "sgd", **options})
     return method, train_task(method, blobs_of(cls).view(1), training, FlopMeter())
 
@@ -85,7 +85,7 @@ def test_a_warm_up_changes_the_head_alone():
             return (WARM,)
 
     method, _ = train_once(HeadFirst)
-    start = blobs_of(HeadFirst).fresh().network.state_dict()
+    start = blobs_of(HeadFirst).create_method().network.state_dict()
     changed = unequal_entries(start, method.network.state_dict())
     assert changed == ["head.weight", "head.bias"]
 
@@ -108,10 +108,10 @@ class Twice(Finetune):
 
 def test_several_steps_on_a_batch_are_those_steps_one_after_another():
     method, trained = train_once(Twice, epochs=1)
-    plain = blobs_of(Finetune).fresh()
+    plain = blobs_of(Finetune).create_method()
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
     view = blobs_of(Finetune).view(1)
-    plain.see(view.allowed)
+    plain.configure_loss(view.allowed)
     order = torch.randperm(len(view.examples), generator=view.stream("data order"))
     for rows in order.split(24):
         for _ in range(2):
@@ -131,7 +131,7 @@ def test_a_memory_stores_a_batch_once_however_many_steps_it_takes():
 
         cls = Repeated
         blobs = Blobs(cls, cls.Config(memory_size=12), "class")
-        method = blobs.fresh()
+        method = blobs.create_method()
         train_task(method, blobs.view(1), Training(batch_size=16), FlopMeter())
         method.end_task(blobs.view(1))
         return {n: t for n, t in copy_state(method.state_dict()).items() if "memory" in n}

@@ -30,7 +30,7 @@ def begin_second_task(blobs):
     method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -84,7 +84,7 @@ def test_derpp_without_beta_is_der_and_without_alpha_it_replays_labels_alone():
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_logits_are_those_of_the_step_in_which_an_example_was_seen(batch_norm):
     blobs = Blobs(DER, DER.Config(memory_size=1000), "class", batch_norm)
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     outputs = []
     forward = method.network.forward
     method.network.forward = lambda x: outputs.append(forward(x)) or outputs[-1]
@@ -163,7 +163,7 @@ def test_hyperparameters_out_of_range_are_refused(method, config, story):
 @pytest.mark.parametrize(("offered", "count"), [("once", 48), ("every_epoch", 3 * 48)])
 def test_the_reservoir_is_offered_each_example_once_or_in_every_epoch(offered, count):
     blobs = der(memory_size=100, offered=offered)
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     train_task(method, view, Training(epochs=3, batch_size=20, lr=0.01), FlopMeter())
     method.end_task(view)
     assert int(method.memory.offered) == count
@@ -173,7 +173,7 @@ def test_the_reservoir_is_offered_each_example_once_or_in_every_epoch(offered, c
 def test_an_example_that_is_offered_again_comes_with_its_new_logits():
     """All of three epochs is stored: each image three times, with other logits each time."""
     blobs = der(memory_size=1000, offered="every_epoch")
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     train_task(method, view, Training(epochs=3, batch_size=20, lr=0.1), FlopMeter())
     method.end_task(view)
     images, times = method.memory.x.flatten(1).unique(dim=0, return_counts=True)

@@ -31,7 +31,7 @@ def after_first_task(**config):
     blobs = er(**config)
     method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -129,8 +129,8 @@ def test_weighted_by_tasks_the_new_one_has_a_share_of_one_in_t():
 
 def test_weighted_by_tasks_the_first_one_learns_from_its_batches_alone():
     blobs = er(memory_size=30, weighting="tasks")
-    method, view = blobs.fresh(), blobs.view(1)
-    method.see(view.allowed)
+    method, view = blobs.create_method(), blobs.view(1)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     method.after_step(view.examples[:30])
     assert torch.equal(method.loss(view.examples), method.task_loss(view.examples))
@@ -138,7 +138,7 @@ def test_weighted_by_tasks_the_first_one_learns_from_its_batches_alone():
 
 def test_several_updates_on_a_batch_replay_draws_of_their_own_and_store_it_once():
     blobs = er(memory_size=30, updates_per_batch=3)
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     draws, steps = [], []
     draw = method.draw
     method.draw = lambda batch: draws.append(draw(batch).tolist()) or torch.tensor(draws[-1])

@@ -24,7 +24,7 @@ def in_third_task(scenario="class"):
     blobs = er_ace(scenario, memory_size=20)
     _, second = islice(snapshots(blobs), 2)
     method, view = blobs.restore(second.state, num_learned=2), blobs.view(3)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -61,7 +61,7 @@ def test_both_labels_of_a_mixture_compete():
     method, view = in_third_task()
     one = view.examples[:5]
     mixed = Examples(one.x, one.y, one.y + 1, torch.full((5,), 0.25))
-    assert method.absent(mixed).tolist() == [True] * 4 + [False] * 2
+    assert method.absent_outputs(mixed).tolist() == [True] * 4 + [False] * 2
 
 
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])

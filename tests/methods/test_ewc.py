@@ -37,10 +37,10 @@ def move(network, seed):
 
 def consolidate_tasks(blobs, tasks=1):
     """A method that met tasks without training and begins one more: hooks and movement alone."""
-    method = blobs.fresh()
+    method = blobs.create_method()
     for index in range(1, tasks + 1):
         view = blobs.view(index)
-        method.see(view.allowed)
+        method.configure_loss(view.allowed)
         method.begin_task(view)
         move(method.network, index)
         method.end_task(view)
@@ -121,7 +121,7 @@ def test_a_stronger_penalty_keeps_the_parameters_nearer():
 
 def fishers(blobs, tasks):
     """The Fisher of each task, for `consolidated` with the same blobs, and the parameters then."""
-    network, actual, anchors = blobs.fresh().network, [], []
+    network, actual, anchors = blobs.create_method().network, [], []
     for index in range(1, tasks + 1):
         move(network, index)
         view = blobs.view(index)
@@ -197,7 +197,7 @@ def test_normalised_importance_has_mean_one_and_keeps_its_proportions():
 
 def test_frozen_parameters_are_not_held():
     blobs = ewc()
-    network = blobs.fresh().network
+    network = blobs.create_method().network
     network.body.weight.requires_grad_(False)
     method = EWC(network, EWC.Config(), Outlook(6, IMAGE, num_learned=1))
     assert [n for n in method.state_dict() if n.startswith("importance")] == [

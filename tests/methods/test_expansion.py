@@ -43,7 +43,7 @@ def in_second_task(blobs: Blobs) -> DERExpand | MEMO:
     (first,) = islice(snapshots(blobs), 1)
     method = blobs.restore(first.state, num_learned=1)
     method.train()
-    method.see(blobs.allowed(2))
+    method.configure_loss(blobs.allowed_outputs(2))
     method.begin_task(blobs.view(2))
     return method
 
@@ -124,7 +124,7 @@ def test_the_second_phase_trains_a_fresh_classifier_alone_on_as_many_of_each_cla
     torch.testing.assert_close(method.loss(examples), expected)
     method.begin_phase(plain, task)
     assert all(p.requires_grad for p in method.network.parameters())
-    assert len(der(classifier_epochs=0).fresh().phases(task)) == 1
+    assert len(der(classifier_epochs=0).create_method().phases(task)) == 1
 
 
 def test_new_weights_of_memo_have_the_mean_norm_of_old_ones():
@@ -204,8 +204,8 @@ def test_a_network_that_cannot_be_divided_is_refused_when_the_sweep_is_read(
 
 
 def test_a_user_s_network_is_checked_when_it_is_built():
-    plain = Blobs(DERExpand, DERExpand.Config(memory_size=12), "class").fresh().network
-    outlook = der().fresh().outlook
+    plain = Blobs(DERExpand, DERExpand.Config(memory_size=12), "class").create_method().network
+    outlook = der().create_method().outlook
     with pytest.raises(ValueError, match=r"make its `body` an nn\.Sequential"):
         MEMO(plain, MEMO.Config(), outlook)
     plain.body = nn.Sequential(plain.body)

@@ -70,7 +70,7 @@ class LearnsTheFirstTask(Finetune):
 def test_every_task_has_an_optimiser_of_its_own():
     """Adam's moments do not live on: without a gradient the next task moves nothing."""
     blobs = Blobs(LearnsTheFirstTask, Config(), "class")
-    method, training = blobs.fresh(), Training(batch_size=20, lr=0.1)
+    method, training = blobs.create_method(), Training(batch_size=20, lr=0.1)
     states = [[p.detach().clone() for p in method.network.parameters()]]
     for index in (1, 2):
         train_task(method, blobs.view(index), training, FlopMeter())

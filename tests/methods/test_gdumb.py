@@ -27,12 +27,12 @@ def gdumb(scenario="class", **config):
 
 def begin_task(blobs, index):
     """A method that has just begun task `index`."""
-    method = blobs.fresh()
+    method = blobs.create_method()
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restore(last.state, num_learned=index - 1)
     view = blobs.view(index)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -115,7 +115,7 @@ def test_passes_below_one_are_refused():
 
 def test_cutmix_and_a_cosine_are_options_of_its_training():
     blobs = gdumb(memory_size=12)
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     rates, shares = [], []
     loss = method.loss
 

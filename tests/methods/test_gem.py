@@ -89,13 +89,13 @@ def test_without_margin_the_gradient_found_is_the_nearest_that_raises_no_past_lo
 
 def begin_task_after_others(blobs, index=3):
     """A method within task `index`, before its first step, and a batch."""
-    method = blobs.fresh()
+    method = blobs.create_method()
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restore(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view.examples[10:30]
 
@@ -163,7 +163,7 @@ def test_with_no_violation_it_is_fine_tuning_bit_for_bit(monkeypatch, batch_norm
     monkeypatch.setattr(methods.gem, "multipliers", lambda *given: solved.append(given))
     plain = snapshots(SameAgain(Finetune, Config(), "domain", batch_norm))
     guarded = snapshots(SameAgain(GEM, GEM.Config(), "domain", batch_norm))
-    names = list(dict(SameAgain(GEM, GEM.Config(), "domain").fresh().named_parameters()))
+    names = list(dict(SameAgain(GEM, GEM.Config(), "domain").create_method().named_parameters()))
     for one, other in zip(plain, guarded, strict=True):
         assert all(torch.equal(one.state[name], other.state[name]) for name in names)
     assert solved == []
@@ -223,7 +223,7 @@ def test_hyperparameters_out_of_range_are_refused(config, story):
 
 
 def test_a_network_with_parameters_that_have_no_gradient_is_left_alone_there():
-    network = gem().fresh().network
+    network = gem().create_method().network
     network.body.weight.requires_grad_(False)
     method = GEM(network, GEM.Config(memory_size=40), Outlook(6, IMAGE))
     for index in (1, 2):
@@ -237,7 +237,7 @@ def test_batch_normalisation_also_counts_the_examples_of_each_past_task():
     *_, last = islice(snapshots(blobs), 2)
     method, view = blobs.restore(last.state, num_learned=2), blobs.view(3)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     tracked = int(method.network.norm.num_batches_tracked)
     method.loss(view.examples[:12]).backward()

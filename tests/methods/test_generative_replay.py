@@ -32,7 +32,7 @@ def begin_task(index=2, scenario="class", **config):
     method = blobs.restore(earlier[index - 2].state, index - 1)
     view = blobs.view(index)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -103,7 +103,7 @@ def test_conditional_images_are_labelled_by_construction_and_evenly():
 def test_conditional_images_compete_within_their_labels_task_where_it_is_told():
     method, _ = begin_task(3, scenario="task", conditional=True)
     samples = method.draw(10)
-    expected = F.cross_entropy(method.masked(method.network(samples.x), samples.y), samples.y)
+    expected = F.cross_entropy(method.mask_logits(method.network(samples.x), samples.y), samples.y)
     assert torch.allclose(method.replay_loss(samples), expected)
 
 

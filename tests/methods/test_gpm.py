@@ -50,7 +50,7 @@ class Linear(nn.Module):
 def test_a_linear_network_keeps_its_outputs_on_old_inputs_while_it_learns_new_ones(optimizer):
     """Task 1 has 4 directions of 17: body, and head, of which the outputs are not masked."""
     blobs, draw = gpm("domain", threshold=1.0, num_samples=100), stream(0, "inputs")
-    method = GPM(Linear(), blobs.config, blobs.fresh().outlook)
+    method = GPM(Linear(), blobs.config, blobs.create_method().outlook)
     old = torch.rand(40, 4, generator=draw) @ torch.rand(4, 16, generator=draw)
     training = Training(epochs=5, batch_size=10, optimizer=optimizer, lr=0.01, weight_decay=0.01)
     for index, x in ((1, old), (2, torch.rand(40, 16, generator=draw))):
@@ -185,7 +185,7 @@ def test_storage_and_flops_by_hand():
 
 def test_convolutions_residual_networks_are_taken_and_tokens_refused():
     shape = NetworkShape((3, 16, 16), 4, (0.5,) * 3, (0.5,) * 3)
-    outlook = gpm().fresh().outlook
+    outlook = gpm().create_method().outlook
     cnn = GPM(
         CNN(CNN.Config(channels=(4,), hidden=8), shape), GPM.Config(project_head=True), outlook
     )

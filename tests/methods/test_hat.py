@@ -30,9 +30,11 @@ def begin_task(index=2, num_steps=10, **config):
     """A method that has met the tasks before `index` and begun that one."""
     blobs = hat(**config)
     earlier = list(snapshots(blobs))
-    method = blobs.restore(earlier[index - 2].state, index - 1) if index > 1 else blobs.fresh()
+    method = (
+        blobs.restore(earlier[index - 2].state, index - 1) if index > 1 else blobs.create_method()
+    )
     view = replace(blobs.view(index), num_steps=num_steps)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -79,7 +81,7 @@ def test_the_loss_is_cross_entropy_plus_the_price_of_unused_units():
     used = method.attention[0]["head"].mul(400).sigmoid()
     gate = (method.slope() * method.learning[0]).sigmoid()
     price = (gate * (1 - used)).sum() / (1 - used).sum()
-    logits = method.masked(method.forward_gated(view.examples.x, [gate]), view.examples.y)
+    logits = method.mask_logits(method.forward_gated(view.examples.x, [gate]), view.examples.y)
     expected = F.cross_entropy(logits, view.examples.y) + 2.0 * price
     assert torch.allclose(method.loss(view.examples), expected)
 
@@ -87,7 +89,7 @@ def test_the_loss_is_cross_entropy_plus_the_price_of_unused_units():
 def test_without_sparsity_nothing_but_the_task_counts():
     method, view = begin_task(sparsity=0.0)
     gate = (method.slope() * method.learning[0]).sigmoid()
-    logits = method.masked(method.forward_gated(view.examples.x, [gate]), view.examples.y)
+    logits = method.mask_logits(method.forward_gated(view.examples.x, [gate]), view.examples.y)
     assert method.loss(view.examples) == F.cross_entropy(logits, view.examples.y)
 
 
@@ -149,7 +151,7 @@ def train(blobs, index, method, **training):
 def test_scores_of_a_task_learned_hardly_change(optimizer, weight_decay):
     # Gates are sigmoids, so a unit can be a little in use: its weights may move a little.
     blobs = hat()
-    method, scores = blobs.fresh(), []
+    method, scores = blobs.create_method(), []
     for index in (1, 2, 3):
         train(blobs, index, method, optimizer=optimizer, lr=0.05, weight_decay=weight_decay)
         with torch.no_grad():
@@ -161,7 +163,7 @@ def test_scores_of_a_task_learned_hardly_change(optimizer, weight_decay):
 
 def test_with_binary_gates_scores_of_a_task_learned_do_not_change_at_all():
     blobs = hat()
-    method, scores = blobs.fresh(), []
+    method, scores = blobs.create_method(), []
     for index in (1, 2, 3):
         train(blobs, index, method, lr=0.05)
         rows = method.attention.get_buffer("head")
@@ -193,7 +195,7 @@ def test_variants_keep_the_contract(config):
 
 def test_it_must_be_told_the_task():
     with pytest.raises(ValueError, match="use the task scenario"):
-        hat().fresh().predict(hat().examples(1).x, None)
+        hat().create_method().predict(hat().examples(1).x, None)
 
 
 @pytest.mark.parametrize(("scenario", "network"), [("class", "mlp"), ("task", "resnet18")])

@@ -108,13 +108,13 @@ def test_the_score_is_minus_the_squared_distance_to_the_mean_of_exemplars():
 
 
 def within_task(blobs, index):
-    method = blobs.fresh()
+    method = blobs.create_method()
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restore(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -221,8 +221,8 @@ def test_under_the_mask_of_the_current_task_new_images_keep_old_answers_unless_t
     blobs = icarl(memory_size=20)
     *_, last = islice(snapshots(blobs), 1)
     method = blobs.restore(last.state, num_learned=1)
-    own_task = replace(blobs, scenario="task").allowed(2)
-    method.see(own_task)
+    own_task = replace(blobs, scenario="task").allowed_outputs(2)
+    method.configure_loss(own_task)
     method.begin_task(replace(blobs.view(2), allowed=own_task, scenario=scenario))
     logits = method.network(blobs.examples(2).x)
     logits.retain_grad()

@@ -27,9 +27,9 @@ def l2p(**config: object) -> Blobs:
 
 
 def in_a_task(blobs: Blobs, index: int = 1) -> L2P:
-    method = blobs.fresh()
+    method = blobs.create_method()
     method.train()
-    method.see(blobs.allowed(index))
+    method.configure_loss(blobs.allowed_outputs(index))
     method.begin_task(blobs.view(index))
     return method
 
@@ -93,7 +93,7 @@ def test_without_prompts_it_is_a_frozen_body_with_a_head(none):
 
 def test_the_body_learns_in_the_first_tasks_alone_if_it_shall():
     blobs = l2p(body_tasks=1)
-    fresh = blobs.fresh().state_dict()
+    fresh = blobs.create_method().state_dict()
     first, second, _ = (snapshot.state for snapshot in snapshots(blobs))
     body = [name for name in fresh if name.startswith("network.body.")]
     assert not any(torch.equal(first[name], fresh[name]) for name in body)
@@ -128,7 +128,7 @@ def test_a_training_step_has_no_gradients_of_frozen_weights():
     """Of the three products of a layer forward and back, that of its weights' gradient is left."""
     blobs, counts = l2p(), []
     for body_tasks in (0, 1):
-        method = replace(blobs, config=replace(blobs.config, body_tasks=body_tasks)).fresh()
+        method = replace(blobs, config=replace(blobs.config, body_tasks=body_tasks)).create_method()
         meter = FlopMeter()
         train_task(method, blobs.view(1), Training(batch_size=48), meter)
         counts.append(meter.total)

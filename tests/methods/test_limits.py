@@ -101,7 +101,7 @@ def test_er_with_room_for_everything_minimises_what_joint_training_does(scenario
     blobs = Blobs(ER, config, scenario)
     _, second, _ = snapshots(blobs)
     method, view = blobs.restore(second.state, num_learned=2), blobs.view(3)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     everything = replace(blobs, method_class=Joint, config=Config()).view(3).examples
     assert len(everything) == 3 * len(view.examples)

@@ -29,7 +29,7 @@ def in_second_task(blobs: Blobs) -> InfLoRA:
     (first,) = islice(snapshots(blobs), 1)
     method = blobs.restore(first.state, num_learned=1)
     method.train()
-    method.see(blobs.allowed(2))
+    method.configure_loss(blobs.allowed_outputs(2))
     method.begin_task(blobs.view(2))
     return method
 

@@ -20,12 +20,12 @@ def lucir(**config: object) -> Blobs:
 
 def in_task(blobs: Blobs, index: int) -> LUCIR:
     """Return the method within a task, after its first loss, with weights moved since."""
-    method = blobs.fresh()
+    method = blobs.create_method()
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restore(last.state, num_learned=index - 1)
     method.train()
-    method.see(blobs.allowed(index))
+    method.configure_loss(blobs.allowed_outputs(index))
     method.begin_task(blobs.view(index))
     method.loss(blobs.examples(index))
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_the_first_step_of_a_later_task_is_of_a_kind_of_its_own():
     blobs = lucir()
     (first,) = islice(snapshots(blobs), 1)
     method = blobs.restore(first.state, num_learned=1)
-    method.see(blobs.allowed(2))
+    method.configure_loss(blobs.allowed_outputs(2))
     method.begin_task(blobs.view(2))
     assert method.step_kind() == (True, 48)
     method.loss(blobs.examples(2))

@@ -65,7 +65,7 @@ def test_new_classes_are_neither_asked_about_nor_changed_by_the_answer():
 
 
 def table(scenario, index):
-    return Blobs(LwF, LwF.Config(), scenario).allowed(index)
+    return Blobs(LwF, LwF.Config(), scenario).allowed_outputs(index)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def after_first_task(scenario="class", batch_norm=False, **config):
     method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 
@@ -187,7 +187,7 @@ def in_task(index, scenario="class", **config):
     blobs = Blobs(LwF, LwF.Config(**config), scenario, epochs=1)
     *_, last = islice(snapshots(blobs), index - 1)
     method = blobs.restore(last.state, num_learned=index - 1)
-    method.see(blobs.allowed(index))
+    method.configure_loss(blobs.allowed_outputs(index))
     method.begin_task(blobs.view(index))
     with torch.no_grad():
         for p in method.network.parameters():

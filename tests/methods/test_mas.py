@@ -114,11 +114,11 @@ def mas(**config):
 
 def consolidate_tasks(blobs, tasks):
     """A method that met tasks without training, only moved before each; and each task's Omega."""
-    method, actual = blobs.fresh(), []
+    method, actual = blobs.create_method(), []
     for index in range(1, tasks + 1):
         move(method, index)
         view = blobs.view(index)
-        method.see(view.allowed)
+        method.configure_loss(view.allowed)
         method.begin_task(view)
         actual.append(output_sensitivity(method.network, view.examples, view.allowed))
         method.end_task(view)
@@ -154,7 +154,7 @@ def test_the_penalty_is_lam_times_importance_times_distance_squared():
 
 def test_consolidation_costs_a_forward_a_backward_and_a_product_per_layer():
     blobs = mas()
-    method, view, meter = blobs.fresh(), blobs.view(1), FlopMeter()
+    method, view, meter = blobs.create_method(), blobs.view(1), FlopMeter()
     meter.measure("once", method.end_task, view)
     body, head = 16 * 12, 12 * blobs.num_classes
     passes = (body + head) + head + (body + head)  # the first layer's input needs no gradient

@@ -26,7 +26,7 @@ def in_second_task(blobs):
     (first,) = islice(snapshots(blobs), 1)
     method, view = blobs.restore(first.state, num_learned=1), blobs.view(2)
     method.train()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     return method, view
 

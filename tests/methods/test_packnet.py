@@ -58,7 +58,7 @@ def test_nor_do_they_under_momentum_and_weight_decay(optimizer):
         weight_decay=0.1,
         momentum=momentum,
     )
-    method, scores = blobs.fresh(), []
+    method, scores = blobs.create_method(), []
     for index in (1, 2, 3):
         view = replace(blobs.view(index), num_steps=8)
         train_task(method, view, training, FlopMeter())
@@ -99,7 +99,7 @@ def test_free_weights_rest_at_zero():
 
 def test_the_smallest_weights_of_a_layer_are_pruned():
     blobs = packnet(prune=0.5)
-    method = blobs.fresh()
+    method = blobs.create_method()
     view = blobs.view(1)
     before = method.network.body.weight.detach().abs().clone()
     method.begin_task(view)
@@ -110,7 +110,7 @@ def test_the_smallest_weights_of_a_layer_are_pruned():
 
 def test_kept_weights_are_trained_on_after_pruning_and_pruned_ones_are_not():
     blobs = packnet(prune=0.5, prune_at=0.5)
-    method = blobs.fresh()
+    method = blobs.create_method()
     seen = []
 
     def spy(batch, after_step=method.after_step):
@@ -137,7 +137,7 @@ def test_kept_weights_are_trained_on_after_pruning_and_pruned_ones_are_not():
 @pytest.mark.parametrize("num_steps", [0, 100])
 def test_where_training_ends_before_pruning_was_due_the_end_of_the_task_prunes(num_steps):
     blobs = packnet(prune=0.5)
-    method = blobs.fresh()
+    method = blobs.create_method()
     view = replace(blobs.view(1), num_steps=num_steps)
     train_task(method, view, Training(iterations=3), FlopMeter())
     mask = method.owner.get_buffer("body/weight")
@@ -202,7 +202,7 @@ def test_variants_keep_the_contract(config):
 
 def test_it_must_be_told_the_task():
     with pytest.raises(ValueError, match="use the task scenario"):
-        packnet().fresh().predict(packnet().examples(1).x, None)
+        packnet().create_method().predict(packnet().examples(1).x, None)
     story = PackNet.objection(PackNet.Config(), Setting("class", 10, (1, 28, 28), "mlp"))
     assert story is not None
 
@@ -230,7 +230,7 @@ def test_hyperparameters_out_of_range_are_refused(config, story):
 def test_the_learner_takes_as_many_steps_as_it_says(budget):
     training = Training(batch_size=20, **budget)
     blobs = packnet()
-    method, used = blobs.fresh(), []
+    method, used = blobs.create_method(), []
     method.after_step = lambda batch: used.append(len(batch))
     view = blobs.view(1)
     train_task(method, view, training, FlopMeter())

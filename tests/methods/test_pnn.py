@@ -91,7 +91,7 @@ def test_laterals_get_gradients_and_old_columns_none():
     *_, last = snapshots(blobs)
     method = blobs.restore(last.state, NUM_TASKS).train()
     view = blobs.view(NUM_TASKS)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.laterals[:-1].requires_grad_(False)
     method.loss(view.examples).backward()
     fresh = dict(method.laterals[-1].named_parameters())
@@ -193,7 +193,7 @@ def test_a_narrower_projection_keeps_the_contract():
 
 def test_it_must_be_told_the_task():
     with pytest.raises(ValueError, match="use the task scenario"):
-        pnn().fresh().predict(pnn().examples(1).x, None)
+        pnn().create_method().predict(pnn().examples(1).x, None)
 
 
 @pytest.mark.parametrize(

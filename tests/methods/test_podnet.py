@@ -34,7 +34,7 @@ def in_second_task(blobs: Blobs) -> PODNet:
     (first,) = islice(snapshots(blobs), 1)
     method = blobs.restore(first.state, num_learned=1)
     method.train()
-    method.see(blobs.allowed(2))
+    method.configure_loss(blobs.allowed_outputs(2))
     method.begin_task(blobs.view(2))
     method.loss(blobs.examples(2))
     with torch.no_grad():
@@ -117,11 +117,11 @@ def test_without_convolutions_the_distillation_is_of_the_features_alone():
 def test_maps_that_moved_add_the_mean_of_their_distances():
     blobs, shape = podnet(pod_flat=0.0, pod_spatial=2.0), NetworkShape((1, 4, 4), 6, (0.5,), (0.5,))
     network = CNN(CNN.Config(channels=(3,), hidden=5), shape)
-    method, batch = PODNet(network, blobs.config, blobs.fresh().outlook), blobs.examples(2)
+    method, batch = PODNet(network, blobs.config, blobs.create_method().outlook), blobs.examples(2)
     method.memory.resize(4)
     method.memory.write(torch.arange(4), blobs.examples(1)[torch.tensor([0, 1, 46, 47])])
     method.memory.filled = 4
-    method.see(blobs.allowed(2))
+    method.configure_loss(blobs.allowed_outputs(2))
     method.begin_task(blobs.view(2))
     method.loss(batch)
     with torch.no_grad():
@@ -161,13 +161,13 @@ def test_the_second_phase_trains_the_head_alone_on_as_many_of_each_class():
     method.loss(batch).backward()
     method.after_backward()
     assert method.head.weight.grad[:20].abs().sum() > 0
-    assert len(podnet(balanced_epochs=0).fresh().phases(task)) == 1
+    assert len(podnet(balanced_epochs=0).create_method().phases(task)) == 1
 
 
 @pytest.mark.parametrize(("start", "least"), [(10.0, 1.0), (0.5, 0.5)])
 def test_the_scale_does_not_fall_to_where_the_loss_drives_examples_from_their_proxies(start, least):
     blobs = podnet(scale=start)
-    method = blobs.fresh()
+    method = blobs.create_method()
     with torch.no_grad():
         method.head.scale.fill_(-3.0)
     method.after_step(blobs.examples(1))

@@ -29,7 +29,7 @@ def in_second_task(blobs: Blobs, phase: int) -> ProgressCompress:
     (first,) = islice(snapshots(blobs), 1)
     method, task = blobs.restore(first.state, num_learned=1), blobs.view(2)
     method.train()
-    method.see(blobs.allowed(2))
+    method.configure_loss(blobs.allowed_outputs(2))
     method.begin_task(task)
     method.begin_phase(method.phases(task)[phase], task)
     with torch.no_grad():

@@ -46,7 +46,7 @@ def test_cumulative_training_goes_on_with_all_data_seen():
 def test_cumulative_training_is_charged_for_the_data_it_keeps():
     blobs = Blobs(Cumulative, Config(), "class")
     examples = blobs.view(NUM_TASKS).examples
-    assert raw_data_bytes(blobs.fresh(), examples) == len(examples) * (16 + 1)
+    assert raw_data_bytes(blobs.create_method(), examples) == len(examples) * (16 + 1)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
@@ -69,7 +69,7 @@ def test_the_first_task_is_fine_tuning_and_nothing_changes_after_it(scenario, ba
 )
 def test_no_optimiser_moves_what_is_frozen_and_its_training_is_free(training):
     blobs = Blobs(Freeze, Config(), "class", batch_norm=True)
-    method, meter = blobs.fresh(), FlopMeter()
+    method, meter = blobs.create_method(), FlopMeter()
     before = {n: t.clone() for n, t in method.state_dict().items()}
     train_task(method, blobs.view(2), training, meter)
     assert same(before, method.state_dict())

@@ -98,8 +98,8 @@ def test_scaling_takes_all_tensors_to_the_unit_interval_together():
 
 def test_the_fisher_is_measured_once_an_interval_and_the_cost_is_told_apart():
     blobs = Blobs(RWalk, RWalk.Config(interval=2), "class")
-    method, kinds = blobs.fresh(), []
-    method.see(blobs.allowed(1))
+    method, kinds = blobs.create_method(), []
+    method.configure_loss(blobs.allowed_outputs(1))
     method.begin_task(blobs.view(1))
     for _ in range(4):
         kinds.append(method.step_kind())
@@ -111,8 +111,8 @@ def test_the_fisher_is_measured_once_an_interval_and_the_cost_is_told_apart():
 
 def test_the_fisher_is_that_of_a_batch_per_example_and_toward_the_true_label():
     blobs = Blobs(RWalk, RWalk.Config(alpha=1.0), "class")
-    method, view = blobs.fresh(), blobs.view(1)
-    method.see(view.allowed)
+    method, view = blobs.create_method(), blobs.view(1)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     batch = view.examples[:10]
     method.loss(batch).backward()
@@ -128,7 +128,7 @@ def test_the_penalty_is_lam_times_scaled_fisher_and_score():
     blobs = Blobs(RWalk, RWalk.Config(lam=5.0), "class")
     method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     with torch.no_grad():
         method.network.body.weight.add_(0.1)
@@ -143,8 +143,8 @@ def test_the_penalty_is_lam_times_scaled_fisher_and_score():
 
 
 def test_measuring_does_not_disturb_batch_normalisation():
-    walk = Blobs(RWalk, RWalk.Config(lam=0.0, interval=1), "class", batch_norm=True).fresh()
-    plain = Blobs(Finetune, Config(), "class", batch_norm=True).fresh()
+    walk = Blobs(RWalk, RWalk.Config(lam=0.0, interval=1), "class", batch_norm=True).create_method()
+    plain = Blobs(Finetune, Config(), "class", batch_norm=True).create_method()
     view = Blobs(Finetune, Config(), "class").view(1)
     learn(walk, view)
     learn(plain, view)

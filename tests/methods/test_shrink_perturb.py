@@ -23,7 +23,7 @@ def parameters(method):
 
 def test_weights_shrink_and_noise_of_that_size_is_added():
     blobs = shrink_perturb(shrink=0.25, noise=0.5)
-    method = blobs.fresh()
+    method = blobs.create_method()
     before = parameters(method)
     method.begin_task(blobs.view(2))
     noise = torch.cat(
@@ -36,7 +36,7 @@ def test_weights_shrink_and_noise_of_that_size_is_added():
 
 def test_the_first_task_is_a_plain_one():
     blobs = shrink_perturb()
-    method = blobs.fresh()
+    method = blobs.create_method()
     before = parameters(method)
     method.begin_task(blobs.view(1))
     assert all(torch.equal(p, before[name]) for name, p in parameters(method).items())
@@ -53,7 +53,7 @@ def test_without_shrinking_and_noise_it_is_fine_tuning_bit_for_bit(scenario, law
 
 def test_shrunk_to_nothing_and_drawn_by_the_first_law_it_starts_afresh():
     blobs = shrink_perturb(shrink=0.0, noise=1.0, law="initialisation")
-    method, fresh = blobs.fresh(), blobs.fresh().network
+    method, fresh = blobs.create_method(), blobs.create_method().network
     method.begin_task(blobs.view(2))
     reinitialise(fresh, stream(2, "noise"))
     assert all(torch.equal(p, parameters(method)[name]) for name, p in fresh.named_parameters())
@@ -61,7 +61,7 @@ def test_shrunk_to_nothing_and_drawn_by_the_first_law_it_starts_afresh():
 
 def test_statistics_of_batches_are_left_alone():
     blobs = shrink_perturb(batch_norm=True)
-    method = blobs.fresh()
+    method = blobs.create_method()
     method.network.norm.running_mean.fill_(3.0)
     method.begin_task(blobs.view(2))
     assert (method.network.norm.running_mean == 3).all()

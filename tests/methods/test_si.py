@@ -106,7 +106,7 @@ class Recorder(Finetune):
 )
 def test_importance_is_measured_on_the_steps_the_optimiser_really_takes(training):
     si = Blobs(SI, SI.Config(xi=0.05, penalise_head=True), "class")
-    method, plain = si.fresh(), Blobs(Recorder, Config(), "class").fresh()
+    method, plain = si.create_method(), Blobs(Recorder, Config(), "class").create_method()
     for each in (method, plain):
         train_task(each, si.view(1), training, FlopMeter())
     method.end_task(si.view(1))
@@ -119,8 +119,8 @@ def test_importance_is_measured_on_the_steps_the_optimiser_really_takes(training
 
 def test_the_path_integral_of_small_steps_is_the_fall_of_the_loss():
     blobs = Blobs(SI, SI.Config(penalise_head=True), "class")
-    method, view = blobs.fresh(), blobs.view(1)
-    method.see(view.allowed)
+    method, view = blobs.create_method(), blobs.view(1)
+    method.configure_loss(view.allowed)
     path = PathIntegral(dict(method.network.named_parameters()))
     optimizer = torch.optim.SGD(method.network.parameters(), lr=1e-3)
     first = method.task_loss(view.examples).item()
@@ -138,7 +138,7 @@ def test_the_loss_reported_is_the_tasks_and_the_gradient_has_the_penaltys_too():
     blobs = Blobs(SI, SI.Config(c=50.0), "class")
     method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     method.begin_task(view)
     with torch.no_grad():
         method.network.body.weight.add_(0.1)

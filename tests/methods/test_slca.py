@@ -50,7 +50,7 @@ def test_with_the_whole_step_and_no_alignment_it_is_fine_tuning_over_own_outputs
 )
 def test_a_share_of_the_step_is_a_lower_rate_of_the_body(optimizer):
     def weights(blobs: Blobs, lr: object) -> list[torch.Tensor]:
-        method, view = blobs.fresh(), blobs.view(1)
+        method, view = blobs.create_method(), blobs.view(1)
         train_task(method, view, Training(batch_size=16, epochs=2, lr=lr, **optimizer), FlopMeter())
         return [p.detach() for p in method.network.parameters()]
 
@@ -62,7 +62,7 @@ def test_a_share_of_the_step_is_a_lower_rate_of_the_body(optimizer):
 
 def test_a_share_of_0_freezes_the_body_bit_for_bit():
     blobs = slca(slow=0)
-    fresh = blobs.fresh().state_dict()
+    fresh = blobs.create_method().state_dict()
     *_, last = snapshots(blobs)
     assert torch.equal(last.state["network.body.weight"], fresh["network.body.weight"])
     assert not torch.equal(last.state["network.head.weight"], fresh["network.head.weight"])
@@ -200,8 +200,8 @@ def test_hyperparameters_out_of_range_are_refused(wrong):
 
 def test_mixtures_of_images_are_taken():
     blobs = slca()
-    method = blobs.fresh()
-    method.see(blobs.allowed(1))
+    method = blobs.create_method()
+    method.configure_loss(blobs.allowed_outputs(1))
     method.begin_task(blobs.view(1))
     batch = blobs.examples(1)
     mixed = replace(batch, other=batch.y.flip(0), share=torch.full((len(batch),), 0.7))

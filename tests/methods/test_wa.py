@@ -28,7 +28,7 @@ def in_second_task(blobs: Blobs) -> WA:
     (first,) = islice(snapshots(blobs), 1)
     method = blobs.restore(first.state, num_learned=1)
     method.train()
-    method.see(blobs.allowed(2))
+    method.configure_loss(blobs.allowed_outputs(2))
     method.begin_task(blobs.view(2))
     with torch.no_grad():
         for p in method.network.parameters():
@@ -62,10 +62,10 @@ def test_after_each_task_new_classes_have_the_mean_norm_of_old_ones(positive):
 
 def test_the_first_task_is_a_plain_one_whose_weights_are_left_alone():
     blobs = wa(positive_weights=False)
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     train_task(method, view, Training(batch_size=16), FlopMeter())
     before = method.network.head.weight.detach().clone()
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     assert torch.equal(method.loss(view.examples), method.task_loss(view.examples))
     method.end_task(view)
     assert torch.equal(method.network.head.weight, before)

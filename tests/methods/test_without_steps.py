@@ -95,7 +95,7 @@ def test_phases_of_a_method_without_steps_are_not_gone_through():
             raise AssertionError("a method without steps has no phases")
 
     blobs = Blobs(HasPhases, HasPhases.Config(), "class")
-    trained = train_task(blobs.fresh(), blobs.view(1), Training(), FlopMeter())
+    trained = train_task(blobs.create_method(), blobs.view(1), Training(), FlopMeter())
     assert (trained.samples, trained.epochs) == (0, 0)
 
 
@@ -103,7 +103,7 @@ def test_phases_of_a_method_without_steps_are_not_gone_through():
 def test_the_network_is_left_as_it_was_and_its_head_is_not_carried(name):
     cls = METHODS[name]
     blobs = Blobs(cls, cls.Config(**CONFIGS.get(name, {})), "class", batch_norm=True)
-    untrained = copy_state(blobs.fresh().network.state_dict())
+    untrained = copy_state(blobs.create_method().network.state_dict())
     last = next(snapshots(blobs)).state
     carried = {n.removeprefix("network."): t for n, t in last.items() if n.startswith("network.")}
     assert "head.weight" not in carried

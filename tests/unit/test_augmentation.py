@@ -150,12 +150,12 @@ def test_mixup_is_the_weighted_mean_of_pictures_and_of_their_losses():
     partner = (mixed.x - weight * plain) / (1 - weight)
     known = [any(torch.allclose(p, q, atol=1e-2) for q in plain) for p in partner]
     assert sum(known) >= 28  # the rest have too small a share to be told
-    method = Blobs(METHODS["finetune"], METHODS["finetune"].Config(), "class").fresh()
+    method = Blobs(METHODS["finetune"], METHODS["finetune"].Config(), "class").create_method()
     logits = torch.randn(32, 6, generator=stream())
     allowed = torch.ones(6, 6, dtype=torch.bool)
     allowed[0, 1] = allowed[1, 0] = False
     for smoothing in (0.0, 0.1):
-        method.see(allowed, smoothing)
+        method.configure_loss(allowed, smoothing)
         loss = method.task_loss(mixed, logits)
         by_hand = [
             float(s) * float(method.task_loss(batch_one(mixed, i, mixed.y), logits[i : i + 1]))
@@ -214,7 +214,7 @@ BLOBS = Blobs(Watching, Watching.Config(memory_size=12), "class")
 
 
 def test_the_loss_has_the_augmented_view_and_the_memory_the_plain_one():
-    method, view = BLOBS.fresh(), BLOBS.view(1)
+    method, view = BLOBS.create_method(), BLOBS.view(1)
     training = Training(batch_size=16, augment=("flip", {"name": "cutout", "size": 2}))
     train_task(method, view, training, FlopMeter())
     known = {row.numpy().tobytes() for row in view.examples.x}
@@ -228,8 +228,10 @@ def test_the_loss_has_the_augmented_view_and_the_memory_the_plain_one():
 
 
 def test_what_is_replayed_is_augmented_and_never_mixed():
-    method, view = BLOBS.fresh(), BLOBS.view(1)
-    method.see(None, 0.0, Augmentation(read_changes([{"name": "flip", "p": 1}]), stream()).change)
+    method, view = BLOBS.create_method(), BLOBS.view(1)
+    method.configure_loss(
+        None, 0.0, Augmentation(read_changes([{"name": "flip", "p": 1}]), stream()).change
+    )
     assert torch.equal(method.augment(view.examples).x, view.examples.x.flip(3))
     mixing = Augmentation(read_changes(["mixup"]), stream())
     assert mixing.change(view.examples) is view.examples
@@ -238,7 +240,7 @@ def test_what_is_replayed_is_augmented_and_never_mixed():
 def test_der_stores_the_logits_of_what_the_network_saw():
     cls = METHODS["der"]
     blobs = Blobs(cls, cls.Config(memory_size=48), "class")
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     network = copy_state(method.network.state_dict())
     training = Training(iterations=1, batch_size=48, lr=0.1, augment=({"name": "flip", "p": 1},))
     train_task(method, view, training, FlopMeter())
@@ -259,13 +261,13 @@ def test_every_method_learns_with_augmentation_and_those_that_mix_say_so(name, t
     changes = ("pad_crop", "flip", *(("mixup",) if cls.takes_mixtures else ()))
     states = []
     for augment in (changes, changes, ()):
-        method = blobs.fresh()
+        method = blobs.create_method()
         for index in (1, 2):
             view = replace(blobs.view(index), num_steps=3)
             train_task(method, view, Training(batch_size=16, lr=0.05, augment=augment), FlopMeter())
             method.end_task(view)
             if cls.starts_afresh and index == 1:
-                method = blobs.fresh()
+                method = blobs.create_method()
         states.append(copy_state(method.state_dict()))
     assert not unequal_entries(states[0], states[1])
     assert bool(unequal_entries(states[0], states[2])) == cls.takes_steps

@@ -498,24 +498,24 @@ def test_importance_finds_the_hyperparameter_that_the_objective_is_made_of() -> 
 
 
 @pytest.mark.parametrize(
-    ("few", "said"),
+    ("few", "reason"),
     [
         (candidates(5), "takes 8 candidates"),
         (candidates(9).drop(columns="config.training.lr"), "fewer than two vary"),
     ],
 )
-def test_importance_of_too_little_is_not_drawn_but_said(few: pd.DataFrame, said: str) -> None:
+def test_importance_of_too_little_is_not_drawn_but_said(few: pd.DataFrame, reason: str) -> None:
     figure = charts.importance(few)
     assert len(figure.data) == 0
-    assert said in figure.layout.annotations[0].text
+    assert reason in figure.layout.annotations[0].text
 
 
-def learning(label: str, candidate: int, depth: int, **said: Any) -> pd.DataFrame:
+def learning(label: str, candidate: int, depth: int, **values: Any) -> pd.DataFrame:
     steps = range(1, depth + 1)
     values = [0.9 - 0.1 * candidate - 0.01 * step for step in steps]
     rows = pd.DataFrame({"after": steps, "val_acc": values})
-    unsaid = {"status": "complete", "story": "", "selected": False}
-    return rows.assign(label=label, candidate=candidate, **(unsaid | said))
+    defaults = {"status": "complete", "story": "", "selected": False}
+    return rows.assign(label=label, candidate=candidate, **(defaults | values))
 
 
 def test_the_winner_is_bold_and_who_was_stopped_ends_with_a_mark_that_says_why() -> None:
@@ -604,7 +604,7 @@ def test_names_have_styles_of_their_own_up_to_28() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "said"),
+    ("value", "unit", "text"),
     [
         (117_000, "B", "117 kB"),
         (3.59e9, "FLOP", "3.59 GFLOP"),
@@ -615,8 +615,8 @@ def test_names_have_styles_of_their_own_up_to_28() -> None:
         (NAN, "B", "–"),
     ],
 )
-def test_a_cost_is_said_to_three_digits_with_its_prefix(value: float, unit: str, said: str) -> None:
-    assert si_text(value, unit) == said
+def test_a_cost_is_said_to_three_digits_with_its_prefix(value: float, unit: str, text: str) -> None:
+    assert si_text(value, unit) == text
 
 
 def test_metrics_are_said_to_three_decimals_and_undefined_is_a_dash() -> None:

@@ -77,8 +77,8 @@ def test_threads_that_take_and_release_one_lease_are_never_two_inside() -> None:
     bucket, workers_inside, most, entered = Bucket(), [0], [0], Lock()
 
     def work(number: int) -> None:
-        mine, owner = claims(bucket), f"owner {number}"
-        while not mine.take("k", owner, 30):
+        own, owner = claims(bucket), f"owner {number}"
+        while not own.take("k", owner, 30):
             time.sleep(1e-4 * (1 + number % 3))
         with entered:
             workers_inside[0] += 1
@@ -86,7 +86,7 @@ def test_threads_that_take_and_release_one_lease_are_never_two_inside() -> None:
         time.sleep(2e-4)
         with entered:
             workers_inside[0] -= 1
-        mine.release("k", owner)
+        own.release("k", owner)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(60)))

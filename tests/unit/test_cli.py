@@ -331,7 +331,7 @@ def test_a_folder_without_a_store_is_refused_and_not_called_whole(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "mistake"),
     [
         ("run", "missing argument 'SWEEP'"),
         ("run x.yaml --backend foo", "'foo' is not one of 'inline', 'ray'"),
@@ -340,7 +340,7 @@ def test_a_folder_without_a_store_is_refused_and_not_called_whole(tmp_path):
     ],
 )
 def test_a_mistake_in_the_words_is_one_plain_line(
-    words: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: str, mistake: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["repertoire", *words.split()])
     with pytest.raises(SystemExit) as ended:
@@ -348,5 +348,5 @@ def test_a_mistake_in_the_words_is_one_plain_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert ended.value.code == 2
     assert line.startswith("repertoire: ")
-    assert told in line
+    assert mistake in line
     assert line.endswith(" --help")

@@ -139,18 +139,18 @@ def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "message"),
     [
         ({"hidden": 256}, r"network.hidden \[32\] \(cl \(a\)\), \[256\] \(cl \(b\)\)"),
         ({"epochs": 6}, r"training.epochs 3 \(cl \(a\)\), 6 \(cl \(b\)\)"),
     ],
 )
 def test_sweeps_of_one_name_under_other_protocols_are_refused(
-    tmp_path: Path, other: dict[str, int], said: str
+    tmp_path: Path, other: dict[str, int], message: str
 ) -> None:
     one = sweep(tmp_path / "a" / "cl", epochs=3)
     two = sweep(tmp_path / "b" / "cl", **{"epochs": 3, **other})  # type: ignore[arg-type]
-    with pytest.raises(RepertoireError, match=said):
+    with pytest.raises(RepertoireError, match=message):
         compare(one, two)
     assert "NOT COMPARABLE" in compare(one, two, "--force")
 

@@ -98,7 +98,7 @@ def test_sweeps_of_one_protocol_share_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         (EPOCHS, "training.epochs 1 (a), 5 (b)"),
         ({"training": {"iterations": 7}}, "training.iterations unset (a), 7 (b)"),
@@ -107,17 +107,17 @@ def test_sweeps_of_one_protocol_share_a_table() -> None:
     ],
 )
 def test_sweeps_of_other_masks_budgets_or_networks_are_refused_together(
-    config: dict[str, Any], said: str
+    config: dict[str, Any], message: str
 ) -> None:
     other = seeds("er", (0.6,), sweep="b", config=config)
-    with pytest.raises(RepertoireError, match=re.escape(said)) as refused:
+    with pytest.raises(RepertoireError, match=re.escape(message)) as refused:
         compare(EWC, other, together=True)
     assert "split_digits, domain-incremental, 5 tasks: " in str(refused.value)
     assert "--force" in str(refused.value)
     apart = compare(EWC, other)
     assert list(apart.table) == [0, 1]
     for format in TEXT_FORMATS:
-        assert said in " ".join(re.sub(r"\\([_\[\]])", r"\1", render(apart, format)).split())
+        assert message in " ".join(re.sub(r"\\([_\[\]])", r"\1", render(apart, format)).split())
 
 
 def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:

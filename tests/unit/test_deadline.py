@@ -84,14 +84,18 @@ def test_a_stage_fits_if_the_longest_of_its_kind_would_end_in_time() -> None:
     deadline = Deadline(100.0, "18:30", seconds.__getitem__, lambda: now[0])
     deadline.count(ChainWanted(("t", 0), (), stored=frozenset(orders)))
     now[0] = 100 - 20 * MARGIN
-    assert deadline.fits(order("d"), orders)
-    assert not deadline.fits(order("e", "joint"), orders)
-    assert not deadline.fits(order("f", "never seen"), orders), "the longest of any kind counts"
+    assert deadline.has_time_for(order("d"), orders)
+    assert not deadline.has_time_for(order("e", "joint"), orders)
+    assert not deadline.has_time_for(order("f", "never seen"), orders), (
+        "the longest of any kind counts"
+    )
     now[0] += 0.1
-    assert not deadline.fits(order("g"), orders)
-    assert deadline.fits(order("h", after=0), orders), "nothing is known of stages without training"
+    assert not deadline.has_time_for(order("g"), orders)
+    assert deadline.has_time_for(order("h", after=0), orders), (
+        "nothing is known of stages without training"
+    )
     now[0] = 100.0
-    assert not deadline.fits(order("i", after=0), orders)
+    assert not deadline.has_time_for(order("i", after=0), orders)
     assert deadline.held == {"e", "f", "g", "i"}
 
 
@@ -99,19 +103,22 @@ def test_siblings_that_end_together_take_the_time_of_all() -> None:
     deadline = Deadline(100.0, "18:30", lambda key: 30.0, lambda: 0.0)
     orders = {"a": order("a")}
     deadline.count(ChainWanted(("t", 0), (), stored=frozenset(orders)))
-    fits = [deadline.fits(order(name), orders, together) for together, name in enumerate("bcde", 1)]
+    fits = [
+        deadline.has_time_for(order(name), orders, together)
+        for together, name in enumerate("bcde", 1)
+    ]
     assert fits == [n * 30 * MARGIN <= 100 for n in (1, 2, 3, 4)] == [True, True, True, False]
 
 
 def test_durations_of_this_run_count() -> None:
     now = [0.0]
     deadline = Deadline(100.0, "18:30", lambda key: 60.0, lambda: now[0])
-    assert deadline.fits(order("a"), {})
+    assert deadline.has_time_for(order("a"), {})
     deadline.count(StageDone("a", "scored"))
-    assert deadline.fits(order("b"), {}), "scoring is not training"
+    assert deadline.has_time_for(order("b"), {}), "scoring is not training"
     deadline.count(StageDone("b"))
     now[0] = 50.0
-    assert not deadline.fits(order("c"), {})
+    assert not deadline.has_time_for(order("c"), {})
     assert deadline.reason == "no other stage would end by 18:30"
 
 

@@ -46,7 +46,7 @@ def scores_of(values):
 
 def train_tasks(blobs, training, losses=None, tasks=2):
     """Return the state after some tasks, and what the last training was."""
-    method = blobs.fresh()
+    method = blobs.create_method()
     for index in range(1, tasks + 1):
         # The number of steps is a circumstance of a method, which shall be the same.
         view = replace(blobs.view(index), num_steps=12)
@@ -54,7 +54,7 @@ def train_tasks(blobs, training, losses=None, tasks=2):
         trained = train_task(method, view, training, FlopMeter(), None, validate)
         method.end_task(view)
         if blobs.method_class.starts_afresh and index < tasks:
-            method = blobs.fresh()
+            method = blobs.create_method()
     return copy_state(method.state_dict()), trained
 
 
@@ -104,7 +104,7 @@ def test_accuracy_is_better_the_higher():
     left = iter([0.5, 0.7, 0.6])
     training = replace(TRAINING, epochs=6, early_stopping=options)
     trained = train_task(
-        blobs_of().fresh(),
+        blobs_of().create_method(),
         blobs_of().view(1),
         training,
         FlopMeter(),
@@ -184,7 +184,7 @@ def test_a_training_that_diverges_is_not_saved_by_its_best_epoch():
 
 
 def test_a_snapshot_restores_tensors_that_others_refer_to_and_plain_attributes():
-    method = blobs_of("er").fresh()
+    method = blobs_of("er").create_method()
     weight = method.network.head.weight
     method.notes, method.alias = [1], weight
     x = blobs_of().examples(1).x

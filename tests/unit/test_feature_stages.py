@@ -473,7 +473,7 @@ def test_the_unit_of_computation_trains_the_head_where_nothing_is_trained(folder
 
 def test_an_audit_computes_features_anew(folder):
     run_inline(folder)
-    said = []
-    check = Check(store_of(folder), 1e-5, said.append)
+    lines: list[str] = []
+    check = Check(store_of(folder), 1e-5, lines.append)
     assert audit(folder / "out", 0.01, 0, check) == 0
-    assert any("1024 of them computed anew: the same bits" in line for line in said)
+    assert any("1024 of them computed anew: the same bits" in line for line in lines)

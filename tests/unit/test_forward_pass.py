@@ -36,14 +36,14 @@ def blobs_of(name):
 
 def train_method(name="finetune", meter=None, **options):
     blobs = blobs_of(name)
-    method = blobs.fresh()
+    method = blobs.create_method()
     training = Training(**{"batch_size": 16, "lr": 0.05, "optimizer": "sgd", **options})
     for index in (1, 2):
         view = replace(blobs.view(index), num_steps=6)
         train_task(method, view, training, meter or FlopMeter())
         method.end_task(view)
         if index == 1 and blobs.method_class.starts_afresh:
-            method = blobs.fresh()
+            method = blobs.create_method()
     return copy_state(method.state_dict())
 
 
@@ -74,7 +74,7 @@ def test_products_are_in_bf16_and_losses_in_float32():
             return loss
 
     blobs = replace(blobs_of("finetune"), method_class=Watching)
-    method = blobs.fresh()
+    method = blobs.create_method()
     train_task(method, blobs.view(1), Training(precision="bf16", iterations=1), FlopMeter())
     assert kinds == [(torch.bfloat16, torch.float32, torch.float32)]
     assert method.network(blobs.view(1).examples.x).dtype == torch.float32

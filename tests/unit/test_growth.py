@@ -25,17 +25,17 @@ def test_a_line_goes_through_the_last_half_and_on() -> None:
     fit = fit_growth(np.array([5.0, 9, 17, 18, 20, 22]))
     assert (fit.kind, fit.tasks) == ("linear", 3)
     assert (fit.start, fit.slope) == pytest.approx((10, 2))
-    assert fit.at(100) == pytest.approx(210)
-    assert fit.reaches(29.5) == 10  # 10 + 2 * 9 = 28, 10 + 2 * 10 = 30
+    assert fit.cost(100) == pytest.approx(210)
+    assert fit.num_tasks_above(29.5) == 10  # 10 + 2 * 9 = 28, 10 + 2 * 10 = 30
     assert fit.misfit == pytest.approx(0, abs=1e-9)
 
 
 def test_a_constant_is_the_mean_of_what_differs_as_tasks_do() -> None:
     fit = fit_growth(np.array([40.0, 98, 102, 100]))
-    assert (fit.kind, fit.at(50), fit.slope, fit.reaches(1)) == ("constant", 100, 0, None)
+    assert (fit.kind, fit.cost(50), fit.slope, fit.num_tasks_above(1)) == ("constant", 100, 0, None)
     assert fit.misfit == pytest.approx(0.02)
-    assert fit_growth(np.array([7.0])).at(9) == 7
-    assert fit_growth(np.zeros(4)).at(9) == 0
+    assert fit_growth(np.array([7.0])).cost(9) == 7
+    assert fit_growth(np.zeros(4)).cost(9) == 0
 
 
 def test_what_bends_is_said_to_be_no_line_and_what_falls_stays() -> None:
@@ -46,7 +46,7 @@ def test_what_bends_is_said_to_be_no_line_and_what_falls_stays() -> None:
     off = np.abs(np.array([64, 256, 1024]) - start - slope * tasks).max()
     assert fit.misfit == pytest.approx(off / np.mean([64, 256, 1024]))
     falling = fit_growth(np.array([9.0, 8, 6, 4]))
-    assert (falling.kind, falling.at(1000)) == ("falling", 4)
+    assert (falling.kind, falling.cost(1000)) == ("falling", 4)
 
 
 def costs() -> pd.DataFrame:

@@ -107,9 +107,9 @@ def test_the_search_of_a_cell_is_beside_its_evaluation_each_stage_once(
     tried = [winner.assign(phase="search", trial_id=f"er-{n}") for n in (1, 2)]
     chain = stages[(stages["trial_id"] == "er-100000") & (stages["seed"] == 0)]
     chain = chain[chain["after"] > 0]
-    mine = [chain.assign(trial_id=f"er-{n}", key=chain["key"] + f"-{n}") for n in (1, 2)]
-    mine[1].loc[mine[1]["after"] == 1, "key"] = mine[0]["key"].iloc[0]
-    trials, stages = pd.concat([own.trials, *tried]), pd.concat([stages, *mine])
+    others = [chain.assign(trial_id=f"er-{n}", key=chain["key"] + f"-{n}") for n in (1, 2)]
+    others[1].loc[others[1]["after"] == 1, "key"] = others[0]["key"].iloc[0]
+    trials, stages = pd.concat([own.trials, *tried]), pd.concat([stages, *others])
     search, *_ = cost_tables(Results(trials, pd.DataFrame(), stages), surface)
     # er has two cells with two seeds, and stages 0 of 2 kFLOP too.
     assert cells(search)[1:] == [("er", "1", "2", "22 kFLOP", "56 kFLOP")]

@@ -263,9 +263,9 @@ def test_a_folder_in_the_place_of_a_file_is_named_in_a_line(answer, tmp_path, na
         "search: {algorithm: random, num_trials: 1}\n"
     )
     (tmp_path / "results" / "s" / name).mkdir(parents=True)
-    code, said = answer("plan", "s.yaml")
+    code, text = answer("plan", "s.yaml")
     if name == "search.json":  # a description, which a plan does not need
         assert code == 0
     else:
-        assert (code, said.count("\n")) == (1, 1)
-        assert "results/s/search.jsonl; a folder is in the place of a file; move it away" in said
+        assert (code, text.count("\n")) == (1, 1)
+        assert "results/s/search.jsonl; a folder is in the place of a file; move it away" in text

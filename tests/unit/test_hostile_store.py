@@ -186,9 +186,9 @@ def test_the_store_itself_may_be_a_link_to_another_disk(store, tmp_path):
     Path(store.uri).symlink_to(disk)
     write_random(tmp_path / "s")
     result = CliRunner().invoke(app, ["store", "gc", str(tmp_path), "--older-than", "0"])
-    said = " ".join(result.output.split())
-    assert f"{tmp_path / 'stages'} is a link to {disk}" in said
-    assert "deleted 1 stages" in said
+    text = " ".join(result.output.split())
+    assert f"{tmp_path / 'stages'} is a link to {disk}" in text
+    assert "deleted 1 stages" in text
     assert not list(disk.rglob("record.json"))
 
 

@@ -31,7 +31,7 @@ def learn_two_tasks(name, optimizer):
     blobs, states = blobs_of(name), []
     training = Training(batch_size=16, lr=0.01, optimizer=optimizer, keep_optimizer=True)
     for after in (1, 2):
-        method = blobs.restore(own_part(states[-1]), 1) if states else blobs.fresh()
+        method = blobs.restore(own_part(states[-1]), 1) if states else blobs.create_method()
         parent = states[-1] if states else {}
         trained = train_task(method, blobs.view(after), training, FlopMeter(), parent)
         method.end_task(blobs.view(after))
@@ -74,7 +74,7 @@ def test_a_network_that_is_drawn_anew_has_an_optimizer_that_begins(name):
 def test_a_step_that_is_the_first_of_some_parameters_is_each_one_s_own():
     blobs = blobs_of("finetune")
     training = Training(lr=0.1, optimizer={**SGD, "dampening": 0.5})
-    method = blobs.fresh()
+    method = blobs.create_method()
     optimizer = make_optimizer(method, training)
     weight, bias = method.network.head.weight, method.network.head.bias
     start = bias.detach().clone()

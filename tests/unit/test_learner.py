@@ -226,10 +226,10 @@ class Fixed(Method):
 
     def __init__(self) -> None:
         super().__init__(Linear(), Config(), OUTLOOK)
-        self.told: list[int | None] = []
+        self.tasks: list[int | None] = []
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
-        self.told.append(task)
+        self.tasks.append(task)
         return x.flatten(1)[:, :3].float()
 
 
@@ -293,7 +293,7 @@ def test_the_size_of_a_batch_of_evaluation_does_not_show(count):
 def test_the_task_is_told_where_the_scenario_reveals_it_alone(task):
     method = Fixed()
     score_examples(method.predict, number_examples(3), None, task, FlopMeter())
-    assert method.told == [task]
+    assert method.tasks == [task]
 
 
 def test_evaluation_builds_no_graph_and_changes_no_parameter():
@@ -355,8 +355,8 @@ def test_the_ends_of_the_ranges_are_allowed():
 @pytest.mark.parametrize("training", [Training(epochs=2), Training(iterations=5)])
 def test_a_task_without_examples_is_over_at_once(training: Training) -> None:
     blobs = Blobs(Freeze, Freeze.Config(), "class")
-    assert train_task(blobs.fresh(), blobs.view(1), training, FlopMeter()).samples > 0
-    later = blobs.fresh()
+    assert train_task(blobs.create_method(), blobs.view(1), training, FlopMeter()).samples > 0
+    later = blobs.create_method()
     before = {name: tensor.clone() for name, tensor in later.state_dict().items()}
     assert train_task(later, blobs.view(2), training, FlopMeter()).samples == 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in later.state_dict().items())

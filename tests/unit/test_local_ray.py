@@ -120,7 +120,7 @@ def test_an_early_ray_is_closed_when_the_command_fails(
     processes: list[subprocess.Popen[str]] = []
 
     def fail() -> None:
-        with early_ray.early_ray(tmp_path / "sweep.yaml", tmp_path, wanted=True) as ray:
+        with early_ray.start_early_ray(tmp_path / "sweep.yaml", tmp_path, wanted=True) as ray:
             assert ray is not None
             processes.append(ray._process)
             raise RepertoireError("the sweep file has a mistake")
@@ -128,5 +128,5 @@ def test_an_early_ray_is_closed_when_the_command_fails(
     with pytest.raises(RepertoireError, match="the sweep file has a mistake"):
         fail()
     assert processes[0].wait(timeout=20) == -signal.SIGKILL, "it would go on starting for seconds"
-    with early_ray.early_ray(tmp_path / "sweep.yaml", tmp_path, wanted=False) as ray:
+    with early_ray.start_early_ray(tmp_path / "sweep.yaml", tmp_path, wanted=False) as ray:
         assert ray is None

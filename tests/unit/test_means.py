@@ -645,12 +645,12 @@ def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> 
     texts = winner_hyperparameters(results.trials, results.stages).values()
     assert sorted(texts) == sorted(f"lam={lam:g}" for lam in winners["config.method.lam"])
     (surface,) = surfaces(results)
-    (told,) = search_costs(results, surface).to_dict("records")
+    (costs,) = search_costs(results, surface).to_dict("records")
     stages = results.stages[results.stages["seed"].isin(searched["seed"])]
     by_key = stages.assign(flops=compute_flops(stages)).groupby("key")["flops"].first()
-    assert (told["cells"], told["candidates"], told["search_flops"]) == (2, 4, by_key.sum())
+    assert (costs["cells"], costs["candidates"], costs["search_flops"]) == (2, 4, by_key.sum())
     warehouse = open_results([tmp_path / "results" / "lab"])
-    assert read_search_costs(warehouse, surface).to_dict("records") == [told]
+    assert read_search_costs(warehouse, surface).to_dict("records") == [costs]
     (chapter,) = means_chapters(warehouse)
     assert chapter.rows[1][:3] == ("ewc", "2", "4")
 

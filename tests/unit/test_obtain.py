@@ -130,12 +130,12 @@ def together(*work: Callable[[], object]) -> None:
 
 def run_chain(folder: Path, stages: tuple[Stage, ...], owner: str | None = None) -> list[str]:
     """Compute stages as the worker of one command; return the keys it computed itself."""
-    store, mine = StageStore(str(folder)), []
+    store, keys = StageStore(str(folder)), []
     for stage in stages:
         outcome = compute_order(StageOrder((stage,), WHOM), store, owner=owner or create_owner())
         assert isinstance(outcome, StageDone)
-        mine += [stage.key] if outcome.work == "computed" else []
-    return mine
+        keys += [stage.key] if outcome.work == "computed" else []
+    return keys
 
 
 def test_commands_that_begin_the_same_stage_at_once_compute_it_once(

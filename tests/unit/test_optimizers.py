@@ -59,7 +59,7 @@ def train_tasks(method_name: str = "finetune", tasks: int = 2, **options: object
     """Return the network's weights after some tasks."""
     cls = METHODS[method_name]
     blobs = replace(BLOBS, method_class=cls, config=cls.Config())
-    method = blobs.fresh()
+    method = blobs.create_method()
     training = Training(**{"batch_size": 20, "lr": 0.01, **options})
     for index in range(1, tasks + 1):
         view = blobs.view(index)
@@ -84,7 +84,7 @@ def test_every_optimizer_of_torch_is_in_the_table_or_said_to_be_unfit():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_each_of_them_steps_as_torch_has_it(name):
-    method, by_hand = BLOBS.fresh(), BLOBS.fresh()
+    method, by_hand = BLOBS.create_method(), BLOBS.create_method()
     data = BLOBS.examples(1)
     view = replace(BLOBS.view(1), examples=data)
     training = Training(optimizer=name, lr=0.01, iterations=3, batch_size=len(data))
@@ -94,14 +94,14 @@ def test_each_of_them_steps_as_torch_has_it(name):
     optimizer = cls(
         by_hand.parameters(), lr=0.01, **({"weight_decay": 0.0} if name == "adamw" else {})
     )
-    by_hand.see(view.allowed)
+    by_hand.configure_loss(view.allowed)
     generator = view.stream("data order")
     for _ in range(3):
         order = torch.randperm(len(data), generator=generator)
         optimizer.zero_grad()
         by_hand.task_loss(data[order]).backward()
         optimizer.step()
-    before = BLOBS.fresh().state_dict()
+    before = BLOBS.create_method().state_dict()
     for key, value in by_hand.state_dict().items():
         torch.testing.assert_close(method.state_dict()[key], value, rtol=1e-5, atol=1e-7)
         assert not torch.equal(value, before[key])
@@ -109,11 +109,13 @@ def test_each_of_them_steps_as_torch_has_it(name):
 
 def test_options_reach_the_optimizer():
     options = {"name": "sgd", "nesterov": True, "momentum": 0.9, "weight_decay": 0.01}
-    optimizer = make_optimizer(BLOBS.fresh(), Training(optimizer=options, lr=0.1))
+    optimizer = make_optimizer(BLOBS.create_method(), Training(optimizer=options, lr=0.1))
     assert isinstance(optimizer, torch.optim.SGD)
     expected = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}
     assert expected.items() <= optimizer.defaults.items()
-    adam = make_optimizer(BLOBS.fresh(), Training(optimizer={"name": "adam", "betas": [0, 0.5]}))
+    adam = make_optimizer(
+        BLOBS.create_method(), Training(optimizer={"name": "adam", "betas": [0, 0.5]})
+    )
     assert adam.defaults["betas"] == (0.0, 0.5)
 
 
@@ -235,10 +237,10 @@ def test_an_optimizer_of_one_s_own_trains_with_its_options_and_travels(tmp_path)
     module = write_lion(tmp_path)
     sweep = sweep_with(tmp_path, f"{{optimizer: {{name: '{module}:Lion', scale: 0.5}}, lr: 0.01}}")
     training = pickle.loads(pickle.dumps(sweep.trials[0].training))
-    method, by_hand = BLOBS.fresh(), BLOBS.fresh()
+    method, by_hand = BLOBS.create_method(), BLOBS.create_method()
     view = BLOBS.view(1)
     train_task(method, view, replace(training, batch_size=len(view.examples)), FlopMeter())
-    by_hand.see(view.allowed)
+    by_hand.configure_loss(view.allowed)
     order = torch.randperm(len(view.examples), generator=view.stream("data order"))
     by_hand.task_loss(view.examples[order]).backward()
     for p, q in zip(method.parameters(), by_hand.parameters(), strict=True):
@@ -344,7 +346,7 @@ def test_a_gradient_that_a_method_keeps_is_not_clipped():
 
 
 def test_a_step_goes_as_far_as_the_norm_allows():
-    method, view = BLOBS.fresh(), BLOBS.view(1)
+    method, view = BLOBS.create_method(), BLOBS.view(1)
     before = torch.cat([p.detach().clone().flatten() for p in method.parameters()])
     training = Training(optimizer="sgd", lr=1.0, clip=1e-3, iterations=1)
     train_task(method, view, training, FlopMeter())
@@ -368,10 +370,10 @@ def test_no_limit_is_the_training_without_the_option():
 def test_the_path_integral_of_si_has_the_gradient_before_it_is_clipped():
     si = METHODS["si"]
     blobs = replace(BLOBS, method_class=si, config=si.Config())
-    method, view = blobs.fresh(), blobs.view(1)
+    method, view = blobs.create_method(), blobs.view(1)
     start = [p.detach().clone() for p in method.network.parameters()]
     training = Training(optimizer="sgd", lr=0.1, clip=0.01, iterations=1, batch_size=48)
-    method.see(view.allowed)
+    method.configure_loss(view.allowed)
     order = torch.randperm(len(view.examples), generator=view.stream("data order"))
     raw = torch.autograd.grad(
         method.task_loss(view.examples[order]), list(method.network.parameters())
@@ -405,7 +407,7 @@ ALLOWED = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]],
 
 def test_smoothed_labels_are_spread_evenly_over_the_outputs_that_compete():
     method = Fixed()
-    method.see(ALLOWED, 0.3)
+    method.configure_loss(ALLOWED, 0.3)
     loss = method.task_loss(Examples(LOGITS, LABELS))
     by_hand = 0.0
     for row, label, outputs in zip(
@@ -420,7 +422,7 @@ def test_smoothed_labels_are_spread_evenly_over_the_outputs_that_compete():
 def test_where_all_outputs_compete_it_is_torch_s_own():
     method = Fixed()
     logits = LOGITS.clone().requires_grad_()
-    method.see(None, 0.1)
+    method.configure_loss(None, 0.1)
     ours = method.task_loss(Examples(LOGITS, LABELS), logits)
     torchs = F.cross_entropy(logits, LABELS, label_smoothing=0.1)
     torch.testing.assert_close(ours, torchs)
@@ -432,7 +434,7 @@ def test_where_all_outputs_compete_it_is_torch_s_own():
 def test_outputs_that_do_not_compete_get_no_gradient():
     method = Fixed()
     logits = LOGITS.clone().requires_grad_()
-    method.see(ALLOWED, 0.3)
+    method.configure_loss(ALLOWED, 0.3)
     method.task_loss(Examples(LOGITS, LABELS), logits).backward()
     assert logits.grad.isfinite().all()
     assert logits.grad[0, 3] == 0
@@ -456,7 +458,7 @@ def test_methods_of_the_task_scenario_smooth_labels_too(method):
     blobs = Blobs(cls, cls.Config(), "task")
 
     def weights(**options: float) -> torch.Tensor:
-        learner = blobs.fresh()
+        learner = blobs.create_method()
         view = replace(blobs.view(1), num_steps=4)
         train_task(learner, view, Training(iterations=4, **options), FlopMeter())
         return torch.cat([p.detach().flatten() for p in learner.parameters()])
@@ -478,7 +480,9 @@ def test_a_short_last_batch_is_left_out_unless_it_is_the_only_one(examples, kept
         (Training(batch_size=4), kept),
         (Training(batch_size=4, drop_last=True), dropped),
     ):
-        samples = train_task(BLOBS.fresh(), view, replace(training, epochs=3), FlopMeter()).samples
+        samples = train_task(
+            BLOBS.create_method(), view, replace(training, epochs=3), FlopMeter()
+        ).samples
         taken = min(4 * steps, examples)
         assert samples == 3 * taken
 
@@ -489,7 +493,7 @@ def test_a_short_last_batch_is_left_out_unless_it_is_the_only_one(examples, kept
 def test_the_options_cost_no_flops():
     def flops(**options: object) -> int:
         meter = FlopMeter()
-        train_task(BLOBS.fresh(), BLOBS.view(1), Training(batch_size=16, **options), meter)
+        train_task(BLOBS.create_method(), BLOBS.view(1), Training(batch_size=16, **options), meter)
         return meter.total
 
     assert flops() == flops(clip=0.1, label_smoothing=0.1, schedule="cosine", optimizer="nadam") > 0

@@ -280,8 +280,8 @@ def test_the_commands_say_what_they_did(
     assert answer("pack")[0] == 2
     assert answer("import", "results.pack.zip", "--out", "there", "--records") == (0, "")
     assert (tmp_path / "there" / "stages").is_dir()
-    code, said = answer("import", "results.pack.zip", "--out", "x", "--store", "y")
-    assert (code, said.count("\n"), "needs --records" in said) == (2, 1, True)
+    code, text = answer("import", "results.pack.zip", "--out", "x", "--store", "y")
+    assert (code, text.count("\n"), "needs --records" in text) == (2, 1, True)
     assert answer("pack", "nowhere")[0] == 2
     assert not (tmp_path / "x").exists()
 

@@ -23,7 +23,7 @@ BLOBS = Blobs(METHODS["finetune"], METHODS["finetune"].Config(), "class")
 
 def train_one_task(**options):
     """Return the network's state after one task."""
-    method = BLOBS.fresh()
+    method = BLOBS.create_method()
     train_task(method, BLOBS.view(1), Training(batch_size=16, **options), FlopMeter())
     return {name: tensor.clone() for name, tensor in method.network.state_dict().items()}
 
@@ -33,7 +33,7 @@ def train_one_task(**options):
 
 def test_the_head_has_one_rate_and_all_else_the_other():
     hat = replace(BLOBS, method_class=METHODS["pnn"], config=METHODS["pnn"].Config(alpha=1.0))
-    method = replace(hat, scenario="task").fresh()
+    method = replace(hat, scenario="task").create_method()
     method.outside = torch.nn.Parameter(torch.zeros(2))
     rates = {"head": 0.5, "body": 0.1}
     groups = make_optimizer(method, Training(optimizer="sgd", lr=rates)).param_groups
@@ -46,7 +46,7 @@ def test_the_head_has_one_rate_and_all_else_the_other():
 
 def test_a_step_of_each_group_is_its_rate_times_the_gradient():
     whole = {"optimizer": "sgd", "iterations": 1}
-    start = BLOBS.fresh().network.state_dict()
+    start = BLOBS.create_method().network.state_dict()
     low, high = train_one_task(lr=0.1, **whole), train_one_task(lr=0.5, **whole)
     both = train_one_task(lr={"head": 0.5, "body": 0.1}, **whole)
     for name in start:
@@ -55,7 +55,7 @@ def test_a_step_of_each_group_is_its_rate_times_the_gradient():
 
 
 def test_every_group_follows_the_schedule_from_its_own_rate():
-    method = BLOBS.fresh()
+    method = BLOBS.create_method()
     schedule = {"name": "cosine", "min_lr": 0.05}
     training = Training(optimizer="sgd", lr={"head": 0.5, "body": 0.1}, schedule=schedule)
     optimizer = make_optimizer(method, training)
@@ -138,16 +138,16 @@ def test_a_kept_optimizer_is_one_that_was_never_stopped(optimizer):
     given = {k: (v == "true" if v in ("true", "false") else v) for k, v in given.items()}
     given |= {k: float(v) for k, v in given.items() if k == "momentum"}
     training = Training(batch_size=16, lr=0.01, optimizer=given, keep_optimizer=True)
-    method, parent = BLOBS.fresh(), {}
+    method, parent = BLOBS.create_method(), {}
     for index in (1, 2):
         trained = train_task(method, BLOBS.view(index), training, FlopMeter(), parent)
         parent = {**method.state_dict(), **trained.optimizer}
         method = BLOBS.restore(method.state_dict(), index)
-    straight = BLOBS.fresh()
+    straight = BLOBS.create_method()
     optimizer_ = make_optimizer(straight, training)
     for index in (1, 2):
         view = BLOBS.view(index)
-        straight.see(view.allowed)
+        straight.configure_loss(view.allowed)
         order = torch.randperm(len(view.examples), generator=view.stream("data order"))
         for rows in order.split(16):
             optimizer_.zero_grad()
@@ -180,7 +180,7 @@ def test_a_chain_of_stages_carries_it_and_counts_it(tmp_path):
 
 def test_it_starts_anew_where_a_parameter_changed_its_shape_or_the_optimizer_is_another():
     training = Training(batch_size=16, keep_optimizer=True)
-    method = BLOBS.fresh()
+    method = BLOBS.create_method()
     trained = train_task(method, BLOBS.view(1), training, FlopMeter())
     parent = {**method.state_dict(), **trained.optimizer}
 
@@ -212,7 +212,7 @@ class Counting(torch.optim.SGD):
 
 
 def test_numbers_are_carried_as_they_are_and_other_things_are_refused():
-    method = BLOBS.fresh()
+    method = BLOBS.create_method()
     optimizer = Counting(method.parameters(), lr=0.1)
     method.loss(BLOBS.view(1).examples).backward()
     optimizer.step()

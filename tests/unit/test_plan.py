@@ -76,7 +76,7 @@ def test_all_orders_of_4_tasks_ask_for_96_stages_beyond_stage_0_of_which_64_are_
     assert len(new_plan.chains) == 24
     assert new_plan.asked_for - len(new_plan.chains) == 96
     assert beyond_stage_0(new_plan) == 64
-    assert len(new_plan.orders) == len(new_plan.to_run) == 65
+    assert len(new_plan.orders) == len(new_plan.stages_to_run) == 65
 
 
 def test_joint_training_in_all_orders_has_a_stage_for_each_set_of_tasks(make):
@@ -134,8 +134,8 @@ def test_a_stage_shared_by_benchmarks_with_other_tasks_is_one_order_for_both(mak
 
 def test_with_an_empty_store_everything_is_to_be_run_and_no_time_is_known(make, store):
     new_plan = make()
-    assert new_plan.to_run == list(new_plan.chains[0].keys)
-    assert (new_plan.pending, new_plan.stored, new_plan.estimated_seconds()) == (
+    assert new_plan.stages_to_run == list(new_plan.chains[0].keys)
+    assert (new_plan.unfinished_chains, new_plan.stored, new_plan.estimated_seconds()) == (
         [*new_plan.chains],
         {},
         None,
@@ -150,8 +150,8 @@ def test_what_the_store_has_is_not_run_again_and_says_how_long_the_rest_takes(ma
         put(store, new_plan, key, costs=Costs(train_seconds=seconds / 2, eval_seconds=seconds / 2))
     again = make(seeds="[0, 1]")
     assert set(again.stored) == set(keys[:4])
-    assert all(again.has(key) for key in keys[:4])
-    assert again.to_run == [keys[4], *new_plan.chains[1].keys]
+    assert all(again.is_stored(key) for key in keys[:4])
+    assert again.stages_to_run == [keys[4], *new_plan.chains[1].keys]
     # 1 + 4 stages beyond stage 0 are left, at the median of 1, 2 and 9 seconds.
     assert again.estimated_seconds() == 5 * 2.0
 
@@ -161,8 +161,12 @@ def test_a_finished_sweep_has_nothing_left(make, store):
     for key in new_plan.orders:
         put(store, new_plan, key)
     again = make("[finetune, ewc]")
-    assert (again.to_run, again.pending, again.estimated_seconds()) == ([], [], 0.0)
-    assert again.asked_for == 10
+    assert (again.stages_to_run, again.unfinished_chains, again.estimated_seconds()) == (
+        [],
+        [],
+        0.0,
+    )
+    assert again.stages_requested == 10
 
 
 def test_a_method_added_to_a_finished_sweep_asks_for_its_own_stages_alone(make, store):
@@ -170,8 +174,8 @@ def test_a_method_added_to_a_finished_sweep_asks_for_its_own_stages_alone(make, 
     for key in new_plan.orders:
         put(store, new_plan, key)
     again = make("[finetune, er]")
-    assert again.to_run == list(again.chains[1].keys[1:])
-    assert again.pending == [again.chains[1]]
+    assert again.stages_to_run == list(again.chains[1].keys[1:])
+    assert again.unfinished_chains == [again.chains[1]]
 
 
 def test_a_chain_that_diverged_is_over_and_its_later_stages_are_not_run(make, store):
@@ -181,9 +185,9 @@ def test_a_chain_that_diverged_is_over_and_its_later_stages_are_not_run(make, st
     put(store, new_plan, first.keys[1])
     put(store, new_plan, first.keys[2], status="diverged", story="nan", evaluation={})
     again = make(seeds="[0, 1]")
-    assert again.pending == [second]
-    assert again.to_run == list(second.keys)
-    assert not again.has(first.keys[2])
+    assert again.unfinished_chains == [second]
+    assert again.stages_to_run == list(second.keys)
+    assert not again.is_stored(first.keys[2])
     assert again.stored[first.keys[2]].status == "diverged"
 
 
@@ -192,7 +196,7 @@ def test_a_chain_that_shares_the_stage_that_diverged_is_over_too(make, store):
     put(store, new_plan, new_plan.chains[0].keys[0])
     put(store, new_plan, new_plan.chains[0].keys[1], status="diverged", story="nan", evaluation={})
     again = make("[{name: ewc, lam: {grid: [1, 2]}}]")
-    assert (again.pending, again.to_run) == ([], [])
+    assert (again.unfinished_chains, again.stages_to_run) == ([], [])
 
 
 def test_a_stage_lost_from_the_middle_is_run_again_alone(make, store):
@@ -201,7 +205,7 @@ def test_a_stage_lost_from_the_middle_is_run_again_alone(make, store):
     for key in keys:
         put(store, new_plan, key)
     store.delete(keys[2])
-    assert make().to_run == [keys[2]]
+    assert make().stages_to_run == [keys[2]]
 
 
 def test_a_stage_that_lacks_the_scores_of_a_task_is_to_be_run(make, store):
@@ -210,10 +214,10 @@ def test_a_stage_that_lacks_the_scores_of_a_task_is_to_be_run(make, store):
         put(
             store, new_plan, key, evaluation=dict.fromkeys(new_plan.chains[0].task_keys[:3], SCORES)
         )
-    assert make().to_run == list(new_plan.chains[0].keys)
+    assert make().stages_to_run == list(new_plan.chains[0].keys)
     missing = new_plan.chains[0].task_keys[3]
     store.put_evaluation(new_plan.chains[0].keys[1], {missing: SCORES})
-    assert make().to_run == [key for i, key in enumerate(new_plan.chains[0].keys) if i != 1]
+    assert make().stages_to_run == [key for i, key in enumerate(new_plan.chains[0].keys) if i != 1]
 
 
 def test_planning_writes_nothing(make, store):
@@ -230,17 +234,17 @@ def test_a_task_added_to_a_finished_sweep_is_scored_anew_on_stages_that_stand(ma
         put(store, new_plan, key)
     again = make(benchmark=four)
     assert again.chains[0].keys[:4] == new_plan.chains[0].keys
-    assert again.to_score == list(new_plan.chains[0].keys)
-    assert again.to_compute == [again.chains[0].keys[4]]
-    assert again.to_run == [*again.to_score, *again.to_compute]
-    assert not any(again.has(key) for key in again.to_score)
+    assert again.stages_to_score == list(new_plan.chains[0].keys)
+    assert again.stages_to_compute == [again.chains[0].keys[4]]
+    assert again.stages_to_run == [*again.stages_to_score, *again.stages_to_compute]
+    assert not any(again.is_stored(key) for key in again.stages_to_score)
     assert again.estimated_seconds() == 3.0  # of the one stage to compute
-    for key in again.to_score:
+    for key in again.stages_to_score:
         stage = again.orders[key].stages[0]
         missing = set(stage.task_keys) - store.record(key).evaluation.keys()
         store.put_evaluation(key, dict.fromkeys(missing, SCORES))
     after = make(benchmark=four)
-    assert (after.to_score, after.to_run) == ([], [again.chains[0].keys[4]])
+    assert (after.stages_to_score, after.stages_to_run) == ([], [again.chains[0].keys[4]])
 
 
 def test_a_plan_holds_few_records_at_a_time(make, store, monkeypatch):
@@ -256,5 +260,5 @@ def test_a_plan_holds_few_records_at_a_time(make, store, monkeypatch):
 
     monkeypatch.setattr(store, "records", records)
     monkeypatch.setattr("orchestrator.graph.stored_stages.RECORDS_AT_A_TIME", 4)
-    assert make(seeds="[0, 1, 2]").to_run == []
+    assert make(seeds="[0, 1, 2]").stages_to_run == []
     assert sizes == [4, 4, 4, 3]

@@ -44,7 +44,7 @@ def test_a_stage_that_raised_is_not_computed() -> None:
     for news in (StageDone("a"), StageDiverged("b", ""), StageFailed("c", "")):
         progress.count(RunStage(news.key))
         progress.count(news)
-    assert (progress.executed, progress.computed, progress.raised) == (3, 2, 1)
+    assert (progress.executed, progress.num_computed, progress.raised) == (3, 2, 1)
 
 
 def test_news_is_counted_as_it_comes() -> None:

@@ -52,7 +52,7 @@ def test_a_stage_is_tried_again_and_alone_after_what_may_be_memory(
 ) -> None:
     attempt = Attempt(ORDER)
     for death, expected in zip(deaths, alone, strict=True):
-        again = attempt.after(death)
+        again = attempt.next_attempt(death)
         assert again is not None
         assert again.alone is expected
         attempt = again
@@ -75,7 +75,7 @@ def test_in_the_end_it_fails(deaths: list[Death]) -> None:
     attempt: Attempt | None = Attempt(ORDER)
     for death in deaths:
         assert attempt is not None
-        attempt = attempt.after(death)
+        attempt = attempt.next_attempt(death)
     assert attempt is None
 
 

@@ -33,14 +33,14 @@ class Clock:
     """A clock that only sleeping moves."""
 
     now: float = 0.0
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         assert seconds > 0
         self.now += seconds
 
     def policy(self) -> RetryPolicy:
-        return RetryPolicy(300, 90, self.said.append, self.sleep, lambda: self.now)
+        return RetryPolicy(300, 90, self.lines.append, self.sleep, lambda: self.now)
 
 
 @dataclass
@@ -79,7 +79,7 @@ def test_a_store_that_is_away_is_waited_for_and_it_is_said_once(
     interrupt(store, clock, 20, error)
     store.put(STATE, RECORD)
     assert store.record(KEY) == RECORD
-    (text,) = clock.said
+    (text,) = clock.lines
     assert text.startswith(f"store {store.uri} cannot be reached: ")
     assert text.endswith("waiting for 300 s at most")
     assert 20 <= clock.now < 40
@@ -88,7 +88,7 @@ def test_a_store_that_is_away_is_waited_for_and_it_is_said_once(
 def test_a_hiccup_is_not_worth_a_word(store: StageStore, clock: Clock) -> None:
     interrupt(store, clock, 0.4)
     assert store.keys() == []
-    assert clock.said == []
+    assert clock.lines == []
 
 
 def test_after_the_limit_it_is_one_line_and_exit_code_1(store: StageStore, clock: Clock) -> None:
@@ -116,7 +116,7 @@ def test_what_waiting_cannot_mend_is_said_at_once(
     interrupt(store, clock, 1000, error)
     with pytest.raises(kind, match=words) as error_info:
         store.put(STATE, RECORD)
-    assert ("\n" in str(error_info.value), clock.now, clock.said) == (False, 0.0, [])
+    assert ("\n" in str(error_info.value), clock.now, clock.lines) == (False, 0.0, [])
 
 
 def test_a_full_disk_loses_nothing(store: StageStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,10 +156,10 @@ def test_a_record_that_cannot_be_seen_yet_is_waited_for(
         if clock.now > 30:
             writer.put(STATE, RECORD)
 
-    policy = RetryPolicy(300, 90, clock.said.append, sleep_and_see, lambda: clock.now)
+    policy = RetryPolicy(300, 90, clock.lines.append, sleep_and_see, lambda: clock.now)
     store = StageStore(writer.uri, retry=policy)
     assert store.await_record(KEY, ["t1"]) == RECORD
-    assert clock.said == [
+    assert clock.lines == [
         f"stage {KEY} of store {store.uri} was computed and cannot be seen here yet; "
         "waiting for 90 s at most"
     ]

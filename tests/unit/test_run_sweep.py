@@ -86,7 +86,7 @@ def test_a_full_disk_ends_the_run_before_further_stages_are_computed_in_vain(
         cut = lab.run(tmp_path)
     assert cut.search is not None
     assert len(attempts) == 3
-    assert (cut.complete, cut.search.computed, cut.search.raised) == (False, 2, 1)
+    assert (cut.complete, cut.search.num_computed, cut.search.raised) == (False, 2, 1)
     assert cut.evaluation.executed == 0
     whole = lab.run(tmp_path)
     assert whole.complete

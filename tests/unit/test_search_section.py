@@ -205,7 +205,7 @@ def test_settings_say_how_they_are_given_in_a_file(load: Load) -> None:
     ).search
     assert search is not None
     assert search.algorithm == PerTask(margin=0.1)
-    assert search.per_task
+    assert search.is_per_task
     pbt = load(text_of(search="{algorithm: random, scheduler: {name: pbt, quantile: 0.5}}")).search
     assert pbt is not None
     assert pbt.scheduler == Pbt(every_tasks=1, quantile=0.5, resample=0.25)

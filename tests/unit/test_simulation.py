@@ -319,7 +319,7 @@ def test_a_plan_shows_what_stages_like_those_left_took_in_an_earlier_run(
 
     recorded = read_durations(tmp_path)
     assert rows(Durations()).keys() < rows(recorded).keys()
-    expected = sum(recorded.cost(left.orders[key]).seconds for key in left.to_compute)
+    expected = sum(recorded.cost(left.orders[key]).seconds for key in left.stages_to_compute)
     assert expected == pytest.approx(sum(taken.values()))  # the second seed has no record yet
     assert rows(recorded)["time left, one stage at a time"] == duration_text(expected)
     assert rows(recorded)["largest recorded peak of memory"] == bytes_text(3e6)
@@ -374,8 +374,8 @@ def test_mistakes_on_the_command_line_take_a_line(
         (("--simulate", "cpus=2", "--durations", "nowhere"), "no results here"),
         (("--simulate", "nodes=2,cpus=2", "--failures", "1e9/h"), "give at most 24/h for 2 nodes"),
     ):
-        code, said = answer("plan", "simulated.yaml", *flags)
-        assert (code, said.count("\n"), problem in said) == (2, 1, True)
+        code, text = answer("plan", "simulated.yaml", *flags)
+        assert (code, text.count("\n"), problem in text) == (2, 1, True)
 
 
 def test_a_node_has_as_many_slots_as_stages_fit(make_plan: Callable[..., Plan]) -> None:

@@ -49,8 +49,8 @@ def gpus_of(*stages: tuple[float, float | None]) -> float:
     needs = StageNeeds(1.0, "auto")
     for memory, utilisation in stages:
         needs.note_share(order_of("ewc"), memory, utilisation)
-    assert needs.for_stage(order_of("er"))["num_gpus"] == 1.0, "another kind is not yet known"
-    return needs.for_stage(order_of("ewc"))["num_gpus"]
+    assert needs.resources(order_of("er"))["num_gpus"] == 1.0, "another kind is not yet known"
+    return needs.resources(order_of("ewc"))["num_gpus"]
 
 
 def test_a_share_is_the_larger_of_memory_and_of_the_time_of_the_first_stage() -> None:

@@ -26,7 +26,7 @@ class MemoryFiles:
     """Files in memory; `before` is called ahead of every step that is one in a real file system."""
 
     def __init__(self, content: dict[str, bytes], exclusive: bool) -> None:
-        self.content, self.exclusive = content, exclusive
+        self.content, self.is_exclusive = content, exclusive
         self.before: Callable[[], None] = lambda: None
 
     def read(self, path: str) -> bytes | None:
@@ -41,7 +41,7 @@ class MemoryFiles:
         self.before()
         if path in self.content:
             return False
-        if not self.exclusive:  # an object store asks, then writes
+        if not self.is_exclusive:  # an object store asks, then writes
             self.before()
         self.content[path] = data
         return True

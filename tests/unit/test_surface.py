@@ -198,11 +198,11 @@ def test_the_end_of_a_curve_has_an_interval() -> None:
 def test_retraining_is_compared_where_both_are_complete_and_may_fall_behind_again() -> None:
     nan = np.nan
     values = np.array([[[0.5, 0.9]], [[0.6, 0.8]], [[0.9, 0.9]], [[nan, nan]]])[..., None]
-    said = list(findings(surface(values, names=("er", "joint", "gdumb", "gem"))))
+    lines = list(findings(surface(values, names=("er", "joint", "gdumb", "gem"))))
     start = "Joint retraining at 1 kB"
-    assert f"{start} is behind their mean again at the most computation: er -0.100." in said
-    assert f"{start} stays behind their mean wherever both fit (least gap): gdumb -0.100." in said
-    assert not any("gem" in line for line in said if line.startswith("Joint"))
+    assert f"{start} is behind their mean again at the most computation: er -0.100." in lines
+    assert f"{start} stays behind their mean wherever both fit (least gap): gdumb -0.100." in lines
+    assert not any("gem" in line for line in lines if line.startswith("Joint"))
 
 
 def test_retraining_overtakes_no_method_that_does_not_fit_where_it_would_be_behind() -> None:
@@ -287,8 +287,8 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
 
 def test_what_is_above_a_budget_by_a_frozen_body_is_not_solved_wrongly() -> None:
     cells = rows().assign(storage_bytes=1700, storage_backbone_bytes=[700] * 2 + [699] * 4)
-    said = [line for line in findings(build_surface("b", cells, "acc")) if "Above" in line]
-    assert said == [
+    lines = [line for line in findings(build_surface("b", cells, "acc")) if "Above" in line]
+    assert lines == [
         "Above their budget, so not comparable: er lam=20 at 1 kB and 2 x.",
         "Above their budget by a frozen body, which `backbone: apart` leaves out: er lam=10 at "
         "1 kB and 2 x.",

@@ -79,27 +79,27 @@ def test_lines_have_the_means_and_intervals_at_one_other_budget() -> None:
     unfit[1, 0], values[1, 0] = True, np.nan
     drawn = surface(values, unfit)
     for figure, line, axis in (
-        (charts.by_storage(drawn, 1), (0, slice(None), 1), drawn.storage),
-        (charts.by_compute(drawn, 2), (0, 2), drawn.compute),
+        (charts.storage_chart(drawn, 1), (0, slice(None), 1), drawn.storage),
+        (charts.compute_chart(drawn, 2), (0, 2), drawn.compute),
     ):
         trace = find_trace(figure, "a")
         assert tuple(trace.x) == axis
         assert trace.y == pytest.approx(drawn.mean[line])
         assert trace.error_y.array == pytest.approx(drawn.half_width[line])
         assert figure.layout.xaxis.type == "log"
-    crosses = find_trace(charts.by_storage(drawn, 0), "b: does not fit")
+    crosses = find_trace(charts.storage_chart(drawn, 0), "b: does not fit")
     assert (crosses.x, crosses.y) == ((1000,), ("b",))
-    assert np.isnan(find_trace(charts.by_storage(drawn, 0), "b").y[0])
-    labels = {note.text: note for note in charts.by_storage(drawn, 0).layout.annotations}
+    assert np.isnan(find_trace(charts.storage_chart(drawn, 0), "b").y[0])
+    labels = {note.text: note for note in charts.storage_chart(drawn, 0).layout.annotations}
     assert labels["a"].x == log10(4000)
     assert labels["a"].y == pytest.approx(drawn.mean[0, 2, 0])
-    assert labels["a"].font.color == find_trace(charts.by_storage(drawn, 0), "a").line.color
+    assert labels["a"].font.color == find_trace(charts.storage_chart(drawn, 0), "a").line.color
 
 
 def test_joint_retraining_is_dashed_and_its_break_even_is_on_its_line() -> None:
     values = np.array([[[0.5, 0.6, 0.6]], [[0.4, 0.5, 0.8]]])[..., None]
     drawn = surface(values, names=("er", "joint"))
-    figure = charts.by_compute(drawn, 0)
+    figure = charts.compute_chart(drawn, 0)
     assert find_trace(figure, "joint").line.dash == "dash" != find_trace(figure, "er").line.dash
     (mark,) = [trace for trace in figure.data if "overtakes er" in (trace.name or "")]
     assert mark.x == pytest.approx((2 * 2 ** (1 / 3),))
@@ -180,7 +180,7 @@ def test_an_exchange_that_the_seeds_do_not_bound_is_hollow() -> None:
 
 def test_a_point_is_at_its_price_and_the_best_is_a_step_line() -> None:
     drawn, prices = market(), Prices(storage=1e-9, compute=1e-15)
-    figure = charts.by_price(drawn, prices)
+    figure = charts.price_chart(drawn, prices)
     price = trial_prices(drawn, prices)
     for m, name in enumerate(drawn.methods):
         known = np.isfinite(price[m])
@@ -192,7 +192,7 @@ def test_a_point_is_at_its_price_and_the_best_is_a_step_line() -> None:
     assert best.line.shape == "hv"
     assert best.y[-2] == best.y[-1] == np.nanmax(drawn.mean)
     nothing = surface(np.full((1, 1, 1, 2), np.nan))
-    assert "No cell is complete" in charts.by_price(nothing, prices).layout.annotations[0].text
+    assert "No cell is complete" in charts.price_chart(nothing, prices).layout.annotations[0].text
 
 
 def test_names_of_methods_are_text_to_plotly() -> None:
@@ -203,6 +203,6 @@ def test_names_of_methods_are_text_to_plotly() -> None:
 @pytest.mark.parametrize("free", ["storage", "compute"])
 def test_a_budget_that_is_free_is_no_axis(free: str) -> None:
     drawn = surface([[[[0.5, 0.6]]]], **{free: (None,)})
-    figure = charts.by_storage(drawn, 0) if free == "storage" else charts.by_compute(drawn, 0)
+    figure = charts.storage_chart(drawn, 0) if free == "storage" else charts.compute_chart(drawn, 0)
     assert "not in the means" in figure.layout.annotations[0].text
     assert charts.winners(drawn).data[0].name == "a"

@@ -1069,7 +1069,7 @@ def test_a_database_that_cannot_be_used_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("said", "what_to_do"),
+    ("error", "advice"),
     [
         ("table _alembic_tmp_metrics already exists", "move it away (mv '"),
         ("file is not a database", "move it away (mv '"),
@@ -1083,11 +1083,11 @@ def test_a_database_that_cannot_be_used_says_what_to_do(
     ],
 )
 def test_a_database_s_problem_has_the_advice_that_fits(
-    said: str, what_to_do: str, target: Target
+    error: str, advice: str, target: Target
 ) -> None:
-    assert what_to_do in database_advice(target, said)
-    assert bool(database_advice(target, said)) == bool(what_to_do)
-    assert database_advice(Target("http://x:1"), said) == ""
+    assert advice in database_advice(target, error)
+    assert bool(database_advice(target, error)) == bool(advice)
+    assert database_advice(Target("http://x:1"), error) == ""
 
 
 def test_first_sweeps_at_once_make_one_whole_database(

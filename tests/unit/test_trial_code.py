@@ -184,18 +184,18 @@ def codes_of(folder: Path, **edits: str) -> tuple[list[str], list[dict[str, str]
 def test_the_code_of_each_part_changes_with_that_part_and_no_id_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids, (mine, ewc) = codes_of(tmp_path)
-    assert mine["method"].startswith("mine:Mine/")
+    ids, (own, ewc) = codes_of(tmp_path)
+    assert own["method"].startswith("mine:Mine/")
     assert ewc["method"] == f"ewc/{EWC.version}"
     edited_ids, (edited, same) = codes_of(tmp_path, helper="SCALE = 3.0\n")
     assert (edited_ids, same) == (ids, ewc)
-    assert {part for part in mine if mine[part] != edited[part]} == {"method"}
+    assert {part for part in own if own[part] != edited[part]} == {"method"}
     net = FILES["nets.py"].replace("pass", "width = 2")
     _, (other, other_ewc) = codes_of(tmp_path, nets=net)
-    assert {part for part in mine if mine[part] != other[part]} == {"network"}
+    assert {part for part in own if own[part] != other[part]} == {"network"}
     assert other_ewc["network"] == other["network"] != ewc["network"]
     commented = f"# A remark.\n{FILES['helper.py']}"
-    assert codes_of(tmp_path, helper=commented) == (ids, [mine, ewc])
+    assert codes_of(tmp_path, helper=commented) == (ids, [own, ewc])
     monkeypatch.setattr(EWC, "version", EWC.version + 1)
     _, (_, raised) = codes_of(tmp_path)
     assert raised["method"] == f"ewc/{EWC.version}"

@@ -265,7 +265,7 @@ WORST = {place: domain.representatives()[0] for place, domain in MIXED.items()}
 
 
 def lies_in(domain: Domain, value: Any) -> bool:
-    if domain.finite:
+    if domain.is_finite:
         return value in domain.args
     low, high = domain.representatives()
     on_step = True

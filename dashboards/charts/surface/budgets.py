@@ -26,7 +26,7 @@ LABEL = 16  # height of a label, in pixels
 ROOM = 0.3  # for labels, as a share of the range of budgets
 
 
-def by_storage(surface: Surface, compute: int, metric: str = "acc") -> go.Figure:
+def storage_chart(surface: Surface, compute: int, metric: str = "acc") -> go.Figure:
     """Draw the metric against bytes at one computation, with 95% intervals as bars.
 
     Methods are named beside their lines; joint retraining is dashed. Below, crosses mark the
@@ -48,8 +48,8 @@ def by_storage(surface: Surface, compute: int, metric: str = "acc") -> go.Figure
     return figure.update_yaxes(title=short_label(metric), row=1)
 
 
-def by_compute(surface: Surface, storage: int, metric: str = "acc") -> go.Figure:
-    """Draw the metric against computation at one storage, as `by_storage`.
+def compute_chart(surface: Surface, storage: int, metric: str = "acc") -> go.Figure:
+    """Draw the metric against computation at one storage, as `storage_chart`.
 
     A ring marks each point at which joint retraining overtakes a method, with its computation.
     """

@@ -19,7 +19,7 @@ from orchestrator.terminal.surface_names import cell_name
 HEIGHT, EDGES = 380, 130  # pixels
 
 
-def by_price(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure:
+def price_chart(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure:
     """Draw a point per method and cell, price across and the metric up, and the best of a price.
 
     The best is a step line: from each price on, the highest accuracy for that price or less.

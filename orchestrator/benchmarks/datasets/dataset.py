@@ -22,7 +22,7 @@ from orchestrator.benchmarks.datasets.dataset_reading import (
 from orchestrator.benchmarks.datasets.dataset_table import DATASETS
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Arrays
 from orchestrator.benchmarks.sources.cache.array_files import Stored, as_tensor
-from orchestrator.benchmarks.sources.cache.cache import in_memory, load_arrays
+from orchestrator.benchmarks.sources.cache.cache import load_arrays, read_into_memory
 from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.benchmarks.sources.own_data import OWN_DATA, OwnData, register
 from orchestrator.benchmarks.sources.torchvision_files import FAILURES
@@ -147,5 +147,5 @@ def _load(name: str, folder: str) -> Dataset:
     if stamps:
         stored = load_arrays(["data set", name, info.version], stamps, read)
     else:  # part of a package, or about to be downloaded
-        stored = in_memory(read)
+        stored = read_into_memory(read)
     return as_dataset(name, stored, stored.digest)

@@ -159,7 +159,7 @@ def load_by_library(form: HuggingFace) -> Any:
         # Before release 4, the library ran a script of the data set where it was trusted.
         scripts = "trust_remote_code" in inspect.signature(read).parameters
         trust = {"trust_remote_code": False} if scripts else {}
-        with errors_only("huggingface_hub"):
+        with silence_warnings("huggingface_hub"):
             return read(form.huggingface, form.subset, revision=form.revision, **trust)
     except Exception as error:  # the library raises errors of many packages
         reason = " ".join(str(error).split())
@@ -168,7 +168,7 @@ def load_by_library(form: HuggingFace) -> Any:
 
 
 @contextmanager
-def errors_only(library: str) -> Iterator[None]:
+def silence_warnings(library: str) -> Iterator[None]:
     """Let a library log errors alone: it warns of each attempt to reach a host."""
     logger = logging.getLogger(library)
     level = logger.level

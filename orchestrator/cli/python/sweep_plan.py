@@ -42,7 +42,7 @@ class SweepPlan:
     @property
     def stages_asked_for(self) -> int:
         """Stages of all trials and seeds that need no search, shared ones counted for each."""
-        return self.plan.asked_for
+        return self.plan.stages_requested
 
     @property
     def stages_stored(self) -> int:
@@ -52,7 +52,7 @@ class SweepPlan:
     @property
     def stages_left(self) -> int:
         """Distinct stages that a run would compute."""
-        return len(self.plan.to_compute)
+        return len(self.plan.stages_to_compute)
 
     def __repr__(self) -> str:
         console = PlainConsole(file=io.StringIO(), width=100, color_system=None)

@@ -129,11 +129,11 @@ def body_facts(spec: BodySpec) -> BodyFacts:
         num_bytes=module_bytes(body),
         flops=flops,
         is_random=not torch.equal(features, again),
-        mixes_images=_differ(features[0], beside_itself[0]),
+        mixes_images=_have_different_values(features[0], beside_itself[0]),
     )
 
 
-def _differ(one: Tensor, other: Tensor) -> bool:
+def _have_different_values(one: Tensor, other: Tensor) -> bool:
     """Return whether features differ by more than the order of sums in a kernel explains."""
     return bool((one - other).abs().max() > MIXTURE * one.abs().max())
 

@@ -72,13 +72,13 @@ def _describe_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) ->
     other = [n for n in own if n in given and own[n].shape != given[n].shape]
     if other:
         shapes = (f"{n} {list(given[n].shape)}, not {list(own[n].shape)}" for n in other[:SHOWN])
-        yield f"of another shape {', '.join(shapes)}{_more(other)}"
+        yield f"of another shape {', '.join(shapes)}{_count_rest(other)}"
     if any("pos" in name for name in other):
         yield "positions are of one size: give input.size the size that it was trained on"
     kinds = [n for n in own if n in given and not _is_copyable(own[n], given[n])]
     if kinds:
         types = (f"{n} {_describe_type(given[n])}" for n in kinds[:SHOWN])
-        yield f"of another type {', '.join(types)}{_more(kinds)}"
+        yield f"of another type {', '.join(types)}{_count_rest(kinds)}"
 
 
 def _is_copyable(own: Tensor, given: Tensor) -> bool:
@@ -95,8 +95,8 @@ def _describe_type(tensor: Tensor) -> str:
 
 def _list_names(names: list[str], tensors: Mapping[str, Tensor]) -> str:
     first = (f"{name} {list(tensors[name].shape)}" for name in names[:SHOWN])
-    return f"{', '.join(first)}{_more(names)}"
+    return f"{', '.join(first)}{_count_rest(names)}"
 
 
-def _more(names: list[str]) -> str:
+def _count_rest(names: list[str]) -> str:
     return f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

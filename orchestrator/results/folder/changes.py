@@ -80,7 +80,9 @@ def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd
         lambda name: isinstance(name, str) and _is_group_among(name, continued)
     )
     # The seeds of a search are part of it, those of its winners and of `per_task` are the sweep's.
-    own_seeds = (rows["phase"] == "search") & ~(sweep.search is not None and sweep.search.per_task)
+    own_seeds = (rows["phase"] == "search") & ~(
+        sweep.search is not None and sweep.search.is_per_task
+    )
     return listed | of_group.astype(bool) & (own_seeds | rows["seed"].isin(sweep.seeds))
 
 

@@ -55,14 +55,14 @@ def note_outcome(news: Event | Instruction, tables: Tabulator) -> None:
 def initial_progress(plan: Plan) -> Progress:
     """Return the progress of a sweep before it runs."""
     waiting: dict[str, set[int]] = {}
-    for chain in plan.pending:
+    for chain in plan.unfinished_chains:
         waiting.setdefault(chain.trial_id, set()).add(chain.seed)
     trials = {chain.trial_id for chain in plan.chains}
     return Progress(
         trials=len(trials),
-        asked_for=plan.asked_for,
-        to_go=len(plan.to_run),
-        shared=plan.asked_for - len(plan.to_run),
+        asked_for=plan.stages_requested,
+        to_go=len(plan.stages_to_run),
+        shared=plan.stages_requested - len(plan.stages_to_run),
         trials_done=len(trials - waiting.keys()),
         _waiting=waiting,
     )

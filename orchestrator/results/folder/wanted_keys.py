@@ -37,7 +37,7 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
             "are unknown; nothing was deleted. Run that sweep again, or delete the file"
         )
     tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
-    gone = [reference for reference in registered if _is_void(reference, rules)]
+    gone = [reference for reference in registered if _is_obsolete(reference, rules)]
     counted = [*tables, *(ref for ref in registered if ref not in gone)]
     if not counted:
         raise RepertoireError(
@@ -51,7 +51,7 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
     return wanted, gone
 
 
-def _is_void(reference: Reference, rules: Rules) -> bool:
+def _is_obsolete(reference: Reference, rules: Rules) -> bool:
     if reference.folder in rules.forget:
         return True
     return reference.is_gone and not _is_renamed(reference)

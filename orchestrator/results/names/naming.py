@@ -54,7 +54,7 @@ def labels(
         result.update(named[own[rows.index] == sweep])
     if not result.is_unique:
         for rows in _split_by(first, within):
-            result.update(_tell_apart(result[rows.index], rows, config))
+            result.update(_distinguish(result[rows.index], rows, config))
     return list(result)
 
 
@@ -76,7 +76,7 @@ def _names_in_sweep(
     first = first.assign(**{NAME: base_names(first)})
     names = short_column_names(config)
     candidates, common = varying_columns(first, config), varying_columns(first, common)
-    first = _without(first, {*config} - {*candidates, *common, by})
+    first = _drop_columns(first, {*config} - {*candidates, *common, by})
     # What varies in a table is in all of its labels, whichever method varies it.
     of_table: dict[Hashable, list[str]] = {}
     for rows in _split_by(first, within) if common else ():
@@ -90,7 +90,9 @@ def _names_in_sweep(
     return result
 
 
-def _tell_apart(names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]) -> pd.Series[str]:
+def _distinguish(
+    names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]
+) -> pd.Series[str]:
     """Return names of one table in which each that an earlier row has gets an addition."""
     if names.is_unique:  # the usual case
         return names
@@ -130,7 +132,7 @@ def names_across_tables(
     """
     result = base_names(first)
     candidates = varying_columns(first, config)
-    first = _without(first, {*config} - {*candidates})
+    first = _drop_columns(first, {*config} - {*candidates})
     for rows in _split_by(first.assign(**{NAME: result}), [NAME]):
         parts = _split_by(rows, tables[rows.index])
         varying = {name for part in parts for name in varying_columns(part, candidates)}
@@ -144,7 +146,7 @@ def names_across_tables(
     return result
 
 
-def _without(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
+def _drop_columns(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
     """Return rows without some columns: each column of text that is split takes time."""
     return rows[[name for name in rows if name not in columns]]
 

@@ -41,7 +41,8 @@ def marginal_rates(surface: Surface) -> Rates:
 def rates_by_seed(surface: Surface) -> tuple[Floats, Floats]:
     """Return accuracy per doubling of bytes [M, A - 1, B, S], and of FLOPs [M, A, B - 1, S]."""
     storage, compute = (np.array(axis, dtype=float) for axis in (surface.storage, surface.compute))
-    return per_doubling(surface.values, storage, 1), per_doubling(surface.values, compute, 2)
+    by_storage = divide_by_doublings(surface.values, storage, 1)
+    return by_storage, divide_by_doublings(surface.values, compute, 2)
 
 
 def mean_over_cells(rates: Floats) -> Floats:
@@ -55,7 +56,7 @@ def mean_over_cells(rates: Floats) -> Floats:
     return np.asarray(np.where(known, by_cell, 0).sum(axis=1) / np.where(count, count, np.nan))
 
 
-def per_doubling(values: Floats, budgets: Floats, axis: int) -> Floats:
+def divide_by_doublings(values: Floats, budgets: Floats, axis: int) -> Floats:
     """Return the change of values between neighbouring budgets, per doubling of the budget."""
     doublings = np.diff(np.log2(budgets))
     shape = [1] * values.ndim

@@ -40,7 +40,7 @@ def train_group(
     """
     for method, view, training in zip(methods, views, trainings, strict=True):
         method.train()
-        method.see(view.allowed, training.label_smoothing)
+        method.configure_loss(view.allowed, training.label_smoothing)
         method.begin_task(view)
         # A method of several phases is not fusible, so that there is exactly one.
         (phase,) = method.phases(view)

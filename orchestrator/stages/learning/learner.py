@@ -75,7 +75,7 @@ def train_task(
         Diverged: the loss, summed over an epoch, is not finite.
     """
     method.train()
-    method.see(view.allowed, training.label_smoothing)
+    method.configure_loss(view.allowed, training.label_smoothing)
     method.begin_task(view)
     trained = Trained(working_bytes=0 if method.takes_steps else working_bytes(view, method))
     for phase in method.phases(view) if method.takes_steps else ():
@@ -84,7 +84,7 @@ def train_task(
         augmentation = create_augmentation(own.read_changes(), generator)
         change = None if augmentation is None else augmentation.change
         # Each phase may have another augmentation and smoothing, so the method is told anew.
-        method.see(view.allowed, own.label_smoothing, change)
+        method.configure_loss(view.allowed, own.label_smoothing, change)
         method.begin_phase(phase, view)
         shown = replace(view, examples=method.examples(view))
         updates = Updates(method, own, shown, meter, phase.name)
@@ -95,7 +95,7 @@ def train_task(
         data, state = (view.examples, shown.examples), updates.kept.capture
         stopping = create_stopping(own.early_stopping, method, validate, data, state)
         trained += train_epochs(view, epochs(shown, own, phase.name), updates, stopping)
-    method.see(view.allowed, training.label_smoothing)  # consolidation is not augmented
+    method.configure_loss(view.allowed, training.label_smoothing)  # consolidation is not augmented
     return trained
 
 

@@ -14,7 +14,7 @@ from orchestrator.stages.learning.optimizers import (
     FUSED,
     WITHHELD,
     constructor_parameters,
-    takes,
+    has_option,
     valid_options,
 )
 from orchestrator.stages.learning.option_kinds import check_kinds
@@ -51,7 +51,7 @@ def convert_options(cls: type[Optimizer], name: str, options: Mapping[str, Any])
     for option, value in options.items():
         valid = "left out, and given as lr of the training"
         require(option != "lr", "optimizer.lr", value, valid)
-        if option in WITHHELD or not takes(cls, option):
+        if option in WITHHELD or not has_option(cls, option):
             valid = suggest(option, valid_options(cls))
             raise ValueError(f"optimizer.{option}: unknown option of {name}; {valid}")
     check_kinds(options, parameters, name in OPTIMIZERS)
@@ -74,7 +74,7 @@ def constructor_arguments(
 ) -> dict[str, Any]:
     """Return the arguments of an optimiser; `of_training` has lr, momentum and weight_decay."""
     own = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
-    shared = {key: value for key, value in of_training.items() if takes(cls, key)}
+    shared = {key: value for key, value in of_training.items() if has_option(cls, key)}
     return {**shared, **own, **({"fused": True} if name in FUSED else {})}
 
 
@@ -83,7 +83,7 @@ def check_optimizer(
 ) -> None:
     """Raise ValueError unless an optimiser takes its options and those of the training."""
     for option, value in of_training.items():
-        if value and not takes(cls, option):
+        if value and not has_option(cls, option):
             if option == "lr":
                 raise ValueError(
                     f"optimizer: {name} takes no lr; give its constructor that argument"

@@ -32,7 +32,7 @@ def _inspect(cls: Any) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(cls).parameters
 
 
-def takes(cls: type[Optimizer], option: str) -> bool:
+def has_option(cls: type[Optimizer], option: str) -> bool:
     """Return whether an optimiser has an option."""
     parameters = constructor_parameters(cls)
     return option in parameters or any(

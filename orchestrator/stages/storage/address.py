@@ -75,7 +75,7 @@ def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:
 class ObjectFiles:
     """Files in an object store, where two concurrent calls of `create` may both return True."""
 
-    exclusive = False
+    is_exclusive = False
 
     def __init__(self, filesystem: Any, root: str) -> None:
         self._fs, self._root = filesystem, root.rstrip("/")

@@ -38,7 +38,7 @@ class Files(Protocol):
     """A tree of files. An absent path reads as None and may be deleted."""
 
     @property
-    def exclusive(self) -> bool:
+    def is_exclusive(self) -> bool:
         """Whether exactly one of several concurrent calls of `create` succeeds."""
 
     def read(self, path: str) -> bytes | None:
@@ -73,7 +73,7 @@ class LocalFiles:
         self._root = Path(root)
 
     @cached_property
-    def exclusive(self) -> bool:
+    def is_exclusive(self) -> bool:
         """Whether the file system has links, which make `create` exclusive."""
         with partial_file(self._root / "link") as partial:
             write_partial(partial, b"")
@@ -118,7 +118,7 @@ class LocalFiles:
                 # Over NFS a link may be created and the reply lost, so that its repetition fails.
                 return os.stat(partial).st_nlink > 1
             except OSError:
-                if self.exclusive:
+                if self.is_exclusive:
                     raise
                 # Without links nothing is exclusive, so that the last of several writers wins.
                 os.replace(partial, target)

@@ -61,7 +61,7 @@ class Leases:
         lease = Lease(key, owner, self._clock() + seconds)
         data = json.dumps(asdict(lease) | dict(note or {})).encode()
         # The usual case: no other owner holds it. Of several creators one succeeds.
-        if self._files.exclusive and self._files.create(_lease_path(key), data):
+        if self._files.is_exclusive and self._files.create(_lease_path(key), data):
             return True
         with self._lock():
             if not self._files.create(_lease_path(key), data):

@@ -62,7 +62,7 @@ def list_inventory(store: StageStore) -> Inventory:
 def is_written_to(parts: list[str]) -> bool:
     """Return whether a store writes files at the place of some parts of a path."""
     of_store = len(parts) == 2 and parts[0] in (REFERENCES, LEASES)
-    probe = len(parts) == 1 and parts[0].startswith(".link.")  # see LocalFiles.exclusive
+    probe = len(parts) == 1 and parts[0].startswith(".link.")  # see LocalFiles.is_exclusive
     return of_store or probe or is_stage_file(parts) or is_damaged_file(parts)
 
 

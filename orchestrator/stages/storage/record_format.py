@@ -10,7 +10,7 @@ from orchestrator.stages.record import Costs, Record, Score, Status, TaskScores
 from orchestrator.stages.storage.record_types import require_record_types, require_scores
 from orchestrator.stages.storage.stage_files import (
     FORMAT,
-    other_release,
+    other_release_error,
     release,
     require_known_format,
 )
@@ -49,9 +49,9 @@ def unpack_record(content: Mapping[str, Any], where: str) -> Record:
         # A dataclass takes any type, and a wrong one would show far from here.
         require_record_types(record)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise other_release(content, where, _difference(error)) from error
+        raise other_release_error(content, where, _difference(error)) from error
     if record.status not in get_args(Status):
-        raise other_release(content, where, f"with status {record.status!r}")
+        raise other_release_error(content, where, f"with status {record.status!r}")
     return record
 
 
@@ -65,7 +65,7 @@ def unpack_evaluation(content: Mapping[str, Any], where: str) -> TaskScores:
         evaluation = evaluation_from_json(content)
         require_scores(evaluation)
     except (AttributeError, KeyError, TypeError) as error:
-        raise other_release(content, where, f"with scores {_difference(error)}") from error
+        raise other_release_error(content, where, f"with scores {_difference(error)}") from error
     return evaluation
 
 

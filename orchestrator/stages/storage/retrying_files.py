@@ -22,9 +22,9 @@ class RetryingFiles:
         self._files, self._retry, self._where = files, retry, where
 
     @property
-    def exclusive(self) -> bool:
+    def is_exclusive(self) -> bool:
         """Whether one of several writers wins."""
-        return self._call(lambda: self._files.exclusive)
+        return self._call(lambda: self._files.is_exclusive)
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""

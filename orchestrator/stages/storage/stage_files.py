@@ -68,7 +68,7 @@ def state_name(content: Mapping[str, Any], where: str) -> str:
     """
     name = str(content.get("file", STATE))
     if name not in (STATE, f"state-{content['state']}.safetensors"):
-        raise other_release(content, where, f"with its state in {name!r}")
+        raise other_release_error(content, where, f"with its state in {name!r}")
     return name
 
 
@@ -81,7 +81,7 @@ def write_state(
     where other bits lie under the usual one, or could come to lie there from a second writer.
     """
     usual = stage_path(key, STATE)
-    if files.exclusive and (files.create(usual, data) or files.read(usual) == data):
+    if files.is_exclusive and (files.create(usual, data) or files.read(usual) == data):
         return {}
     name = f"state-{state_digest}.safetensors"
     files.write(stage_path(key, name), data)
@@ -126,10 +126,10 @@ def require_known_format(content: Mapping[str, Any], where: str) -> None:
     """Raise OtherRelease if a file's content is in a format that this release does not know."""
     file_format = content.get("format", FORMAT)
     if not (isinstance(file_format, int) and file_format <= FORMAT):
-        raise other_release(content, where, f"in format {file_format}")
+        raise other_release_error(content, where, f"in format {file_format}")
 
 
-def other_release(content: Mapping[str, Any], where: str, why: str) -> OtherRelease:
+def other_release_error(content: Mapping[str, Any], where: str, why: str) -> OtherRelease:
     """Return the error for a file that is whole and cannot be read by this release."""
     return OtherRelease(
         f"{where} was made by release {content.get('release', 'unknown')}, {why}, which release "

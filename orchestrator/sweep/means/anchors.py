@@ -34,7 +34,7 @@ def anchors_to_add(content: dict[str, Any]) -> list[str]:
     return [name for name in wanted if name in ANCHORS and name not in named]
 
 
-def asks_for_all(content: dict[str, Any]) -> bool:
+def requests_all_anchors(content: dict[str, Any]) -> bool:
     """Return whether the means of a file ask for all anchors that go with its sections."""
     means = content.get("means")
     return isinstance(means, dict) and means.get("anchors") is True
@@ -54,10 +54,10 @@ def wrong_anchors(names: Iterable[str]) -> list[str]:
 
 def has_meaning(name: str, benchmark: Benchmark, network: Component, training: Training) -> bool:
     """Return whether an anchor has a meaning: those of features where no body is learned."""
-    return name not in ON_FEATURES or on_features(benchmark, network, training)
+    return name not in ON_FEATURES or trains_output_layer_alone(benchmark, network, training)
 
 
-def on_features(benchmark: Benchmark, network: Component, training: Training) -> bool:
+def trains_output_layer_alone(benchmark: Benchmark, network: Component, training: Training) -> bool:
     """Return whether a trial trains its output layer alone."""
     _, network = learned_parts(benchmark, network, training)
     config = network.config

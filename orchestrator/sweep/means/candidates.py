@@ -45,7 +45,7 @@ def solve_candidates(
         other = solve_cell(example, storage, compute, prices, backbone)
         missing |= {trial.identity: trial for trial in other.prices}
         cell = replace(cell, price_flops={**cell.price_flops, **other.price_flops})
-        if differ(cell, other):
+        if have_different_dials(cell, other):
             raise RepertoireError(describe_difference(cell, other))
     return replace(cell, prices=tuple(missing.values()))
 
@@ -60,7 +60,7 @@ def distinct_costs(examples: Sequence[Trial]) -> list[Trial]:
     )
 
 
-def differ(one: Cell, other: Cell) -> bool:
+def have_different_dials(one: Cell, other: Cell) -> bool:
     """Return whether the dials of two cells differ, as far as they are known."""
     if other.outcome is not None:  # a candidate that fails or diverges is no matter of means
         return other.outcome[0] == INFEASIBLE

@@ -52,7 +52,7 @@ class ChainPrices:
             for size in set(price.sizes)
         }
         # A step costs what fine-tuning does, at least: the first alone is not that cheap.
-        uneven = bool(price.batches) and price.first < unit.batches[0]
+        uneven = bool(price.batches) and price.first_step < unit.batches[0]
         return replace(price.change(changes), uneven=uneven)
 
     def flops(self, steps: Sequence[int]) -> Iterator[int]:

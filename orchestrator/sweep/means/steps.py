@@ -98,7 +98,7 @@ class TaskPrice:
         return replace(self, epoch=self.epoch + sum(changes), batches=batches)
 
     @property
-    def first(self) -> int:
+    def first_step(self) -> int:
         """The FLOPs of the first step, if the others cost what `batches` say."""
         return self.epoch - sum(self.batches[1:])
 

@@ -6,7 +6,7 @@ from orchestrator.benchmarks.benchmark_options import BenchmarkOptions
 from orchestrator.benchmarks.datasets.dataset import DATASETS
 from orchestrator.benchmarks.stream_data import BENCHMARKS, SEQUENCE, TRANSFORMATIONS
 from orchestrator.sweep.data_section import FORMS
-from orchestrator.sweep.schema.dataclass_schema import Schema, fields_schema, one_of
+from orchestrator.sweep.schema.dataclass_schema import Schema, combine_schemas, fields_schema
 from orchestrator.sweep.schema.named_schema import DOTTED
 
 NAMES = (*BENCHMARKS, *TRANSFORMATIONS, SEQUENCE)
@@ -35,4 +35,4 @@ def benchmark_schema() -> Schema:
 def data_schema() -> Schema:
     """Return the schema of the data of a benchmark: a name, or a form of the user's own."""
     forms = [fields_schema(form) for form in FORMS.values()]
-    return one_of({"enum": [*DATASETS]}, DOTTED, *forms)
+    return combine_schemas({"enum": [*DATASETS]}, DOTTED, *forms)

@@ -41,14 +41,14 @@ def fields_schema(
         schema = (special or {}).get(name, schema)
         notes = {key: value for key, value in notes.items() if value is not None}
         notes |= {"description": texts[name]} if name in texts else {}
-        properties[name] = notes | (one_of(schema, SPACE) if searchable else schema)
+        properties[name] = notes | (combine_schemas(schema, SPACE) if searchable else schema)
     result: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     if required and read.get("required"):
         result["required"] = read["required"]
     return result
 
 
-def one_of(*schemas: Schema) -> Schema:
+def combine_schemas(*schemas: Schema) -> Schema:
     """Return the schema of a value that fits one of some."""
     parts: list[Schema] = []
     for schema in schemas:

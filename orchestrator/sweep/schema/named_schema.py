@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.sweep.schema.dataclass_schema import Schema, fields_schema, one_of
+from orchestrator.sweep.schema.dataclass_schema import Schema, combine_schemas, fields_schema
 
 # `module:Class` of the user's own, and networks of a library, `timm:NAME`.
 DOTTED: Schema = {"type": "string", "pattern": r"^[^:\s]+:[^:\s]+$"}
@@ -14,7 +14,7 @@ DOTTED: Schema = {"type": "string", "pattern": r"^[^:\s]+:[^:\s]+$"}
 def name_schema(names: Mapping[str, object], dotted: bool = True) -> Schema:
     """Return the schema of a name of a table, or of a class or function of the user's own."""
     table: Schema = {"enum": [*names]}
-    return one_of(table, DOTTED) if dotted else table
+    return combine_schemas(table, DOTTED) if dotted else table
 
 
 def named_schema(
@@ -37,7 +37,7 @@ def named_schema(
         mapping["required"] = ["name"]
     else:
         options.append({"if": {"not": {"required": ["name"]}}, "then": nameless})
-    return one_of(names, mapping)
+    return combine_schemas(names, mapping)
 
 
 def options_schema(

@@ -16,7 +16,12 @@ from orchestrator.sweep.measured_rows import Every
 from orchestrator.sweep.method_entries import MAX_LABEL
 from orchestrator.sweep.options import Mlflow, Resources, RunBudget
 from orchestrator.sweep.schema.benchmark_schema import benchmark_schema, data_schema
-from orchestrator.sweep.schema.dataclass_schema import Schema, fields_schema, one_of, space_schema
+from orchestrator.sweep.schema.dataclass_schema import (
+    Schema,
+    combine_schemas,
+    fields_schema,
+    space_schema,
+)
 from orchestrator.sweep.schema.named_schema import named_schema, options_schema
 from orchestrator.sweep.schema.training_schema import training_schema
 from orchestrator.sweep.search_section.algorithms import ALGORITHMS
@@ -51,7 +56,9 @@ def sweep_schema() -> Schema:
         "budget": fields_schema(RunBudget),
         "resources": fields_schema(Resources),
         "mlflow": fields_schema(Mlflow),
-        "evaluate": one_of({"enum": ["all", "last"]}, fields_schema(Every, {"every": COUNT})),
+        "evaluate": combine_schemas(
+            {"enum": ["all", "last"]}, fields_schema(Every, {"every": COUNT})
+        ),
     }
     top = fields_schema(TopLevel, special)
     definitions = {
@@ -97,12 +104,16 @@ def pretrained_fields() -> dict[str, Schema]:
     package = {"package": TEXT, "file": TEXT}
     named = {"type": "object", "properties": {"name": {"enum": [*NETWORKS]}}, "required": ["name"]}
     return {
-        "backbone": one_of({"enum": [*NETWORKS]}, named, *map(only_key, (*ZOOS, "module"))),
-        "weights": one_of(TEXT, {"type": "object", "properties": package, "required": [*package]}),
+        "backbone": combine_schemas(
+            {"enum": [*NETWORKS]}, named, *map(single_key_schema, (*ZOOS, "module"))
+        ),
+        "weights": combine_schemas(
+            TEXT, {"type": "object", "properties": package, "required": [*package]}
+        ),
     }
 
 
-def only_key(name: str) -> Schema:
+def single_key_schema(name: str) -> Schema:
     """Return the schema of a mapping with one key, of text."""
     key: dict[str, Any] = {"properties": {name: TEXT}, "required": [name]}
     return {"type": "object", **key, "additionalProperties": False}
@@ -121,5 +132,5 @@ def means_schema() -> Schema:
     """Return the schema of the section `means`."""
     preset: Schema = {"enum": [*PRESETS]}
     names: Schema = {"type": "array", "items": {"enum": [*ANCHORS]}, "uniqueItems": True}
-    special = {"preset": preset, "anchors": one_of({"type": "boolean"}, names)}
-    return one_of(preset, {"type": "null"}, fields_schema(MeansSection, special))
+    special = {"preset": preset, "anchors": combine_schemas({"type": "boolean"}, names)}
+    return combine_schemas(preset, {"type": "null"}, fields_schema(MeansSection, special))

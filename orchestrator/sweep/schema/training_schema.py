@@ -9,7 +9,7 @@ from orchestrator.stages.learning.forward_pass import PRECISIONS
 from orchestrator.stages.learning.parameter_groups import GROUPS
 from orchestrator.stages.learning.stopping_options import METRICS, StoppingOptions
 from orchestrator.stages.learning.training_options import TrainingOptions
-from orchestrator.sweep.schema.dataclass_schema import SPACE, Schema, fields_schema, one_of
+from orchestrator.sweep.schema.dataclass_schema import SPACE, Schema, combine_schemas, fields_schema
 from orchestrator.sweep.schema.named_schema import any_fields, named_schema, options_schema
 
 NUMBER: Schema = {"type": "number"}
@@ -19,12 +19,12 @@ def training_schema() -> Schema:
     """Return the schema of the section `training`, of a file or of an entry of `methods`."""
     special = {
         "optimizer": named_schema({name: {} for name in OPTIMIZERS}, nameless={}),
-        "lr": one_of(NUMBER, rates_schema()),
+        "lr": combine_schemas(NUMBER, rates_schema()),
         "schedule": named_schema(
             {name: options_schema(kind) for name, kind in SCHEDULES.items()},
             nameless=any_fields(SCHEDULES),
         ),
-        "early_stopping": one_of(
+        "early_stopping": combine_schemas(
             fields_schema(StoppingOptions, {"metric": {"enum": [*METRICS]}}, searchable=True),
             {"type": "null"},
         ),
@@ -36,7 +36,7 @@ def training_schema() -> Schema:
 
 def rates_schema() -> Schema:
     """Return the schema of a learning rate for each group of parameters."""
-    rate = one_of(NUMBER, SPACE)
+    rate = combine_schemas(NUMBER, SPACE)
     properties = dict.fromkeys(GROUPS, rate)
     return {"type": "object", "properties": properties, "additionalProperties": False}
 

@@ -36,7 +36,7 @@ def check_search(
         if part.form.section == "benchmark":
             yield from _check_ranking(part, search)
     yield from _check_fwt(parts, search)
-    if search.per_task or isinstance(search.scheduler, Pbt):
+    if search.is_per_task or isinstance(search.scheduler, Pbt):
         yield from _check_changes(parts)
         for group in groups:
             yield from _check_sizes(group)

@@ -41,7 +41,7 @@ class Search:
     former_scheduler: Any = None
 
     @property
-    def per_task(self) -> bool:
+    def is_per_task(self) -> bool:
         """Whether hyperparameters are chosen at each task, within each seed."""
         return isinstance(self.algorithm, PerTask)
 

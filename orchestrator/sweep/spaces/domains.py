@@ -38,7 +38,7 @@ class Domain:
     when: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
     @property
-    def finite(self) -> bool:
+    def is_finite(self) -> bool:
         """Whether `args` are all its values."""
         return KINDS[self.kind].finite
 

@@ -76,6 +76,6 @@ def _check_condition(domain: Domain, earlier: Mapping[str, Domain]) -> Iterator[
             yield f"{name!r} is no space of this section above it; {valid}"
             continue
         known = earlier[name].args
-        if earlier[name].finite and not any(value in known for value in values):
+        if earlier[name].is_finite and not any(value in known for value in values):
             given = " or ".join(map(abbreviate, values))
             yield f"{name!r} is never {given}; valid: {abbreviate(known)}"

@@ -13,7 +13,7 @@ import pandas as pd
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes, value_notes
-from orchestrator.terminal.escaping import in_one_line
+from orchestrator.terminal.escaping import join_lines
 from orchestrator.terminal.units import UNDEFINED
 
 LATEX_SPECIAL = {
@@ -118,7 +118,7 @@ def _name(name: str, long: bool) -> str:
 
 
 def _comment(text: str) -> str:
-    return f"% {in_one_line(text)}"  # what comes after the end of a line would be code
+    return f"% {join_lines(text)}"  # what comes after the end of a line would be code
 
 
 def _figure(cell: str, bold: bool) -> str:
@@ -129,4 +129,4 @@ def _figure(cell: str, bold: bool) -> str:
 
 
 def _escape(text: str) -> str:
-    return "".join(LATEX_SPECIAL.get(c, c) for c in in_one_line(text))
+    return "".join(LATEX_SPECIAL.get(c, c) for c in join_lines(text))

@@ -59,10 +59,10 @@ def load_arrays(
             stored = find_cached(name, stamps)
             return stored if stored is not None else _read_into_cache(name, stamps, read)
     except _CacheUnwritable:
-        return in_memory(read)
+        return read_into_memory(read)
 
 
-def in_memory(read: Callable[[Allocate], Arrays]) -> Stored:
+def read_into_memory(read: Callable[[Allocate], Arrays]) -> Stored:
     """Read arrays into the memory of this process."""
     arrays = read(lambda _name, shape, dtype: np.empty(shape, dtype))
     return Stored(arrays, arrays_digest(array_digests(arrays)))

@@ -97,11 +97,11 @@ class Augmentation:
         """Return examples with changed images, of the same labels."""
         # An empty memory draws nothing, so that the stream stays where it is.
         for change in self._changes if len(examples) else ():
-            examples = change.on(examples, self._generator)
+            examples = change.apply(examples, self._generator)
         return examples
 
     def mix(self, examples: Examples) -> Examples:
         """Return examples mixed with each other, if the training mixes."""
         for change in self._mixing if len(examples) else ():
-            examples = change.on(examples, self._generator)
+            examples = change.apply(examples, self._generator)
         return examples

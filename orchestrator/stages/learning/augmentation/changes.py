@@ -37,7 +37,7 @@ class Change:
     def _check(self) -> None:
         pass
 
-    def on(self, examples: Examples, generator: torch.Generator) -> Examples:
+    def apply(self, examples: Examples, generator: torch.Generator) -> Examples:
         """Return the examples with changed images."""
         return Examples(self._change(examples.x, generator), examples.y)
 

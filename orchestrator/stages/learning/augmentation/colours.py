@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from orchestrator.stages.learning.augmentation.image_operations import (
+    draw_uniform,
     restore_type,
     to_float,
-    uniform,
 )
 
 GREY = (0.2989, 0.587, 0.114)  # weights of red, green and blue, as in torchvision
@@ -31,10 +31,10 @@ def color_jitter(
     colours = 3 if x.shape[1] == 3 else 2
     for strength, other in list(zip(strengths, grey, strict=True))[:colours]:
         if strength:
-            factor = uniform(generator, max(0, 1 - strength), 1 + strength, x)
+            factor = draw_uniform(generator, max(0, 1 - strength), 1 + strength, x)
             image = (other(image) + factor * (image - other(image))).clamp(0, 1)
     if hue and x.shape[1] == 3:
-        image = turn_hue(image, uniform(generator, -hue, hue, x))
+        image = turn_hue(image, draw_uniform(generator, -hue, hue, x))
     return restore_type(image, x)
 
 

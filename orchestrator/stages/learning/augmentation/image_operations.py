@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def uniform(generator: torch.Generator, low: float, high: float, like: Tensor) -> Tensor:
+def draw_uniform(generator: torch.Generator, low: float, high: float, like: Tensor) -> Tensor:
     """Return random numbers [B, 1, 1, 1] for images, on their device."""
     numbers = torch.rand(len(like), generator=generator) * (high - low) + low
     return numbers.view(-1, 1, 1, 1).to(like.device, non_blocking=True)
@@ -39,7 +39,7 @@ def pad_crop(x: Tensor, generator: torch.Generator, padding: int) -> Tensor:
 
 def flip(x: Tensor, generator: torch.Generator, p: float) -> Tensor:
     """Return images, a share `p` of them mirrored left to right."""
-    return torch.where(uniform(generator, 0, 1, x) < p, x.flip(3), x)
+    return torch.where(draw_uniform(generator, 0, 1, x) < p, x.flip(3), x)
 
 
 def cutout(x: Tensor, generator: torch.Generator, size: int) -> Tensor:

@@ -32,7 +32,7 @@ class Mixup(Change):
     def _check(self) -> None:
         require(self.alpha > 0, "alpha", self.alpha, "above 0")
 
-    def on(self, examples: Examples, generator: torch.Generator) -> Examples:
+    def apply(self, examples: Examples, generator: torch.Generator) -> Examples:
         """Return each example mixed with another, with the labels of both."""
         device = examples.y.device
         partner = torch.randperm(len(examples), generator=generator).to(device, non_blocking=True)
