@@ -510,12 +510,12 @@ def test_importance_of_too_little_is_not_drawn_but_said(few: pd.DataFrame, reaso
     assert reason in figure.layout.annotations[0].text
 
 
-def learning(label: str, candidate: int, depth: int, **values: Any) -> pd.DataFrame:
+def learning(label: str, candidate: int, depth: int, **changes: Any) -> pd.DataFrame:
     steps = range(1, depth + 1)
     values = [0.9 - 0.1 * candidate - 0.01 * step for step in steps]
     rows = pd.DataFrame({"after": steps, "val_acc": values})
     defaults = {"status": "complete", "story": "", "selected": False}
-    return rows.assign(label=label, candidate=candidate, **(defaults | values))
+    return rows.assign(label=label, candidate=candidate, **(defaults | changes))
 
 
 def test_the_winner_is_bold_and_who_was_stopped_ends_with_a_mark_that_says_why() -> None:
