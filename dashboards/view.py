@@ -133,6 +133,15 @@ def _filters(warehouse: Warehouse) -> Scope:
 
 def show_counts(view: View) -> None:
     """Show the number of trials in scope, and notes on missing or damaged tables."""
+    _show_statuses(view)
+    if notes := view.warehouse.notes:
+        st.warning("\n\n".join(_shorten_notes(notes)))
+    with st.sidebar:
+        for line in _shorten_notes(view.warehouse.older):
+            st.caption(line)
+
+
+def _show_statuses(view: View) -> None:
     counts = view.warehouse.frame(
         "SELECT status, count(*) AS n, count(DISTINCT sweep) AS sweeps FROM trials "
         f"WHERE {view.scope.where()} GROUP BY status ORDER BY n DESC"
@@ -144,13 +153,8 @@ def show_counts(view: View) -> None:
         ]
         with st.sidebar:
             st.caption(f"Trials, a seed each: {', '.join(parts)}.")
-    elif not view.warehouse.notes:
+    elif not view.warehouse.notes:  # the notes would say why there is none
         st.info("No trial is in the chosen scope. Remove a filter in the sidebar.")
-    if notes := view.warehouse.notes:
-        st.warning("\n\n".join(_shorten_notes(notes)))
-    with st.sidebar:
-        for line in _shorten_notes(view.warehouse.older):
-            st.caption(line)
 
 
 def _shorten_notes(notes: Sequence[str]) -> list[str]:

@@ -74,9 +74,15 @@ def style_line(line: go.Scatter, style: Mapping[str, str]) -> None:
 
 def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:
     """Yield the measured points, and the line through the last of them to the number of tasks."""
-    values, unit = rows[column].to_numpy(float), COLUMNS[column].unit
+    yield measured_points(rows, column)
     fit = fit_cost(rows, column)
-    yield go.Scatter(
+    yield extrapolation(fit, len(rows) - fit.tasks + 1, num_tasks, COLUMNS[column].unit)
+
+
+def measured_points(rows: pd.DataFrame, column: str) -> go.Scatter:
+    """Return the values of a column after each task, joined by a line."""
+    values, unit = rows[column].to_numpy(float), COLUMNS[column].unit
+    return go.Scatter(
         mode="lines+markers",
         x=rows["after"].to_numpy(),
         y=values,
@@ -85,9 +91,12 @@ def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go
             f"T = {t}: {si_text(v, unit)}" for t, v in zip(rows["after"], values, strict=True)
         ],
     )
-    first = len(values) - fit.tasks + 1
+
+
+def extrapolation(fit: Growth, first: int, num_tasks: int, unit: str) -> go.Scatter:
+    """Return the line of a fit from its first task to the number of tasks."""
     ends = np.array([first, *fit.find_bend(first, num_tasks), num_tasks])
-    yield go.Scatter(
+    return go.Scatter(
         mode="lines",
         showlegend=False,
         x=ends,

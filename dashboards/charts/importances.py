@@ -25,12 +25,8 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
         candidates[candidates[objective].notna()] if objective in candidates else candidates[:0]
     )
     names = varying_hyperparameters(ranked)
-    if len(ranked) < MIN_CANDIDATES:
-        return empty_figure(
-            f"Importance takes {MIN_CANDIDATES} candidates at full depth; there are {len(ranked)}."
-        )
-    if len(names) < 2:
-        return empty_figure("Importance compares hyperparameters, of which fewer than two vary.")
+    if reason := _reason_for_nothing(len(ranked), len(names)):
+        return empty_figure(reason)
     shares = importances(ranked, names, objective)
     figure = go.Figure(layout={"template": template(), "height": BAR * len(shares) + EDGES})
     bars = go.Bar(
@@ -44,6 +40,15 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
     figure.update_layout(margin={"t": 10})
     figure.update_xaxes(title="importance (share, sums to 1)", range=[0, 1])
     return figure.update_yaxes(autorange="reversed")
+
+
+def _reason_for_nothing(num_candidates: int, num_varying: int) -> str:
+    if num_candidates < MIN_CANDIDATES:
+        given = f"there are {num_candidates}"
+        return f"Importance takes {MIN_CANDIDATES} candidates at full depth; {given}."
+    if num_varying < 2:
+        return "Importance compares hyperparameters, of which fewer than two vary."
+    return ""
 
 
 def importances(

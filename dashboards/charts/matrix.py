@@ -36,16 +36,10 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
     if not r.size:
         return empty_figure("No accuracy was measured.")
     num_tasks = r.shape[1]
-    tasks, rows = list(range(1, num_tasks + 1)), list(range(num_tasks + 1))
     figure = go.Figure(
         layout={"template": template(), "title": {"text": escape_plotly(shorten(title, LONGEST))}}
     )
-    heat = go.Heatmap(z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=colour_scale())
-    heat.update(text=_texts(r, uses), hoverongaps=True, **_gaps(num_tasks))
-    heat.texttemplate = "%{text}" if num_tasks <= ANNOTATED_TASKS else None
-    heat.colorbar = {"title": bar_title("accuracy"), "thickness": 14}
-    heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
-    figure.add_trace(heat)
+    figure.add_trace(_heatmap(r, uses))
     for shape in (*_unmeasured_boxes(r), *_highlights(r, uses), _step(num_tasks)):
         figure.add_shape(**shape)
     every = max(1, num_tasks // ANNOTATED_TASKS)
@@ -54,6 +48,17 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
     figure.update_yaxes(**axis, title="tasks learned (0: untrained)", range=[num_tasks + 0.5, -0.5])
     height = min(SIDE * (num_tasks + 1), HIGHEST) + (EDGES if title else EDGES - 40)
     return figure.update_layout(height=height, margin={"t": 50 if title else 10})
+
+
+def _heatmap(r: R, uses: str | None) -> go.Heatmap:
+    num_tasks = r.shape[1]
+    tasks, rows = list(range(1, num_tasks + 1)), list(range(num_tasks + 1))
+    heat = go.Heatmap(z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=colour_scale())
+    heat.update(text=_texts(r, uses), hoverongaps=True, **_gaps(num_tasks))
+    heat.texttemplate = "%{text}" if num_tasks <= ANNOTATED_TASKS else None
+    heat.colorbar = {"title": bar_title("accuracy"), "thickness": 14}
+    heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
+    return heat
 
 
 def _gaps(num_tasks: int) -> dict[str, int]:

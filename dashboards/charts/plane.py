@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -51,18 +52,23 @@ def cost_plane(
     symbols = assign_symbols(table["method"])
     for index, (_, rows) in enumerate(settings):
         where = panel_position(index)
-        add_traces(figure, front_rings(rows, (x, y, colour)), where)
-        for method, part in rows.groupby("method", sort=False):
-            symbol = symbols[method]
-            marks = draw_points(part, (x, y, colour), symbol)
-            add_traces(
-                figure, [marks.update(name=str(method)), legend_entry(str(method), symbol)], where
-            )
+        add_traces(figure, panel_marks(rows, (x, y, colour), symbols), where)
         for note in _corner_labels(rows, x, y):
             figure.add_annotation(**note, **where)
     figure.update_xaxes(axis_layout(table, x))
     figure.update_yaxes(axis_layout(table, y))
     return figure.update_layout(coloraxis=color_axis(table[f"{colour}_mean"], colour))
+
+
+def panel_marks(
+    rows: pd.DataFrame, shown: tuple[str, str, str], symbols: Mapping[object, str]
+) -> Iterator[go.Scatter]:
+    """Yield the rings of the front, and for each method its points and its entry in the legend."""
+    yield from front_rings(rows, shown)
+    for method, part in rows.groupby("method", sort=False):
+        symbol = symbols[method]
+        yield draw_points(part, shown, symbol).update(name=str(method))
+        yield legend_entry(str(method), symbol)
 
 
 def _corner_labels(rows: pd.DataFrame, x: str, y: str) -> list[dict[str, Any]]:

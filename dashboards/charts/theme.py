@@ -35,28 +35,28 @@ GREY = "#8C8C8C"
 FAINT = "rgba(140,140,140,0.30)"
 HIGHLIGHT = "#D55E00"
 FAINT_LINE = 0.3  # opacity
+AXIS = {
+    "gridcolor": "rgba(128,128,128,0.22)",
+    "linecolor": GREY,
+    "zeroline": False,
+    "automargin": True,
+    "title": {"standoff": 10},
+    "ticks": "outside",
+    "tickcolor": GREY,
+}
 
 
 def template(dark: bool = False) -> go.layout.Template:
     """Return the template of all charts, for a light or dark background."""
     ink = "#DADCE0" if dark else "#24292F"
-    axis = {
-        "gridcolor": "rgba(128,128,128,0.22)",
-        "linecolor": GREY,
-        "zeroline": False,
-        "automargin": True,
-        "title": {"standoff": 10},
-        "ticks": "outside",
-        "tickcolor": GREY,
-    }
     return go.layout.Template(
         layout={
             "colorway": COLOURS,
             "font": {"color": ink, "size": 13},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "xaxis": axis,
-            "yaxis": axis,
+            "xaxis": AXIS,
+            "yaxis": AXIS,
             "margin": {"l": 10, "r": 10, "t": 40, "b": 10},
             "hoverlabel": {"align": "left"},
             "legend": {"itemsizing": "constant"},

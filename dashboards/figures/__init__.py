@@ -31,6 +31,8 @@ from orchestrator.errors import RepertoireError
 
 FIGURES = ("trade_off", "forgetting", "costs", "r_matrices", "cost_plane")
 MEANS_FIGURES = ("winners", "budgets", "surfaces", "rates")  # of sweeps with means
+# Figures of the comparison alone; the others of FIGURES read accuracies too.
+TABLE_FIGURES = {"trade_off": trade_off, "costs": costs, "cost_plane": cost_plane}
 KINDS = (".svg", ".pdf")
 
 
@@ -46,12 +48,8 @@ def draw(warehouse: Warehouse, name: str) -> Figure:
     if table.empty:
         raise RepertoireError("no complete trial to draw: run the sweep to its end first")
     with matplotlib.rc_context({"text.parse_math": False}):  # $ in a label is no formula
-        if name == "trade_off":
-            return trade_off(table)
-        if name == "cost_plane":
-            return cost_plane(table)
-        if name == "costs":
-            return costs(table)
+        if name in TABLE_FIGURES:
+            return TABLE_FIGURES[name](table)
         curves = read_curves(warehouse, table)
         if curves.empty:
             raise RepertoireError(f"no accuracy to draw {name} from: accuracy.parquet has none")

@@ -73,14 +73,19 @@ def _panels(
     for axes, task in zip(grid.flat, tasks, strict=False):
         for label, curve in rows[rows["task"] == task].groupby("label", sort=False):
             draw_curve(axes, curve.sort_values("after"), styles[label], task)
-        if task:
-            axes.axvline(task, color="0.6", linewidth=0.8, linestyle=":")
-        axes.set_title(f"task {task}" if task else "mean over the tasks seen", fontsize=9)
-        axes.set_xlabel("tasks learned", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.set_ylim(-0.03, 1.03)
+        _set_axes(axes, task)
     for axes in grid[:, 0]:
         axes.set_ylabel("accuracy (test)", fontsize=8)
+
+
+def _set_axes(axes: Axes, task: int) -> None:
+    """Set the title and the axes of a panel, and mark the point at which the task was learned."""
+    if task:
+        axes.axvline(task, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set_title(f"task {task}" if task else "mean over the tasks seen", fontsize=9)
+    axes.set_xlabel("tasks learned", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.set_ylim(-0.03, 1.03)
 
 
 def draw_curve(axes: Axes, rows: pd.DataFrame, look: Look, task: int) -> None:
@@ -91,18 +96,19 @@ def draw_curve(axes: Axes, rows: pd.DataFrame, look: Look, task: int) -> None:
     axes.fill_between(
         after + look.shift, mean - spread, mean + spread, color=look.color, alpha=0.16, linewidth=0
     )
-    for part, opacity, label in (
-        (before, FAINT_LINE, "_before"),
-        (learned, 1.0, rows["label"].iloc[0]),
-    ):
-        axes.plot(
-            part["after"] + look.shift,
-            part["accuracy_mean"],
-            color=look.color,
-            linestyle=DASHES[look.dash],
-            marker="o",
-            markersize=2.5,
-            linewidth=0.7 * look.width,
-            alpha=opacity,
-            label=label,
-        )
+    _draw_line(axes, before, look, FAINT_LINE, "_before")  # "_": not in the legend
+    _draw_line(axes, learned, look, 1.0, rows["label"].iloc[0])
+
+
+def _draw_line(axes: Axes, rows: pd.DataFrame, look: Look, opacity: float, label: str) -> None:
+    axes.plot(
+        rows["after"] + look.shift,
+        rows["accuracy_mean"],
+        color=look.color,
+        linestyle=DASHES[look.dash],
+        marker="o",
+        markersize=2.5,
+        linewidth=0.7 * look.width,
+        alpha=opacity,
+        label=label,
+    )

@@ -71,13 +71,20 @@ def draw_grid(axes: Axes, surface: Surface, method: int) -> None:
             text = f"{mean[a, b]:.3f}"
             axes.text(b, a, text, ha="center", va="center", fontsize=6, color=colour)
         else:
-            hatch = HATCHES[bool(surface.infeasible[method, a, b])]
-            corner = (b - 0.5, a - 0.5)
-            axes.add_patch(
-                Rectangle(corner, 1, 1, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0)
-            )
+            hatch_cell(axes, (a, b), HATCHES[bool(surface.infeasible[method, a, b])])
     if bounds_lines(mean):
         draw_contours(axes, surface, method)
+    set_grid_ticks(axes, surface)
+
+
+def hatch_cell(axes: Axes, place: tuple[int, int], hatch: str) -> None:
+    """Hatch a cell without a value."""
+    corner = (place[1] - 0.5, place[0] - 0.5)
+    axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0))
+
+
+def set_grid_ticks(axes: Axes, surface: Surface) -> None:
+    """Set a tick for each budget, computation across and storage up."""
     compute = [budget_text(None, each) for each in surface.compute]
     storage = [budget_text(each, None) for each in surface.storage]
     axes.set_xticks(range(len(compute)), compute)

@@ -64,6 +64,11 @@ def draw_cells(axes: Axes, surface: Surface) -> None:
         y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
         text = f"{winner_text(surface, cell)}\n{surface.mean[cell.best, a, b]:.3f}"
         axes.text(b, y, text, ha="center", va="center", fontsize=8)
+    set_grid_axes(axes, surface)
+
+
+def set_grid_axes(axes: Axes, surface: Surface) -> None:
+    """Draw the lines between cells, and set an axis of computation and one of storage."""
     for edge in range(1, len(surface.storage)):
         axes.axhline(edge - 0.5, color="0.8", linewidth=0.8)
     for edge in range(1, len(surface.compute)):

@@ -112,10 +112,8 @@ def _show_search(view: View, surface: Surface) -> None:
 
 def _show_budgets(view: View, surface: Surface, metric: str) -> tuple[int, int]:
     st.subheader(f"{short_label(metric)} against bytes and against FLOPs")
-    sizes, epochs = (
-        list(map(storage_name, surface.storage)),
-        list(map(compute_name, surface.compute)),
-    )
+    sizes = list(map(storage_name, surface.storage))
+    epochs = list(map(compute_name, surface.compute))
     with st.container(horizontal=True):
         compute = epochs.index(choose("At computation", epochs, len(epochs) - 1))
         storage = sizes.index(choose("At storage", sizes, len(sizes) - 1))
@@ -158,6 +156,14 @@ def _show_growth(
     shown = labels[:MOST_LINES]
     if len(labels) > MOST_LINES:
         shown = st.multiselect("Configurations", labels, shown, key="growth of")
+    num_tasks = _pick_num_tasks(costs)
+    rows = costs[costs["label"].isin(shown)]
+    view.chart(charts.growth(rows, num_tasks, methods), "growth chart")
+    show_table(growth_table(rows, num_tasks), "growth table")
+    st.caption(describe_fits(rows))
+
+
+def _pick_num_tasks(costs: pd.DataFrame) -> int:
     num_tasks = st.number_input(
         "Extrapolate to tasks",
         int(costs["after"].max()),
@@ -167,10 +173,7 @@ def _show_growth(
         width=WIDTH,
         bind="query-params",
     )
-    rows = costs[costs["label"].isin(shown)]
-    view.chart(charts.growth(rows, int(num_tasks), methods), "growth chart")
-    show_table(growth_table(rows, int(num_tasks)), "growth table")
-    st.caption(describe_fits(rows))
+    return int(num_tasks)
 
 
 def _show_agreement(view: View, costs: pd.DataFrame, methods: Sequence[str]) -> None:

@@ -32,23 +32,26 @@ def show(view: View) -> None:
         show_nothing_complete(table)
         return
     rows = view.pick_table(table, "leaderboard of")
-    shown = _pick_rows(rows)
+    _show_rows(_pick_rows(rows))
+    show_left_out(table)
+    show_undefined(rows, *METRICS)
+    _show_downloads(rows)
+    _show_differences(view, rows)
+
+
+def _show_rows(rows: pd.DataFrame) -> None:
     st.dataframe(
-        readable_table(shown),
+        readable_table(rows),
         hide_index=True,
         width="stretch",
         key="leaderboard table",
-        column_config=_column_config(shown),
-        row_height=label_height(shown),
+        column_config=_column_config(rows),
+        row_height=label_height(rows),
     )
     st.caption(
         "Test data. ± is half the 95 % Student-t interval of the mean over n seeds; –: "
         "undefined, or one seed. The address keeps order and filters."
     )
-    show_left_out(table)
-    show_undefined(rows, *METRICS)
-    _show_downloads(rows)
-    _show_differences(view, rows)
 
 
 def _pick_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -163,18 +166,19 @@ def _show_differences(view: View, rows: pd.DataFrame) -> None:
     best = rows.sort_values(f"{metric}_mean", ascending=False).head(MAX_ROWS)
     contrasts = differences(view.warehouse, rows, reference, metric, list(best.sort_index().index))
     view.chart(charts.differences(contrasts, metric), "differences chart")
-    st.caption(
+    st.caption(_differences_caption(len(rows)))
+    show_table(_readable_differences(contrasts), "differences table")
+
+
+def _differences_caption(num: int) -> str:
+    caption = (
         "The mean over common seeds of the difference on each seed, with its 95 % paired t "
         "interval (with two or more seeds). Hollow: the interval includes 0 (p is at least 0.05), "
         "or there is none. p: paired t-test of each row; Holm: corrected for "
-        f"{len(rows) - 1:,} tests, but not for a reference chosen by its result."
-        + (
-            f" The {MAX_ROWS} highest of {len(rows):,} configurations."
-            if len(rows) > MAX_ROWS
-            else ""
-        )
+        f"{num - 1:,} tests, but not for a reference chosen by its result."
     )
-    show_table(_readable_differences(contrasts), "differences table")
+    shown = f" The {MAX_ROWS} highest of {num:,} configurations." if num > MAX_ROWS else ""
+    return caption + shown
 
 
 def _readable_differences(contrasts: pd.DataFrame) -> pd.DataFrame:

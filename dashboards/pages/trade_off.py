@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -46,24 +46,32 @@ def show(view: View) -> None:
         show_nothing_complete(configured)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        plane = st.segmented_control(
-            "View", list(VIEWS), default=AXES, key="view", bind="query-params"
-        )
-        metric, costs = _pick_axes(configured, VIEWS[plane or AXES])
+        plane = _pick_view()
+        metric, costs = _pick_axes(configured, VIEWS[plane])
     show_undefined(configured, metric)
-    tables = split_tables(configured)
-    titles = list(tables)
-    if len(titles) > FIRST:
-        titles = st.multiselect("Tables", titles, titles[:FIRST], key="trade-off tables")
-    for title in titles:
+    draw = draw_plane if plane == PLANE else draw_axes
+    for title, table in _pick_tables(split_tables(configured)).items():
         st.markdown(f"**{escape_markdown(title)}**")
         # All rows of a table are comparable, so they share a panel.
-        rows = tables[title].drop(columns=SETTING)
-        draw = draw_plane if plane == PLANE else draw_axes
-        _show_chart(view, tables[title], draw(rows, metric, costs), title)
+        rows = table.drop(columns=SETTING)
+        _show_chart(view, table, draw(rows, metric, costs), title)
     st.caption(PLANE_CAPTION if plane == PLANE else AXES_CAPTION)
     show_separation(configured)
     show_left_out(configured)
+
+
+def _pick_view() -> str:
+    chosen = st.segmented_control(
+        "View", list(VIEWS), default=AXES, key="view", bind="query-params"
+    )
+    return chosen or AXES  # a second click on the chosen view leaves none
+
+
+def _pick_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    titles = list(tables)
+    if len(titles) > FIRST:
+        titles = st.multiselect("Tables", titles, titles[:FIRST], key="trade-off tables")
+    return {title: tables[title] for title in titles}
 
 
 def draw_axes(rows: pd.DataFrame, metric: str, costs: tuple[str, str]) -> go.Figure:

@@ -18,14 +18,9 @@ from orchestrator.tracking.target import read_target
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the report of results folders, and print its path."""
-    parser = argparse.ArgumentParser(prog="repertoire report", description=main.__doc__)
-    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="results folders")
-    out = "default: report.html in the first DIR"
-    parser.add_argument("--out", type=Path, metavar="FILE", help=out)
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="also SVG and PDF figures")
-    given = parser.parse_args(arguments)
+    given = create_parser().parse_args(arguments)
     warehouse = open_results(given.dirs)
-    # After the folder was found to have results, and matplotlib only where figures are drawn.
+    # Plotly takes a second to import, for which a folder without results need not wait.
     from dashboards.report.page import render
 
     file: Path = given.out or given.dirs[0] / "report.html"
@@ -36,10 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for line in attach_report(warehouse.folders, file):
         print_line(line)
     if given.figures:
-        from dashboards.figures import save_all
+        from dashboards.figures import save_all  # matplotlib is slow to import
 
         files = list(save_all(warehouse, given.figures))
         print_line(f"figures: {len(files)} files in {given.figures}")
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """Return the parser of the arguments."""
+    parser = argparse.ArgumentParser(prog="repertoire report", description=main.__doc__)
+    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="results folders")
+    out = "default: report.html in the first DIR"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=out)
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="also SVG and PDF figures")
+    return parser
 
 
 def _write(path: Path, page: str) -> None:

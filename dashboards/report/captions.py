@@ -45,12 +45,16 @@ def trade_off(rows: pd.DataFrame) -> str:
             for cost in COST_UNITS
             if rows[f"{cost[0]}_mean"].notna().any()
         ]
-    if "front" in rows:
-        sentence.append(
-            f"{int(rows['front'].sum())} of {len(rows)} configurations are on the Pareto front of "
-            "ACC, storage and computation: no other beats them by intervals that do not overlap."
-        )
-    return " ".join(sentence)
+    return " ".join([*sentence, *_front_sentence(rows)])
+
+
+def _front_sentence(rows: pd.DataFrame) -> list[str]:
+    if "front" not in rows:
+        return []
+    return [
+        f"{int(rows['front'].sum())} of {len(rows)} configurations are on the Pareto front of "
+        "ACC, storage and computation: no other beats them by intervals that do not overlap."
+    ]
 
 
 def tasks_sentence(curves: pd.DataFrame) -> str:
@@ -73,13 +77,20 @@ def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
     )
     if rows["forgetting_mean"].count() > 1:
         sentence += f"; {most['label']} most: {_metric_text(most, 'forgetting')}"
-    first = curves[(curves["trial_id"] == most["trial_id"]) & (curves["task"] == 1)]
-    at = first.set_index("after")["accuracy_mean"]
-    last = int(at.index.max()) if len(at) else 0
-    if last > 1:
-        sentence += f". With {most['label']}, accuracy on task 1 goes from {metric_text(at[1])}, "
-        sentence += f"when it is learned, to {metric_text(at[last])} after {last} tasks"
-    return f"{sentence}."
+    return f"{sentence}{_first_task_text(curves, most)}."
+
+
+def _first_task_text(curves: pd.DataFrame, row: Row) -> str:
+    """Return how accuracy on task 1 changes; empty if no later task was learned."""
+    first = curves[(curves["trial_id"] == row["trial_id"]) & (curves["task"] == 1)]
+    accuracy = first.set_index("after")["accuracy_mean"]
+    last = int(accuracy.index.max()) if len(accuracy) else 0
+    if last <= 1:
+        return ""
+    return (
+        f". With {row['label']}, accuracy on task 1 goes from {metric_text(accuracy[1])}, when it "
+        f"is learned, to {metric_text(accuracy[last])} after {last} tasks"
+    )
 
 
 def matrix(row: Row) -> str:
@@ -102,9 +113,8 @@ def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> s
     if rows.empty:
         return f"No seed is common to {against} and another configuration."
     top = rows.sort_values("difference").iloc[-1]
-    reach = (
-        f" [{metric_text(top['low'])}, {metric_text(top['high'])}]" if isfinite(top["low"]) else ""
-    )
+    ends = f"[{metric_text(top['low'])}, {metric_text(top['high'])}]"
+    reach = f" {ends}" if isfinite(top["low"]) else ""  # one common seed has no interval
     return (
         f"On common seeds {top['label']} has the highest difference from {against} in "
         f"{short_label(metric)}: {metric_text(top['difference'])}{reach}. "

@@ -35,22 +35,26 @@ def comparison_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
         yield Chapter("Results", ["No trial has completed, so there is nothing to compare yet."])
     num = max(1, table["table"].nunique())
     room, most = MOST_ROWS // num, max(1, min(MOST_EACH, MOST_DRAWN // num))
-    for _, all_rows in table.groupby("table", sort=False):
-        rows, notes = _highest_rows(all_rows, room), []
-        shown = _highest_rows(rows, most)
-        if len(all_rows) > len(rows):
-            notes += [
-                f"These are the {room:,} of highest ACC; repertoire compare has {len(all_rows):,}."
-            ]
-        if len(rows) > len(shown):
-            notes += [f"Charts of single configurations show the {most} of highest ACC."]
-        drawn = [
-            *_overview_charts(rows, shown),
-            *take_readable(_detail_charts(warehouse, all_rows, shown), notes),
+    for _, rows in table.groupby("table", sort=False):
+        yield _table_chapter(warehouse, rows, room, most)
+
+
+def _table_chapter(warehouse: Warehouse, all_rows: pd.DataFrame, room: int, most: int) -> Chapter:
+    """Return the chapter of a table: `room` rows of highest ACC, `most` of them in own charts."""
+    rows, notes = _highest_rows(all_rows, room), []
+    shown = _highest_rows(rows, most)
+    if len(all_rows) > len(rows):
+        notes += [
+            f"These are the {room:,} of highest ACC; repertoire compare has {len(all_rows):,}."
         ]
-        yield Chapter(
-            table_title(rows), notes, [HEADERS, *map(_cells, rows.to_dict("records"))], drawn
-        )
+    if len(rows) > len(shown):
+        notes += [f"Charts of single configurations show the {most} of highest ACC."]
+    drawn = [
+        *_overview_charts(rows, shown),
+        *take_readable(_detail_charts(warehouse, all_rows, shown), notes),
+    ]
+    cells = [HEADERS, *map(_cells, rows.to_dict("records"))]
+    return Chapter(table_title(rows), notes, cells, drawn)
 
 
 def _highest_rows(rows: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -51,16 +51,18 @@ def most_growing(
     label, fit = max(growing.items(), key=lambda item: (item[1].most is None, item[1].slope))
     bounded = sum(fit.most is not None for fit in growing.values())
     filling = f" ({bounded} fill a memory up to the budget)" if bounded else ""
-    above = None if isnan(budget) else fit.num_tasks_above(budget)
-    if above is not None and above <= num_tasks:
-        end = f"above the budget of {si_text(budget, unit)} from T = {above} on"
-    else:
-        end = f"{si_text(fit.cost(num_tasks), unit)} with {num_tasks} tasks"
     return (
         f"{name} grow with {len(growing)} of {len(fits)} configurations{filling}, most with "
-        f"{label}: "
-        f"{formula(fit, unit)}, {end}."
+        f"{label}: {formula(fit, unit)}, {_final_cost(fit, unit, num_tasks, budget)}."
     )
+
+
+def _final_cost(fit: Growth, unit: str, num_tasks: int, budget: float) -> str:
+    """Return the cost with a number of tasks, or the task from which it exceeds the budget."""
+    above = None if isnan(budget) else fit.num_tasks_above(budget)
+    if above is not None and above <= num_tasks:
+        return f"above the budget of {si_text(budget, unit)} from T = {above} on"
+    return f"{si_text(fit.cost(num_tasks), unit)} with {num_tasks} tasks"
 
 
 def prices(surface: Surface, given: Prices, winners: Sequence[PricedWinner]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import starmap
+from typing import Any
 
 from dashboards.data.folders import SweepFolder
 from dashboards.data.sql_views import sql_literal
@@ -65,12 +67,15 @@ def _describe_selection(folder: SweepFolder) -> Iterator[str]:
         f"{document.get('num_trials')} candidates each by {document.get('algorithm')}, scheduler "
         f"{document.get('scheduler')}. Only winners are evaluated on test data."
     )
-    for group, entry in document.get("groups", {}).items():
-        spaces = ", ".join(
-            f"{path} {_space_text(space)}" for path, space in entry.get("space", {}).items()
-        )
-        won = ", ".join(map(str, entry.get("winner") or [])) or "none yet"
-        yield f"Space of {group}: {spaces or 'empty'}. Winner: {won}."
+    yield from starmap(_describe_group, document.get("groups", {}).items())
+
+
+def _describe_group(name: str, group: Mapping[str, Any]) -> str:
+    spaces = ", ".join(
+        f"{path} {_space_text(space)}" for path, space in group.get("space", {}).items()
+    )
+    winner = ", ".join(map(str, group.get("winner") or [])) or "none yet"
+    return f"Space of {name}: {spaces or 'empty'}. Winner: {winner}."
 
 
 def _space_text(space: object) -> str:

@@ -15,7 +15,7 @@ from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import interval_text, short_label
 from dashboards.charts.surface.break_even import break_even_marks
-from dashboards.charts.surface.styles import UNFIT, plain_surface
+from dashboards.charts.surface.styles import UNFIT, error_bars, plain_surface
 from dashboards.charts.theme import rgba_text, template
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
@@ -126,12 +126,7 @@ def method_line(
         y=mean,
         line={"color": style.color, "dash": style.dash},
         marker={"color": style.color, "size": 7},
-        error_y={
-            "type": "data",
-            "array": np.nan_to_num(half),
-            "color": rgba_text(style.color, 0.55),
-            "thickness": 1,
-        },
+        error_y=error_bars(np.nan_to_num(half), style.color),
         hoverinfo="text",
         hovertext=[
             f"<b>{name}</b>: {interval_text(float(m), float(h))}"
@@ -181,17 +176,22 @@ def line_labels(
     ends = np.array([mean[m, at] for m, at in zip(lines, last, strict=True)])
     low, high = log10(budgets[0]), log10(budgets[-1])
     for m, at, end, place in zip(lines, last, ends, spread_labels(ends, gap), strict=True):
-        yield {
-            "x": log10(budgets[at]),
-            "y": end,
-            "ax": high + 0.04 * ((high - low) or 1.0),
-            "ay": place,
-            "axref": "x",
-            "ayref": "y",
-            "xanchor": "left",
-            "text": names[m],
-            "font": {"color": styles[m].color, "size": 12},
-            "arrowhead": 0,
-            "arrowwidth": 1,
-            "arrowcolor": rgba_text(styles[m].color, 0.6),
-        }
+        point, label = (log10(budgets[at]), end), (high + 0.04 * ((high - low) or 1.0), place)
+        yield joined_label(names[m], point, label, styles[m].color)
+
+
+def joined_label(
+    text: str, point: tuple[float, float], place: tuple[float, float], color: str
+) -> dict[str, Any]:
+    """Return an annotation: a text that begins at a place, with a line to a point."""
+    return {
+        **dict(zip(("x", "y", "ax", "ay"), (*point, *place), strict=True)),
+        "axref": "x",
+        "ayref": "y",
+        "xanchor": "left",
+        "text": text,
+        "font": {"color": color, "size": 12},
+        "arrowhead": 0,
+        "arrowwidth": 1,
+        "arrowcolor": rgba_text(color, 0.6),
+    }

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
-from dashboards.charts.surface.styles import plain_surface
-from dashboards.charts.theme import FAINT, rgba_text, template
+from dashboards.charts.surface.styles import error_bars, plain_surface
+from dashboards.charts.theme import FAINT, template
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.rate_tables import NAMES, rate_text
@@ -45,13 +45,18 @@ def rates(surface: Surface, what: str) -> go.Figure:
     figure.update_yaxes(
         tickvals=[*range(len(rows))], ticktext=names, range=[-0.5, len(rows) - 0.5], showgrid=False
     )
-    figure.update_xaxes(title=NAMES[what] + (" bytes" if what == "exchange" else ""))
-    if what == "exchange":
-        low, high = log_range(cells)
-        figure.update_xaxes(type="log", tickformat=".2~s", ticksuffix="B", range=[low, high])
-    else:
-        figure.add_vline(0, line={"color": FAINT, "width": 1})
+    set_rate_axis(figure, cells, what)
     return figure.update_layout(showlegend=False)
+
+
+def set_rate_axis(figure: go.Figure, cells: Sequence[RateCell], what: str) -> None:
+    """Set the horizontal axis: logarithmic in bytes for an exchange, else with a line at 0."""
+    if what == "exchange":
+        axis = {"type": "log", "tickformat": ".2~s", "ticksuffix": "B", "range": log_range(cells)}
+        figure.update_xaxes(axis, title=f"{NAMES[what]} bytes")
+    else:
+        figure.update_xaxes(title=NAMES[what])
+        figure.add_vline(0, line={"color": FAINT, "width": 1})
 
 
 def shown_cells(surface: Surface, what: str) -> list[RateCell]:
@@ -99,14 +104,7 @@ def rate_points(
             "color": style.color,
             "symbol": ["circle-open" if each else "circle" for each in hollow],
         },
-        error_x={
-            "type": "data",
-            "array": above,
-            "arrayminus": below,
-            "color": rgba_text(style.color, 0.55),
-            "thickness": 1,
-            "width": 0,
-        },
+        error_x=error_bars(above, style.color) | {"arrayminus": below, "width": 0},
         hoverinfo="text",
         hovertext=[
             f"<b>{name}</b>, {cell_name(surface, *cell.place)}: {rate_text(cell, what)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.charts.theme import FAINT, GREY
+from dashboards.charts.theme import FAINT, GREY, rgba_text
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_plotly
 
@@ -21,6 +21,11 @@ def plain_surface(surface: Surface) -> Surface:
     """Return a surface with its texts escaped for Plotly."""
     names = tuple(map(escape_plotly, surface.methods))
     return replace(surface, title=escape_plotly(surface.title), methods=names)
+
+
+def error_bars(lengths: Iterable[float], color: str) -> dict[str, Any]:
+    """Return bars of lengths for `error_x` or `error_y`, paler than the points that have them."""
+    return {"type": "data", "array": lengths, "color": rgba_text(color, 0.55), "thickness": 1}
 
 
 def hatched_cells(places: Iterable[tuple[int, int]], why: str) -> go.Bar:

@@ -92,17 +92,18 @@ def draw_strips(surface: Surface, method: int, strips: list[Strip], style: Style
     ).update(
         name=surface.methods[method],
         hovertext=[hover_text(surface, a, b) for a, b in zip(rows, columns, strict=True)],
-        marker={
-            "color": rgba_text(style.color, TINT),
-            "line": {"width": 0},
-            "pattern": {
-                "shape": style.pattern,
-                "fgcolor": style.color,
-                "bgcolor": rgba_text(style.color, TINT / 2),
-                "size": 8,
-            },
-        },
+        marker=strip_marker(style),
     )
+
+
+def strip_marker(style: Style) -> dict[str, Any]:
+    """Return the colour and the pattern of a method's strips, both paler than its lines."""
+    pattern = {"shape": style.pattern, "fgcolor": style.color, "size": 8}
+    return {
+        "color": rgba_text(style.color, TINT),
+        "line": {"width": 0},
+        "pattern": pattern | {"bgcolor": rgba_text(style.color, TINT / 2)},
+    }
 
 
 def empty_reason(surface: Surface, cell: WinningCell) -> str | None:
