@@ -122,21 +122,25 @@ class RayWorkers:
         try:
             arrived: list[Event] = ray.get(ref)
         except RayError as error:
-            if attempt.beside:  # which of them killed the worker is not known
-                for each in attempt.split():
-                    self._submit(each)
-                return []
-            death = classify_death(error)
-            if death is not None and self._retry(attempt, death):
-                return []
-            failure = build_failure(attempt, error, *self._room(attempt))
-            return [failure if death is None else replace(failure, worker=self._worker(attempt))]
+            return self._handle_error(attempt, error)
         pairs = zip(attempt.split() if attempt.beside else [attempt], arrived, strict=True)
         outcomes = [self._note(each, outcome) for each, outcome in pairs]
         return [outcome for outcome in outcomes if outcome is not None]
 
+    def _handle_error(self, attempt: Attempt, error: RayError) -> list[Event]:
+        """Submit the stages of a failed task again; return the failure where no attempt is left."""
+        if attempt.beside:  # which of them killed the worker is not known
+            for each in attempt.split():
+                self._submit(each)
+            return []
+        death = classify_death(error)
+        if death is not None and self._retry(attempt, death):
+            return []
+        failure = build_failure(attempt, error, *self._room(attempt))
+        return [failure if death is None else replace(failure, worker=self._worker(attempt))]
+
     def _note(self, attempt: Attempt, outcome: Event) -> Event | None:
-        """Note what a stage took; return its outcome, or None if it is retried."""
+        """Record the share of the GPU that a stage took; return None if the stage is retried."""
         if isinstance(outcome, StageDone):
             share, utilisation = outcome.gpu_share, outcome.gpu_utilisation
             self._needs.note_share(attempt.order, share, utilisation)

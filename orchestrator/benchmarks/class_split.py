@@ -44,7 +44,10 @@ class ClassSplit:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The number of classes of each natural task; of some length if there are mistakes."""
+        """The number of classes of each task, before tasks are ordered.
+
+        It is computed for fields with mistakes too, and then has no meaning.
+        """
         if self.classes is not None:
             return tuple(map(len, self.classes))
         if self.classes_per_task is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
 from orchestrator.results.names.trial_ids import former_id, match_id, unnumbered_id
 from orchestrator.results.results import Results
-from orchestrator.stages.reproduce import reproduce_chain
+from orchestrator.stages.reproduce import Reproduction, reproduce_chain
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
@@ -124,7 +124,7 @@ def choose_device(sweep: Sweep) -> str:
 
 
 def _compare_chain(stages: Iterable[Stage], check: Check, device: str) -> str:
-    """Report how each stage of a chain compares; return the worst verdict."""
+    """Print how each stage of a chain compares; return the worst verdict."""
     results = []
     for result in reproduce_chain(tuple(stages), check.store, check.tolerance, device):
         results.append(result)
@@ -134,6 +134,10 @@ def _compare_chain(stages: Iterable[Stage], check: Check, device: str) -> str:
             f"none of its stages is in {check.store.uri}; nothing can be compared (another store: "
             "--store URI)"
         )
+    return _print_worst(results, check)
+
+
+def _print_worst(results: Sequence[Reproduction], check: Check) -> str:
     different = [one for one in results if one.verdict == "different"]
     if different:
         first = different[0]

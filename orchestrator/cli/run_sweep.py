@@ -127,10 +127,10 @@ def close_sweep(outcome: SweepOutcome, tables: Tabulator) -> None:
 
 
 def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, list[Row]]:
-    """Return the plan of a sweep and the forecast of its search; nothing is written.
+    """Return the plan of the evaluation and the forecast of the search; nothing is written.
 
-    Once the search is complete, the plan has its winners.
-    The trials of a sweep with means are those whose dials are solved for.
+    The plan has the winners of the search once that is complete. Of a sweep with means it has the
+    trials whose dials could be solved for with the prices in the store.
     """
     rows = [*feature_rows(feature_states(sweep, store)), *body_rows(bodies_in_steps(sweep))]
     sweep = solve_sweep(sweep, store)
@@ -148,7 +148,10 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
 
 
 def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[StageOrder]:
-    """Return stages that a sweep would compute first; [] if all is done. Nothing is written."""
+    """Return the stages that a run would compute first: for prices, of the search, or of trials.
+
+    Nothing is written. [] if nothing is left to compute.
+    """
     sweep = solve_sweep(sweep, store)
     if prices := missing_prices(sweep):
         return [*price_plan(sweep, prices, store).orders.values()]

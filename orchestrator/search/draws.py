@@ -50,7 +50,7 @@ class Draws:
         self.sampler.ask(len(self.candidates))
 
     def close(self) -> None:
-        """Draw no more."""
+        """Stop: no further candidate is drawn."""
         self._exhausted = True
 
     @property

@@ -51,7 +51,10 @@ class SearchClient(Client, Protocol):
         """Return the keys of all stages of a chain that was requested."""
 
     def tally(self) -> Mapping[str, int]:
-        """Return the counts trials, trials_done, asked_for, shared, to_go."""
+        """Return the fields of `Progress` that a search counts itself.
+
+        They are `trials`, `trials_done`, `asked_for`, `shared`, and `to_go`: the stages left.
+        """
 
     def describe(self, finished: bool) -> dict[str, Any]:
         """Return the spaces, the options of the search and the winners, in JSON types."""

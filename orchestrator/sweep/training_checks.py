@@ -20,16 +20,21 @@ def training_objections(
     cls: type[Method] = method.cls
     yield from augmentation_objections(training.read_changes(), benchmark, method)
     if training.early_stopping is not None:
-        if benchmark.validation == 0:
-            yield "early_stopping: needs validation data; give benchmark.validation a share"
-        elif (task := first_without_validation(benchmark)) is not None:
-            yield (
-                f"early_stopping: needs validation data, and benchmark.validation: "
-                f"{benchmark.validation:g} holds out none of the {task.num_train} training "
-                f"examples of task {task.index}; give at least {1 / task.num_train:.2g}"
-            )
+        yield from validation_objections(benchmark)
         if cls.divides_task:
             yield f"early_stopping: {method.name} divides each task into parts of fixed lengths"
+
+
+def validation_objections(benchmark: Benchmark) -> Iterator[str]:
+    """Yield why early stopping has no validation data on a task, if so."""
+    if benchmark.validation == 0:
+        yield "early_stopping: needs validation data; give benchmark.validation a share"
+    elif (task := first_without_validation(benchmark)) is not None:
+        yield (
+            f"early_stopping: needs validation data, and benchmark.validation: "
+            f"{benchmark.validation:g} holds out none of the {task.num_train} training "
+            f"examples of task {task.index}; give at least {1 / task.num_train:.2g}"
+        )
 
 
 def augmentation_objections(

@@ -66,14 +66,16 @@ def bytes_end(size: float) -> str:
 
 
 def rate_tables(surface: Surface) -> Iterator[Table]:
-    """Yield a table of each kind of rate: the median of a method's cells, the least, the most."""
+    """Yield a table for each kind of rate, with the median, least and most of each method."""
     for what, name in NAMES.items():
         if cells := RATES[what](surface):
             yield range_table(surface, cells, what, name)
 
 
 def range_table(surface: Surface, cells: Sequence[RateCell], what: str, name: str) -> Table:
-    """Return the range of each method's rates; of an exchange, of those whose interval is bounded.
+    """Return a table with a row per method: the median, least and most of its rates.
+
+    Of an exchange only rates with a finite interval count, and a column says how many there are.
 
     Args:
         surface: of one setting.

@@ -31,21 +31,21 @@ def surface_tables(surface: Surface) -> Group:
 
 def accuracy_tables(surface: Surface) -> Iterator[RenderableType]:
     """Yield a table for each computation: methods by storage."""
-    mean, half = surface.mean, surface.half_width
     for b, compute in enumerate(surface.compute):
         yield Text(f"ACC at {compute_name(compute)}", style="dim")
         table = Table("method", *map(storage_name, surface.storage), box=SIMPLE)
         for m, name in enumerate(surface.methods):
-            cells = [
-                NOT_FIT
-                if surface.infeasible[m, a, b]
-                else MISSING
-                if np.isnan(mean[m, a, b])
-                else interval_text(float(mean[m, a, b]), float(half[m, a, b]))
-                for a in range(len(surface.storage))
-            ]
+            cells = [accuracy_text(surface, (m, a, b)) for a in range(len(surface.storage))]
             table.add_row(name, *cells)
         yield table
+
+
+def accuracy_text(surface: Surface, cell: tuple[int, int, int]) -> str:
+    """Return the accuracy of a method, storage and computation, or why there is none."""
+    if surface.infeasible[cell]:
+        return NOT_FIT
+    mean, half = float(surface.mean[cell]), float(surface.half_width[cell])
+    return MISSING if np.isnan(mean) else interval_text(mean, half)
 
 
 def winner_table(surface: Surface) -> Table:

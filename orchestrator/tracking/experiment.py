@@ -150,12 +150,7 @@ class Experiment:
                     target.experiment, target.artifact_location
                 )
                 experiment = self._client.get_experiment(experiment_id)
-        if target.database and experiment.artifact_location != target.artifact_location:
-            raise TrackingError(
-                f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
-                f"{experiment.artifact_location}, not in {target.artifact_location}: it was moved. "
-                f"Delete it and run: repertoire track {target.database.parent}"
-            )
+        _refuse_moved_database(target, experiment.artifact_location)
         configure_pages(self._client, experiment)
         return str(experiment.experiment_id)
 
@@ -189,3 +184,13 @@ def _metric_key(name: str) -> str:
 
 def _shorten(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     return ((name, text[:MAX_VALUE]) for name, text in texts.items())
+
+
+def _refuse_moved_database(target: Target, artifact_location: str) -> None:
+    """Raise TrackingError if a local database names artifacts of another folder."""
+    if target.database and artifact_location != target.artifact_location:
+        raise TrackingError(
+            f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
+            f"{artifact_location}, not in {target.artifact_location}: it was moved. "
+            f"Delete it and run: repertoire track {target.database.parent}"
+        )

@@ -73,7 +73,7 @@ class InputRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """What an `InputRule` says of images of one shape.
+    """The form in which a body takes images of one shape: an `InputRule` with all values known.
 
     Attributes:
         size: rows and columns.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -66,6 +66,16 @@ def _stem(trial_id: str) -> str:
 
 def _common_ids(versions: list[Version]) -> dict[Version, str]:
     """Return the common id of each version of configurations whose ids have one stem."""
+    names: dict[Version, str] = {}
+    numbers: Counter[str] = Counter()
+    for group in _group_versions(versions):
+        longest = max((version.trial_id for version in group), key=len)
+        names |= dict.fromkeys(group, numbered_id(longest, numbers[longest]))
+        numbers[longest] += 1
+    return names
+
+
+def _group_versions(versions: Iterable[Version]) -> list[list[Version]]:
     groups: list[list[Version]] = []
     # Known code first, which unknown code is compared with. Then the longest id: it is the most
     # exact one, and becomes the common one.
@@ -74,13 +84,7 @@ def _common_ids(versions: list[Version]) -> dict[Version, str]:
             groups.append([version])
         else:
             group.append(version)
-    names: dict[Version, str] = {}
-    numbers: Counter[str] = Counter()
-    for group in groups:
-        longest = max((version.trial_id for version in group), key=len)
-        names |= dict.fromkeys(group, numbered_id(longest, numbers[longest]))
-        numbers[longest] += 1
-    return names
+    return groups
 
 
 def _find_group(groups: list[list[Version]], version: Version) -> list[Version] | None:

@@ -1,5 +1,5 @@
-"""The surface of a sweep with means: accuracy over bytes and FLOPs, and what follows from it.
+"""Accuracy over bytes and FLOPs: the results of a sweep with equal means.
 
-May import the results beside it and what is below them. Begin with `surface.py`, the cells by
-seed; the other files are questions that it answers.
+May import its neighbours in results and what is below them. Begin with `surface.py`, which has the
+accuracy of each cell and seed. Each other file computes one quantity from it, such as rates.
 """

@@ -30,14 +30,7 @@ def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFile
         RepertoireError: no file system has this address, or its folder cannot be created.
         StoreUnreachable: it did not answer within the limit of `retry`.
     """
-    try:
-        filesystem, root = (
-            fs.FileSystem.from_uri(with_single_puts(uri))
-            if "://" in uri
-            else (fs.LocalFileSystem(), uri)
-        )
-    except (OSError, ValueError, NotImplementedError) as error:
-        raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
+    filesystem, root = find_file_system(uri)
     local = isinstance(filesystem, fs.LocalFileSystem)
     if not local and not root.strip("/"):
         raise RepertoireError(f"store {uri!r} names no bucket; example: s3://my-bucket/repertoire")
@@ -58,6 +51,21 @@ def is_refused(error: OSError) -> bool:
     """Return whether an error says that the store may be read alone."""
     denied = error.errno is None and any(word in str(error) for word in DENIED)
     return denied or error.errno in REFUSED
+
+
+def find_file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    """Return the file system of a URI or path, and the path within it.
+
+    Raises:
+        RepertoireError: there is none, or its options are wrong.
+    """
+    if "://" not in uri:
+        return fs.LocalFileSystem(), uri
+    try:
+        filesystem, root = fs.FileSystem.from_uri(with_single_puts(uri))
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
+    return filesystem, root
 
 
 def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:
