@@ -94,7 +94,7 @@ def _first_task_text(curves: pd.DataFrame, row: Row) -> str:
 
 
 def matrix(row: Row) -> str:
-    """Return the metrics of R."""
+    """Return the metrics of R that are defined, with their intervals."""
     defined = [name for name in SHOWN_METRICS if isfinite(row[f"{name}_mean"])]
     return ", ".join(f"{short_label(name)} {_metric_text(row, name)}" for name in defined) + "."
 
@@ -135,7 +135,7 @@ def _acc_and_costs(row: Row) -> str:
 
 
 def _significance_text(row: Row) -> str:
-    """Return whether a row differs from the best, corrected for its choice by the same data."""
+    """Return whether a row differs significantly from the best, as text to add to a sentence."""
     p = row.get("acc_p_holm", float("nan"))
     if not isfinite(p) or not row.get("against_best"):
         return ""

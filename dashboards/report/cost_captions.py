@@ -51,7 +51,7 @@ def frozen_body(rows: pd.DataFrame) -> str:
 
 
 def computation(rows: pd.DataFrame) -> str:
-    """Return those of most and least computation, and the largest share of consolidation."""
+    """Return the configurations of most and least computation, and the largest consolidation."""
     extremes = find_extremes(rows, "compute_flops_mean")
     if extremes is None:
         return NOT_COUNTED

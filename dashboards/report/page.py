@@ -33,6 +33,7 @@ def render(warehouse: Warehouse, command: str) -> str:
         warehouse: the results.
         command: the command that writes the report, printed for the reader.
     """
+    # Each part is read on its own: a damaged file costs that part and a note, not the page.
     lacking: list[str] = []
     lacking += take_readable(missing_notes(warehouse), lacking)
     study = take_readable(study_lines(warehouse), lacking)

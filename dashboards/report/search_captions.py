@@ -26,7 +26,11 @@ def search(rows: pd.DataFrame) -> str:
 
 
 def importance(shares: pd.Series[float]) -> str:
-    """Return the most important hyperparameter, of shares in descending order."""
+    """Return a sentence on the most important hyperparameter.
+
+    Args:
+        shares: of the hyperparameters, the largest first.
+    """
     name, share = shares.index[0], float(shares.iloc[0])
     if not isfinite(share):
         return "The objective does not depend on any hyperparameter that was searched."

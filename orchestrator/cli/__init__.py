@@ -2,8 +2,8 @@
 
 Only here does the package print or exit, save for the live line of `terminal/screen.py` and the
 processes of their own (modules with a `__main__`). May import every other package. Begin with
-`app.py`, a function a command; `run.py` is `repertoire run` from the sweep file to the last line on
-the screen.
+`app.py`, with a function for each command; `run.py` is `repertoire run` from the sweep file to the
+last line on the screen.
 """
 
 import atexit
@@ -15,11 +15,11 @@ from orchestrator.cli import app
 
 
 def main() -> None:
-    """Run the command line in this process, and end the process without Python's teardown.
+    """Run the command line, then end the process without Python's teardown.
 
-    Arrow's threads, which read Parquet, now and then abort a process that is torn down
-    (apache/arrow#34314), when all is done and printed. The handler that is registered first is
-    called last, so those of the libraries have run by then.
+    While Python tears down, Arrow's threads, which read Parquet, sometimes abort the process
+    (apache/arrow#34314), although all is done and printed. Handlers are called in the reverse order
+    of their registration: this one is the first, so that those of the libraries have run by then.
     """
     exit_code = 1
 

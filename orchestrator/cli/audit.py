@@ -34,7 +34,7 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
     Args:
         dir: a results folder, or that of a sweep.
         share: of the stages, 0 to 1; at least one is taken.
-        seed: another one takes another sample.
+        seed: of the choice of the sample.
         check: how they are compared.
     """
     stages = {
@@ -64,7 +64,7 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
 
 
 def list_readable(keys: Iterable[str], check: Check) -> list[str]:
-    """Return the keys whose records this release can read; name those of other releases."""
+    """Return the keys whose records this release can read; print a line for each other one."""
     readable = ReadableRecords(check.store)
     records = readable.records((key, frozenset()) for key in keys)
     for message in readable.foreign.values():
@@ -75,7 +75,7 @@ def list_readable(keys: Iterable[str], check: Check) -> list[str]:
 
 
 def audit_features(features: FeatureSet, check: Check) -> bool:
-    """Compute the first shard of features anew; return whether it is as stored, or none is."""
+    """Compute the first shard of features anew; return False if it differs from the stored one."""
     stored = map_state(features.digest, check.store)
     if stored is None:
         return True

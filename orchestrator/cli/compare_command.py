@@ -128,7 +128,7 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
 
 
 def refuse_with_means(means: bool, **given: object) -> None:
-    """Refuse the options of a table of methods beside those of equal means, which print others.
+    """Refuse options of the table of methods beside `--means` or `--prices`.
 
     Raises:
         RepertoireError: one is given.

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from orchestrator.backends.local_ray import LocalRay
 
-# By a look at the text, since the reading of a sweep needs all the imports.
+# The name is read from the text: loading the sweep would need the imports that take the time.
 NAME = re.compile(r"^name:[ ]+([A-Za-z0-9][A-Za-z0-9_.-]{0,99})\s*(?:#.*)?$", re.MULTILINE)
 
 
 @contextmanager
 def start_early_ray(path: Path, out: Path, wanted: bool) -> Iterator[LocalRay | None]:
-    """Give a Ray that is starting, or None if the run may do without one; close it at the end.
+    """Yield a Ray that is starting, or None if the run may need none; close it at the end.
 
     Args:
         path: of the sweep file, which nothing has checked yet.

@@ -71,7 +71,7 @@ Tolerance = Annotated[
 def job_address(environment: Mapping[str, str]) -> str | None:
     """Return the address of the cluster whose job this process is (`ray job submit`), or None.
 
-    Outside of a job RAY_ADDRESS may be that of a server of jobs, which Ray cannot connect to.
+    Outside a job, RAY_ADDRESS may be the address of a job server, to which Ray cannot connect.
     """
     # Set by Ray in the processes of a job.
     in_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in environment

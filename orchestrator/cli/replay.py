@@ -27,7 +27,7 @@ def replay_chains(
 ) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
     """Yield all chains of a sweep: its trials, its candidates as far as stored, its winners.
 
-    A search goes on as far as the records of this release tell.
+    A search is replayed as far as this release can read its records.
     """
     sweep = solve_sweep(sweep, ReadableRecords(store))
     yield from sweep.chains()

@@ -60,7 +60,9 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
         raise RepertoireError(f"{label} has no seed {seed}; it has {', '.join(map(str, seeds))}")
     rows = rows if seed is None else rows[rows["seed"] == seed]
     verdicts = []
-    for sweep_name, part in rows.groupby("sweep", sort=False):  # each seed in one sweep of several
+    for sweep_name, part in rows.groupby(
+        "sweep", sort=False
+    ):  # the seeds of a trial may be in several sweeps
         folder = dir if is_sweep_folder(dir) else dir / str(sweep_name)
         own_id, own_seeds = unnumbered_id(trial_id), sorted(set(part["seed"]))
         verdicts += _reproduce_seeds(folder, own_id, label, own_seeds, check)

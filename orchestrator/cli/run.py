@@ -35,7 +35,7 @@ def run(
     """
     display = None if detail == "usual" else Display(detail=detail)
     finished = run_in_folder(Sweep.load(path), out, store_uri, options, display)
-    # A new one: the display, which would redraw its line over these, has ended.
+    # Not the console of the display, which would redraw its live line over these.
     console = PlainConsole()
     for message in finished.messages:
         console.print(message, markup=False, highlight=False, soft_wrap=True)

@@ -130,7 +130,8 @@ def run_in_locked_folder(
 ) -> Finished:
     """Run a sweep whose folder is locked for writing; see `run_in_folder`.
 
-    With `unpriced`, former tables are looked at once its trials are solved for.
+    With `unpriced`, former tables are compared with the sweep only after the prices are counted,
+    since its trials are not known before.
     """
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
     target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()

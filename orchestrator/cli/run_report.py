@@ -62,7 +62,7 @@ def describe_deadline(deadline: Deadline | None) -> list[str]:
 
 
 def describe_refusal(tables: Tabulator) -> list[str]:
-    """Return a line on a store that cannot be written and answered all the same."""
+    """Return a line on a store that could be read but not written, if it is one."""
     if tables.refusal is None:
         return []
     return [
@@ -133,7 +133,7 @@ def print_shortfall(console: Console, folder: Path, missing: Sequence[str]) -> i
 def short_trials(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that failed, and those of the evaluation that are not complete.
 
-    Candidates that a search stopped, and trials that do not fit their means, are none.
+    Candidates that a search stopped and trials that do not fit their means are left out.
     """
     incomplete = ~trials["status"].isin(["complete", INFEASIBLE]) & (trials["phase"] != "search")
     return trials[(trials["status"] == "failed") | incomplete]

@@ -59,7 +59,7 @@ class Screen:
     """Callbacks for output while a sweep runs.
 
     Attributes:
-        show: called with where the sweep stands.
+        show: called with the progress.
         show_plan: called with the plan of the evaluation before it begins.
     """
 
@@ -78,11 +78,11 @@ def run_sweep(
     """Search and evaluate a sweep, as far as the brake lets it.
 
     Args:
-        sweep: the sweep; one with means solved, see `count_prices`.
+        sweep: one with means has its dials solved for, see `count_prices`.
         tables: of the sweep.
         backend: computes stages.
         brake: once pulled, no new stage starts.
-        screen: called with where the sweep stands.
+        screen: shows the plan and the progress.
         create_queue: creates the queue of the trials of the evaluation.
     """
     study = create_study(sweep, tables.store, tables.folder, factory)
@@ -120,7 +120,7 @@ def run_sweep(
 def close_sweep(outcome: SweepOutcome, tables: Tabulator) -> None:
     """Note in the folder of a sweep whether its end was reached."""
     if outcome.search is not None and not outcome.complete:
-        # The evaluation's end is not the sweep's.
+        # Else the file would show the end of the evaluation, as if the search were complete.
         ProgressFile(tables.folder, tables.store.uri).close(outcome.search, complete=False)
     if outcome.complete and not outcome.evaluation.to_go:
         tables.withdraw_others()

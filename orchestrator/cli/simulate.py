@@ -123,14 +123,14 @@ def simulate_sweep(
     """Simulate the stages that a sweep lacks, and show what they take.
 
     Raises:
-        RepertoireError: a stage does not fit on a node, or which stages the sweep asks for depends
-            on results.
+        RepertoireError: a stage does not fit on a node, or which stages there are depends on
+            results.
     """
     cluster = build_cluster(sweep, scenario)
     whole_plan, notes = plan_candidates(sweep, store, folder)
     durations = read_durations(scenario.durations) if scenario.durations else Durations()
     costs = {key: durations.cost(order) for key, order in whole_plan.orders.items()}
-    # As the driver submits to a cluster that does not grow.
+    # The driver has no more stages submitted at once, on a cluster that does not grow.
     limit = Demand().stages
     result = simulate(whole_plan, costs, cluster, limit)
     calm = remove_failures(cluster)

@@ -40,7 +40,7 @@ Failures = Annotated[
 
 
 def require_simulation(failures: str | None) -> None:
-    """Raise unless the failures of a simulation are given together with it.
+    """Refuse failures without a simulation.
 
     Raises:
         RepertoireError: they are given without `--simulate`.
@@ -50,7 +50,7 @@ def require_simulation(failures: str | None) -> None:
 
 
 def read_recorded(durations: Path | None, out: Path) -> Durations:
-    """Return the durations of a folder that is given, else those of the results, if there are any.
+    """Return the durations recorded in `durations`; if None, those of the results folder, if any.
 
     Raises:
         RepertoireError: the folder that is given has none.

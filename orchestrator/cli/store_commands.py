@@ -102,7 +102,7 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
     from orchestrator.terminal.units import bytes_text
 
     store = open_store(out, uri, create=False, read_only=dry_run)
-    # What is deleted then lies elsewhere, and other folders may use it.
+    # The user should know that files elsewhere are deleted: other folders may use them.
     if uri is None and (out / "stages").is_symlink():
         show(f"the store: {out / 'stages'} is a link to {(out / 'stages').resolve()}")
     result = find_garbage(store, rules)

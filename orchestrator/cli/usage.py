@@ -6,13 +6,13 @@ from __future__ import annotations
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 __all__ = ["UsageError", "describe_usage_error"]
-PYDANTIC = ("Value error, ", "Input ")  # beginnings by which a reason says where it came from
+PYDANTIC = ("Value error, ", "Input ")  # beginnings that pydantic puts before a reason
 
 
 def describe_usage_error(error: UsageError) -> str:
     """Return what is wrong with the words of a command, and how to see those that are valid.
 
-    A command without any word is answered with its help.
+    For a command without arguments it is its help.
     """
     text = error.format_message().strip()
     if isinstance(error, NoArgsIsHelpError):

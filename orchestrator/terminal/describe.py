@@ -82,14 +82,14 @@ def feature_rows(states: Sequence[FeatureState]) -> Iterator[tuple[str, str]]:
         left = f"{each.images_left:,} of {each.images:,} images to compute"
         state = "in the store" if each.is_stored else left
         rows = "x".join(map(str, spec.body.rule.size))
-        # Where others are of the same data and body, what else they may differ in.
+        # Features of the same data and body may differ in weights, size and precision alone.
         other = f", {Path(spec.body.weights.file).name} at {rows}, {spec.precision}"
         more = other if names.count(name) > 1 else ""
         yield f"features of {name}{more}", f"{size}, {state}"
 
 
 def body_rows(reasons: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
-    """Yield a name and a text for each frozen body of a plan that no features stand for."""
+    """Yield a name and a text for each frozen body that runs in every step, with the reason."""
     for (data, body), reason in reasons.items():
         yield f"body for {data}, {body}", f"runs in every step: {reason}"
 
@@ -132,7 +132,7 @@ def create_table(*headers: str) -> Table:
 
 
 def hyperparameters_text(config: type[Any]) -> str:
-    """Return a configuration's fields with their defaults, a line each; bare where left open."""
+    """Return the fields of a configuration, a line each, with their defaults if they have any."""
     defaults = {field.name: getattr(config(), field.name) for field in fields(config)}
     return "\n".join(k if v is None else f"{k}={v}" for k, v in defaults.items()) or "-"
 

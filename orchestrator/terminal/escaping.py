@@ -1,4 +1,4 @@
-"""Text of results and sweeps where it is shown: to a terminal, Markdown and Plotly it is only text.
+"""Escape text of results and sweeps, so that a terminal, Markdown and Plotly show it as it is.
 
 A label or a story of results from elsewhere may hold escape sequences, which rename a terminal's
 window, colour or hide lines; marks of direction, which show text in another order; and Markdown or
@@ -25,7 +25,7 @@ def replace_controls(text: str) -> str:
 
 
 def join_lines(text: str) -> str:
-    """Return text without control characters in one line: its whitespace as single spaces."""
+    """Return text in one line, with single spaces between words and no control characters."""
     return replace_controls(" ".join(text.split()))
 
 

@@ -14,7 +14,7 @@ def group_endings(rows: Iterable[Row], by: Sequence[str] = ("trial_id",)) -> lis
 
     Args:
         rows: the rows.
-        by: further columns to group by; none puts trials together that ended alike.
+        by: further columns to group by; without any, trials that ended alike are one group.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:

@@ -63,12 +63,12 @@ def search_rows(searched: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
-    """Return the formula in T of what each method carries and spends, and its value further on.
+    """Return a row per method: its storage and computation as formulas in T, and with more tasks.
 
     Args:
         costs: as from `cell_costs`.
         title: of the first column.
-        budget: bytes, from which on a method does not fit; None: free.
+        budget: bytes above which a method does not fit; None: free.
     """
     far = distant_task(costs)
     apart = f". {BODY_APART}" if costs[APART].any() else ""

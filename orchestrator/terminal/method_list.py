@@ -16,7 +16,7 @@ from methods.base import Method, Setting
 from orchestrator.networks.networks import NETWORKS
 
 SCENARIOS = ("task", "domain", "class")
-# Small examples of each kind of input, which an objection may be asked about.
+# A small input of each kind; methods are asked for objections to it.
 INPUTS = {"images": (3, 32, 32), "rows": (64,)}
 OTHER_BODIES = {"images": ("mlp", "cnn"), "rows": ("mlp",)}
 

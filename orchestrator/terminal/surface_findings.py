@@ -64,9 +64,9 @@ def describe_infeasible(surface: Surface) -> Iterator[str]:
 def describe_excess(surface: Surface) -> Iterator[str]:
     """Yield the methods that carry or spend more than their budget.
 
-    A frozen body may be left out of a budget (`backbone: apart`), which tables of earlier releases
-    do not say; what is above a budget by its body alone is said on its own. Else a dial was solved
-    wrongly.
+    With `backbone: apart` a budget leaves out the frozen body, but tables of earlier releases do
+    not record this. Methods whose body alone exceeds the budget therefore have a sentence of their
+    own. Any other excess means that a dial was solved wrongly.
     """
     storage = np.array([np.inf if each is None else each for each in surface.storage])[:, None]
     flops = np.where(np.isnan(surface.flops), np.inf, surface.flops)
@@ -124,7 +124,7 @@ def describe_rates(surface: Surface) -> Iterator[str]:
 
 
 def describe_exchange(surface: Surface) -> Iterator[str]:
-    """Yield the number of bytes that a GFLOP replaces, where the seeds tell it."""
+    """Yield the number of bytes that a GFLOP replaces, where its interval is finite."""
     for cell in exchange_cells(surface):
         if cell.bounded and cell.low > 0:
             value, low, high = (si_text(each, "B") for each in (cell.value, cell.low, cell.high))
@@ -133,7 +133,7 @@ def describe_exchange(surface: Surface) -> Iterator[str]:
 
 
 def describe_break_even(surface: Surface) -> Iterator[str]:
-    """Yield from which computation on joint retraining is as accurate as others, if it is."""
+    """Yield the computation from which joint retraining is as accurate as each other method."""
     if RETRAINING not in surface.methods or surface.compute == (None,):
         return
     joint = surface.methods.index(RETRAINING)

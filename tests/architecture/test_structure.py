@@ -1,4 +1,4 @@
-"""The packages are stacked at every level, and one module alone replaces files."""
+"""Packages are stacked, functions are named by verbs or nouns, one module alone replaces files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("orchestrator", "methods", "dashboards")
 Imports = dict[str, set[str]]
+# Prepositions, adverbs, participles and adjectives: alone they say neither what a function does nor
+# what it returns.
+FORBIDDEN = frozenset(
+    (
+        *("about", "above", "after", "among", "apart", "at", "before", "below", "beside", "by"),
+        *("for", "from", "in", "inside", "of", "on", "again", "all", "also", "anew", "else"),
+        *("least", "likewise", "most", "once", "only", "together", "without"),
+        *("asked", "computed", "drawn", "found", "held", "joined", "made", "masked", "told"),
+        *("absent", "busy", "exclusive", "fresh", "pending", "ready", "uniform", "void"),
+    )
+)
+VAGUE = frozenset({"found", "mine", "said", "told"})
 
 
 def module_name(path: Path) -> str:
@@ -216,3 +228,32 @@ def test_a_file_is_replaced_by_a_function_of_the_module_os_or_a_method_of_its_pa
         assert any(map(replaces_a_file, ast.walk(ast.parse(code)))), code
     for code in ("text.replace('a', 'b')", "day.replace(year=2000)", "replace(sweep, name='n')"):
         assert not any(map(replaces_a_file, ast.walk(ast.parse(code)))), code
+
+
+def names_in(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """Return the names of functions, without leading underscores, and those of variables."""
+    functions, variables = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            functions.add(node.name.lstrip("_"))
+        elif isinstance(node, ast.arg):
+            variables.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            variables.add(node.id)
+    return functions, variables
+
+
+def test_no_function_has_a_preposition_or_a_participle_alone_as_its_name() -> None:
+    functions, variables = (
+        set().union(*names) for names in zip(*map(names_in, parse_packages().values()), strict=True)
+    )
+    assert {"run_sweep", "configure_loss"} <= functions
+    assert functions & FORBIDDEN == set()
+    assert variables & VAGUE == set()
+
+
+def test_names_are_those_of_methods_and_arguments_too() -> None:
+    tree = ast.parse(
+        "class A:\n    def _at(self, told):\n        found = told\n        return found"
+    )
+    assert names_in(tree) == ({"at"}, {"self", "told", "found"})

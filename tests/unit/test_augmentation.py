@@ -105,7 +105,7 @@ def test_each_factor_of_the_jitter_is_torchvision_s(name):
 
     x = pictures(6).float() / 255
     got = color_jitter(x, stream(), FACTORS[name], 0)
-    factors = images.uniform(stream(), 0.6, 1.4, x).flatten().tolist()
+    factors = images.draw_uniform(stream(), 0.6, 1.4, x).flatten().tolist()
     adjust = getattr(functional, f"adjust_{name}")
     expected = [adjust(image, factor) for image, factor in zip(x, factors, strict=True)]
     assert torch.allclose(got, torch.stack(expected), atol=1e-5)
@@ -117,7 +117,7 @@ def test_the_turn_of_the_hue_is_torchvision_s():
 
     x = pictures(6).float() / 255
     x[0] = 0.5  # grey has no hue
-    turns = images.uniform(stream(), -0.5, 0.5, x)
+    turns = images.draw_uniform(stream(), -0.5, 0.5, x)
     expected = [
         functional.adjust_hue(i, t) for i, t in zip(x, turns.flatten().tolist(), strict=True)
     ]

@@ -74,20 +74,20 @@ def put(store: StageStore, sweep_plan: Plan, key: str, **changes: Any) -> None:
 def test_all_orders_of_4_tasks_ask_for_96_stages_beyond_stage_0_of_which_64_are_distinct(make):
     new_plan = make(benchmark=ALL_ORDERS)
     assert len(new_plan.chains) == 24
-    assert new_plan.asked_for - len(new_plan.chains) == 96
+    assert new_plan.stages_requested - len(new_plan.chains) == 96
     assert beyond_stage_0(new_plan) == 64
     assert len(new_plan.orders) == len(new_plan.stages_to_run) == 65
 
 
 def test_joint_training_in_all_orders_has_a_stage_for_each_set_of_tasks(make):
     new_plan = make("[joint]", benchmark=ALL_ORDERS)
-    assert (new_plan.asked_for, beyond_stage_0(new_plan)) == (24 * 5, 15)
+    assert (new_plan.stages_requested, beyond_stage_0(new_plan)) == (24 * 5, 15)
 
 
 def test_stage_0_is_shared_by_methods_and_not_by_seeds(make):
     new_plan = make("[finetune, ewc, er, joint]", seeds="[0, 1, 2]")
     assert [new_plan.links[key] for key in new_plan.orders].count(None) == 3
-    assert new_plan.asked_for == 4 * 3 * 5
+    assert new_plan.stages_requested == 4 * 3 * 5
     assert len(new_plan.orders) == 3 * (1 + 4 * 4)
 
 

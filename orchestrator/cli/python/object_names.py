@@ -30,7 +30,7 @@ SAVE = (
 
 
 def object_name(given: Named, folder: Path) -> str:
-    """Return the name of a class or function: of a built-in its own, else `module:Name`.
+    """Return the name of an object in a sweep file: that of a built-in, else `module:Name`.
 
     Args:
         given: the class or function.

@@ -38,7 +38,7 @@ class RunArguments:
         """Return the options of the run.
 
         Raises:
-            RepertoireError: a backend that is none, or a time that has passed or is none.
+            RepertoireError: the backend is unknown, or `until` is not a time or has passed.
         """
         if self.backend not in BACKENDS:
             raise UnknownName("backend", self.backend, BACKENDS)
@@ -48,10 +48,10 @@ class RunArguments:
 
 
 def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Path:
-    """Run a sweep in this process or from it; return the folder of its tables.
+    """Run a sweep from this process; return the folder of its tables.
 
     Raises:
-        RepertoireError: the sweep cannot be run so; a failed trial raises nothing.
+        RepertoireError: the sweep cannot be run with these options; a failed trial raises nothing.
         KeyboardInterrupt: at the second interruption; at the first, running stages are finished.
     """
     options, folder = arguments.read_options(), read_folder(out)
@@ -78,7 +78,7 @@ def parse(name: str, reader: Callable[[Given], Parsed], given: Given) -> Parsed:
     """Return an argument as the command line reads it.
 
     Raises:
-        RepertoireError: it is not valid; begins with the name of the argument.
+        RepertoireError: it is not valid; the message begins with the name of the argument.
     """
     try:
         return reader(given)

@@ -12,7 +12,7 @@ Section = Mapping[str, Any]
 
 
 class Sections(TypedDict):
-    """The top level of a sweep file; each section has the form that it has there."""
+    """The top level of a sweep file; each section has the form that it has in the file."""
 
     name: str
     benchmark: Section

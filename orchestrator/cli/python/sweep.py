@@ -145,5 +145,5 @@ def read_sections(content: Mapping[str, Any], folder: Path) -> checked.Sweep:
         text = write_yaml(plain)
     except RecursionError:
         raise SweepError(where, ["nested too deeply, or a value holds itself"]) from None
-    # As it is read again from the results folder, so that both are one sweep.
+    # Through text, as a run reads it from the results folder later: both give the same sweep.
     return checked.Sweep.read(read_yaml_text(text, where), text, where, folder)

@@ -41,7 +41,7 @@ class SweepPlan:
 
     @property
     def stages_asked_for(self) -> int:
-        """Stages of all trials and seeds that need no search, shared ones counted for each."""
+        """Stages of the trials that need no search; shared ones are counted for each trial."""
         return self.plan.stages_requested
 
     @property

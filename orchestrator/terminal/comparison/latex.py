@@ -1,6 +1,6 @@
 """A comparison as LaTeX, with booktabs.
 
-Not by pandas, whose tables have neither notes nor mathematics in some cells.
+pandas writes LaTeX too, but no notes, and mathematics in all cells of a table or in none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LATEX_SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 
-LONG_NAME = 40  # characters, from which on names have lines: such a table would leave its page
+LONG_NAME = 40  # characters; longer names are broken, since the table would be wider than its page
 NAME_WIDTH = r"p{0.3\linewidth}"
 NAME_LINE = 22  # characters in a line of such a name
 
@@ -39,7 +39,7 @@ MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
 
 
 def latex(table: pd.DataFrame) -> str:
-    """Return a comparison as LaTeX, a `table` with caption and label each; notes are comments."""
+    """Return blocks as LaTeX: a `table` with caption and label for each; notes are comments."""
     notes, blocks = value_notes(table), list(build_blocks(table))
     names = label_names([block.title for block in blocks])
     # Only a table of values has intervals and bold figures.

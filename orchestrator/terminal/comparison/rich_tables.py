@@ -69,7 +69,7 @@ def _draw(block: Block, separator: str) -> Iterator[RenderableType]:
         yield Text(block.warning, style="bold red")
     yield _grid(block, separator)
     for i, note in enumerate(block.notes, 1):
-        # An empty line after the last note alone.
+        # Only the last note has an empty line after it.
         yield Padding(Text(note, style="dim"), (0, 0, int(i == len(block.notes)), 0))
 
 
