@@ -131,8 +131,8 @@ def has_tokens(body: nn.Module) -> bool:
 
 
 def _find_all(modules: Iterable[nn.Module]) -> Iterator[Tokens]:
-    found = (_tokens_of(m, form) for m in modules for form in (OURS, TIMM, TORCHVISION))
-    return (tokens for tokens in found if tokens is not None)
+    candidates = (_tokens_of(m, form) for m in modules for form in (OURS, TIMM, TORCHVISION))
+    return (tokens for tokens in candidates if tokens is not None)
 
 
 def _tokens_of(module: nn.Module, form: TransformerPaths) -> Tokens | None:
