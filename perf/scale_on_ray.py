@@ -3,7 +3,8 @@
 The trials are those of `perf.scale`: 5 tasks of 2 examples each, one step a task, so nearly all of
 the time is that of Repertoire and of Ray. The rival is a Trainable whose 5 steps do nothing, with
 actors that Tune reuses, no checkpoints and no output: what a scheduler of so many trials costs
-without any result that is kept. Each runs in its own process, the start of Ray included.
+without any result that is kept. Each runs in its own process, the start of Ray included. Processor
+time is that of the driver, of Ray's processes and of its workers.
 
     python -m perf.scale_on_ray [--sizes 100 1000] [--rounds 1]
 """
@@ -17,12 +18,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from orchestrator.backends.ray_backend import OnRay
 from orchestrator.cli.run_sweep import run_sweep
@@ -85,9 +89,39 @@ def measure(name: str, size: int, folder: Path) -> dict[str, float]:
     """Run a sweep in this process; return seconds, and the peak memory of the driver in bytes."""
     folder.mkdir(parents=True)
     start = time.perf_counter()
+    meter = ProcessorMeter()
+    meter.start()
     SWEEPS[name](size, folder)
+    seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"seconds": time.perf_counter() - start, "memory": peak}
+    return {"seconds": seconds, "cpu": meter.seconds(), "memory": peak}
+
+
+class ProcessorMeter(threading.Thread):
+    """The processor time of this process and of all that it started, ended ones included.
+
+    Ray's processes are ended by a signal and not waited for, so the system does not add their time
+    to that of this process. Their time is read every PERIOD; what one spends after is not counted.
+    """
+
+    PERIOD = 1.0  # seconds
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.own = psutil.Process()
+        self.others: dict[int, float] = {}
+
+    def run(self) -> None:
+        """Read the times until this process ends."""
+        while True:
+            for process in self.own.children(recursive=True):
+                with suppress(psutil.Error):
+                    self.others[process.pid] = sum(process.cpu_times()[:2])
+            time.sleep(self.PERIOD)
+
+    def seconds(self) -> float:
+        """Return the seconds so far, user and system."""
+        return float(sum(self.own.cpu_times()[:2])) + sum(self.others.values())
 
 
 def measure_apart(name: str, size: int, folder: Path) -> dict[str, float]:
@@ -100,24 +134,28 @@ def measure_apart(name: str, size: int, folder: Path) -> dict[str, float]:
 
 
 def compare(size: int, rounds: int, folder: Path) -> float:
-    """Measure both alternately, print a line; return seconds per trial."""
+    """Measure both alternately, print a line; return processor seconds per trial."""
     figures: dict[str, list[dict[str, float]]] = {name: [] for name in SWEEPS}
     for number in range(rounds):
         for name in list(SWEEPS)[:: (-1) ** number]:
             place = folder / f"{size}-{number}-{name.replace(' ', '-')}"
             figures[name].append(measure_apart(name, size, place))
-    seconds = {
-        name: statistics.median(each["seconds"] for each in of_one)
-        for name, of_one in figures.items()
-    }
+    wall, cpu = (
+        {name: statistics.median(each[what] for each in figures[name]) for name in SWEEPS}
+        for what in ("seconds", "cpu")
+    )
     memory = max(each["memory"] for each in figures["repertoire"])
+    cells = [f"{1e3 * of['repertoire'] / size:8.1f} {_ratio(of):5.2f}" for of in (wall, cpu)]
     print(
-        f"{size:>8,} {seconds['repertoire']:10.1f} s {1e3 * seconds['repertoire'] / size:8.1f} ms"
-        f" {seconds['null tune']:10.1f} s {seconds['repertoire'] / seconds['null tune']:7.2f}"
-        f" {memory / 1e6:9.0f} MB",
+        f"{size:>8,} {wall['repertoire']:10.1f} s {wall['null tune']:10.1f} s {cells[0]}"
+        f" {cells[1]} {memory / 1e6:9.0f} MB",
         flush=True,
     )
-    return seconds["repertoire"] / size
+    return cpu["repertoire"] / size
+
+
+def _ratio(seconds: dict[str, float]) -> float:
+    return seconds["repertoire"] / seconds["null tune"]
 
 
 def main() -> None:
@@ -133,11 +171,11 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(given.one, given.sizes[0], given.folder)))
         return
-    print("  trials repertoire  per trial     null tune   ratio    memory")
+    print("  trials   repertoire    null tune  ms wall ratio   ms CPU ratio       memory")
     with tempfile.TemporaryDirectory() as name:
         each = [compare(size, given.rounds, Path(name)) for size in given.sizes]
     sizes = f"{given.sizes[-1]:,} to that at {given.sizes[0]:,}"
-    print(f"cost per trial at {sizes}: {each[-1] / each[0]:.2f}")
+    print(f"processor time per trial at {sizes}: {each[-1] / each[0]:.2f}")
 
 
 if __name__ == "__main__":
