@@ -19,7 +19,7 @@ from dashboards.data.matrices import (
     read_curves,
     read_matrices,
 )
-from dashboards.data.scope import COLUMNS, Scope
+from dashboards.data.scope import SCOPE_COLUMNS, Scope
 from dashboards.data.stages import read_stages
 from dashboards.data.warehouse import Warehouse, open_results
 from orchestrator.errors import RepertoireError, UnknownName
@@ -96,8 +96,8 @@ def draw_figure(folders: Sequence[Path], name: str) -> Figure:
 def read_scope(given: Mapping[str, str | Sequence[str]]) -> Scope:
     """Return the scope with these values of its columns."""
     for column in given:
-        if column not in COLUMNS:
-            raise UnknownName("column to choose by", column, COLUMNS)
+        if column not in SCOPE_COLUMNS:
+            raise UnknownName("column to choose by", column, SCOPE_COLUMNS)
     return Scope(**{c: (v,) if isinstance(v, str) else tuple(v) for c, v in given.items()})
 
 
@@ -168,7 +168,7 @@ def _one_table(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     if len(titles) > 1:
         raise RepertoireError(
             f"this chart shows one table, and there are {len(titles)}: {'; '.join(titles)}; choose "
-            f"one by {', '.join(f'{name}=' for name in COLUMNS)}"
+            f"one by {', '.join(f'{name}=' for name in SCOPE_COLUMNS)}"
         )
     return rows
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboards.charts import apply_theme
 from dashboards.data.folders import file_states
-from dashboards.data.scope import COLUMNS, Scope, list_choices
+from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.comparison.blocks import table_title
@@ -125,7 +125,7 @@ def _filters(warehouse: Warehouse) -> Scope:
                     PLURAL[column], choices[column], key=f"filter {column}", bind="query-params"
                 )
             )
-            for column in COLUMNS
+            for column in SCOPE_COLUMNS
             if column in choices
         }
     return Scope(**chosen)

@@ -11,6 +11,7 @@ from typing import Any
 
 UNDEFINED = "–"  # a value that has no meaning, or was not measured
 SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}  # of the prefixes of units
+HOUR_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
+# Ends the message of a run that stopped for want of a resource.
+KEPT = "what was computed is kept, and the same command continues"
 MANY_NAMES = 60  # of a table, beyond which a message lists those that are alike alone
 
 

@@ -12,9 +12,9 @@ from dashboards.charts.cost_axes import axis_layout
 from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.quantities import si_text
 from dashboards.charts.theme import assign_lines, assign_symbols, template
 from orchestrator.results.agreement import rank_agreements
+from orchestrator.results.units import column_text, decimal_text
 
 HEIGHT, EDGES = 380, 130  # pixels
 
@@ -51,7 +51,7 @@ def _points(method: str, rows: pd.DataFrame, look: dict[str, Any]) -> go.Scatter
         hoverinfo="text",
         hovertext=[
             f"<b>{method}</b>, seed {row['seed']}<br>"
-            f"{si_text(row['compute_flops'], 'FLOP')}, {si_text(row['seconds'], 's')}"
+            f"{', '.join(column_text(name, row[name]) for name in ('compute_flops', 'seconds'))}"
             for row in rows.to_dict("records")
         ],
     )
@@ -60,8 +60,8 @@ def _points(method: str, rows: pd.DataFrame, look: dict[str, Any]) -> go.Scatter
 def agreement_sentences(costs: pd.DataFrame) -> list[str]:
     """Return a sentence for each device on how FLOPs rank its trials against seconds."""
     return [
-        f"On {each.device}: Spearman's rank correlation of FLOPs and seconds is {each.rho:.3f} "
-        f"over {each.n:,} trials."
+        f"On {each.device}: Spearman's rank correlation of FLOPs and seconds is "
+        f"{decimal_text(each.rho)} over {each.n:,} trials."
         if each.rho == each.rho
         else f"On {each.device}: {each.n:,} trials with too few different costs to rank."
         for each in rank_agreements(costs)

@@ -16,16 +16,16 @@ from dashboards.charts.panels import (
     split_by_setting,
 )
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.quantities import si_text
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
 from orchestrator import columns
 from orchestrator.columns import COLUMNS
+from orchestrator.results.units import si_text
 
 BAR = 30  # pixels
 # Column of the comparison -> name of the part of a bar.
-CATEGORIES = (*columns.STORAGE[1:], columns.LATE_STORAGE[0])
-STORAGE = {f"{name}_mean": COLUMNS[name].label for name in CATEGORIES}
-FLOPS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
+PART_COLUMNS = (*columns.STORAGE[1:], columns.LATE_STORAGE[0])
+STORAGE_PARTS = {f"{name}_mean": COLUMNS[name].label for name in PART_COLUMNS}
+FLOPS_PARTS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
 SHARED = {False: "computed", True: "shared: already in the store"}
 
 
@@ -39,7 +39,7 @@ def storage(table: pd.DataFrame) -> go.Figure:
     """
     carried = COLUMNS["storage_bytes"]
     title = f"{carried.words} ({carried.unit}, 1 kB = 1000 B)"
-    return _stacked_bars(table, STORAGE, title, carried.unit)
+    return _stacked_bars(table, STORAGE_PARTS, title, carried.unit)
 
 
 @plain_texts
@@ -50,7 +50,7 @@ def computation(table: pd.DataFrame) -> go.Figure:
         table: a row per configuration: `label` and `train_flops_mean`, `consolidate_flops_mean`,
             `eval_flops_mean`; columns of the setting give a panel for each.
     """
-    return _stacked_bars(table, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
+    return _stacked_bars(table, FLOPS_PARTS, "computation of a trial, one seed (FLOP)", "FLOP")
 
 
 @plain_texts

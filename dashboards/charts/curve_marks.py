@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 
 from dashboards.charts.labels import spread_labels
 from dashboards.charts.panels import panel_position
-from dashboards.charts.quantities import interval_text
 from dashboards.charts.theme import FAINT_LINE, GREY, assign_lines, assign_symbols, rgba_text
+from orchestrator.results.units import interval_text
 
 LINE = 14.0  # height of a label, in pixels
 RANGE = (-0.03, 1.03)

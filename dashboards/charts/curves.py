@@ -20,7 +20,7 @@ from dashboards.charts.plain import escape_texts
 from dashboards.charts.theme import GREY
 from orchestrator.results.cells import spread_tasks
 
-COLUMNS, HEIGHT, TALL = 3, 190, 330  # panels in a row; heights of a panel, in pixels
+ACROSS, HEIGHT, TALL = 3, 190, 330  # panels in a row; heights of a panel, in pixels
 LETTER, LONGEST = 6.6, 20  # width of a letter of a label, in pixels; letters of a label
 
 
@@ -63,13 +63,13 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
     curves = with_short_labels(curves)
     looks = curve_looks(curves["label"])
     tasks = spread_tasks(curves["task"])
-    figure = panels([f"task {task}" for task in tasks], COLUMNS, HEIGHT)
+    figure = panels([f"task {task}" for task in tasks], ACROSS, HEIGHT)
     for index, task in enumerate(tasks):
-        where, rows = panel_position(index, COLUMNS), curves[curves["task"] == task]
+        where, rows = panel_position(index, ACROSS), curves[curves["task"] == task]
         for label, part in rows.groupby("label", sort=False):
             add_traces(figure, draw_curve(part, looks[label], task), where)
-        if index % COLUMNS == COLUMNS - 1 or task == tasks[-1]:
-            add_end_labels(figure, rows, looks, (index, COLUMNS), HEIGHT)
+        if index % ACROSS == ACROSS - 1 or task == tasks[-1]:
+            add_end_labels(figure, rows, looks, (index, ACROSS), HEIGHT)
     # All at once, since plotly takes quadratic time to add them one by one.
     figure.update_layout(shapes=[_learned_line(task, index) for index, task in enumerate(tasks)])
     ticks = max(1, int(curves["after"].max()) // 5)

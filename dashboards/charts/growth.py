@@ -12,11 +12,11 @@ from dashboards.charts.labels import LONGEST, short_texts
 from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.quantities import UNDEFINED, si_text
 from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
 from orchestrator.results.growth import APART, BODY_APART, Growth, fit_cost
-from orchestrator.results.surface.surface import STORAGE
+from orchestrator.results.surface.surface import STORAGE_BUDGET
+from orchestrator.results.units import UNDEFINED, si_text
 from orchestrator.terminal.growth_tables import formula
 
 # Column -> what it is of T, and its short name.
@@ -114,7 +114,7 @@ def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
             for the number of tasks from which on what is carried would be above it.
         num_tasks: the number of tasks to extrapolate to.
     """
-    rows, budgets = [], costs.groupby("label").first().get(STORAGE, pd.Series(dtype=float))
+    rows, budgets = [], costs.groupby("label").first().get(STORAGE_BUDGET, pd.Series(dtype=float))
     for label, fits in growth_fits(costs).items():
         row = {"configuration": label}
         for column, fit in fits.items():

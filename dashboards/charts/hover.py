@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.charts.quantities import find_quantity, interval_text, short_label
+from dashboards.charts.quantities import find_quantity, short_label
+from orchestrator.results.units import interval_text
 
 
 def hover_texts(rows: pd.DataFrame, shown: Sequence[str]) -> list[str]:

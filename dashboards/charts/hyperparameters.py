@@ -13,8 +13,8 @@ from plotly.colors import sample_colorscale
 
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.quantities import metric_text
 from dashboards.charts.theme import GREY, HIGHLIGHT, SCALE, template
+from orchestrator.results.units import objective_text
 from orchestrator.results.variation import varying_columns
 from orchestrator.terminal.escaping import escape_plotly
 
@@ -93,7 +93,7 @@ def _objective_axis(
 ) -> dict[str, Any]:
     """Return the axis of the objective, given the place of unknown values, the least and most."""
     ticks = ends if values.isna().any() else ends[1:]
-    texts = ["not known", *map(metric_text, ends[1:])]
+    texts = ["not known", *map(objective_text, ends[1:])]
     return {
         "label": f"{objective} (validation)",
         "values": values.fillna(ends[0]),

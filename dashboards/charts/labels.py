@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from orchestrator.results.statistics import Floats
-from orchestrator.terminal.units import si_text
+from orchestrator.results.intervals import Floats
+from orchestrator.results.units import column_text
 
 BUDGET = re.compile(r"\s*\bmeans\.(storage_bytes|compute)=([\d.e+]+)")  # of a cell, in a label
 LONGEST = 28  # characters of a label in a drawing; the hover text has the whole name
@@ -40,8 +40,8 @@ def shorten_budgets(label: str) -> str:
     """Return a label whose budgets of equal means, last in it, are amounts: `er 80 kB 16 x`."""
     budgets = {name: float(value) for name, value in BUDGET.findall(label)}
     texts = [
-        *([si_text(budgets["storage_bytes"], "B")] if "storage_bytes" in budgets else []),
-        *([f"{budgets['compute']:g} x"] if "compute" in budgets else []),
+        f"{value:g} x" if name == "compute" else column_text(name, value)
+        for name, value in sorted(budgets.items(), reverse=True)
     ]
     return " ".join([BUDGET.sub("", label).strip(), *texts]) if texts else label
 

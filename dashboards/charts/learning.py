@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 
 from dashboards.charts.panels import EDGES, HEIGHT, empty_figure, legend
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.quantities import metric_text
 from dashboards.charts.theme import FAINT, GREY, HIGHLIGHT, template
+from orchestrator.results.units import decimal_text
 
 ENDS = {"stopped": "x", "failed": "triangle-down", "diverged": "star-triangle-down"}
 
@@ -57,7 +57,7 @@ def _line(rows: pd.DataFrame) -> go.Scatter:
         opacity=1.0 if won else 0.65,
         hoverinfo="text",
         hovertext=[
-            f"<b>{first['label']}</b><br>after {after} tasks: {metric_text(value)}"
+            f"<b>{first['label']}</b><br>after {after} tasks: {decimal_text(value)}"
             for after, value in zip(rows["after"], rows["val_acc"], strict=True)
         ],
     )
@@ -87,5 +87,5 @@ def _end_marks(curves: pd.DataFrame) -> Iterator[tuple[str, go.Scatter]]:
 
 def _end_text(row: dict[Any, Any]) -> str:
     story = str(row["story"] or "").partition("\n")[0]
-    after = f"after {row['after']} tasks at {metric_text(row['val_acc'])}"
+    after = f"after {row['after']} tasks at {decimal_text(row['val_acc'])}"
     return f"<b>{row['label']}</b><br>{row['status']} {after}<br>{story}".removesuffix("<br>")

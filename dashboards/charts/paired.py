@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from dashboards.charts.labels import LONGEST_TICK, short_ticks, shorten
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.quantities import metric_text, short_label
+from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import COLOURS, GREY, template
+from orchestrator.results.units import decimal_text
 
 ROW, EDGES = 30, 90  # in pixels
 
@@ -61,7 +62,7 @@ def _intervals(rows: pd.DataFrame) -> go.Scatter:
 
 
 def _hover_text(row: dict[Any, Any]) -> str:
-    mean, low, high = (metric_text(row[name]) for name in ("difference", "low", "high"))
+    mean, low, high = (decimal_text(row[name]) for name in ("difference", "low", "high"))
     return (
         f"<b>{row['label']}</b> − {row['against']}<br>{mean} [{low}, {high}]"
         f"<br>{row['n']} common seeds"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 
 # Labels are placed for panels of this size in pixels, the narrowest; a wider one has more room.
-WIDTH, HEIGHT = 260, 380
+NARROW_WIDTH, NARROW_HEIGHT = 260, 380
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PanelScale:
         left = np.full(len(cost), low[0])  # of a cost that is 0, and is not drawn
         x = np.log10(cost, where=cost > 0, out=left)
         places = np.stack([x, values[:, 1]], axis=1)
-        return np.asarray((places - low) / (high - low) * [WIDTH, HEIGHT])
+        return np.asarray((places - low) / (high - low) * [NARROW_WIDTH, NARROW_HEIGHT])
 
     def bars(self, rows: pd.DataFrame) -> Floats:
         """Return the boxes of the vertical intervals: left, bottom, right, top [N, 4]."""

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.columns import COLUMNS, METRICS
-from orchestrator.terminal.units import UNDEFINED as UNDEFINED
-from orchestrator.terminal.units import interval_text as interval_text
-from orchestrator.terminal.units import si_text as si_text
-from orchestrator.terminal.units import three_decimals
-
-metric_text = three_decimals  # of a metric: 0.917
+from orchestrator.results.units import decimal_text, si_text
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Quantity:
 
     def value_text(self, value: float) -> str:
         """Return a value as text with its unit: `117 kB`, `3.5 GFLOP`, `0.917`."""
-        return si_text(value, self.unit) if self.cost else metric_text(value)
+        return si_text(value, self.unit) if self.cost else decimal_text(value)
 
 
 QUANTITIES = {

@@ -13,16 +13,16 @@ from dashboards.charts.cost_axes import axis_layout, axis_value
 from dashboards.charts.curve_marks import LABEL_LINE
 from dashboards.charts.hover import hover_texts
 from dashboards.charts.labels import place_labels, shorten
-from dashboards.charts.panel_scale import HEIGHT, WIDTH, PanelScale, half_widths
+from dashboards.charts.panel_scale import NARROW_HEIGHT, NARROW_WIDTH, PanelScale, half_widths
 from dashboards.charts.panels import add_traces, empty_figure, panels, split_by_setting
 from dashboards.charts.plain import escape_texts
+from dashboards.charts.plane import CORNERS
 from dashboards.charts.quantities import find_quantity
 from dashboards.charts.theme import GREY, assign_lines, assign_symbols, rgba_text
+from orchestrator.results.intervals import Floats
 from orchestrator.results.pareto import front_mask
-from orchestrator.results.statistics import Floats
 
 AXIS_COSTS = ("storage_bytes", "compute_flops")
-CORNERS = ("finetune", "joint")
 GAP = 0.07
 LETTER, LINE = 6.2, 15.0  # width and height of a letter of a label, in pixels
 MOST_LABELS = 20  # of a panel with more points those on its front have labels
@@ -54,7 +54,7 @@ def trade_off(
     table = escape_texts(table.assign(short=table["label"].map(shorten)))
     settings = split_by_setting(table)
     titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
-    figure = panels(titles, len(costs), HEIGHT, GAP)
+    figure = panels(titles, len(costs), NARROW_HEIGHT, GAP)
     lines, symbols = assign_lines(table["method"]), assign_symbols(table["method"])
     looks = {m: (lines[m]["color"], symbols[m]) for m in lines}
     labelled = True
@@ -181,7 +181,7 @@ def point_labels(
     bars = np.vstack([scale.bars(barred), scale.steps(front_corners(rows, quantities))])
     points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
     sizes = np.array([[LETTER * len(text), LINE] for text in shown["short"]]).reshape(-1, 2)
-    offsets = place_labels(points, sizes, (WIDTH, HEIGHT), bars)
+    offsets = place_labels(points, sizes, (NARROW_WIDTH, NARROW_HEIGHT), bars)
     texts = shown[["short", *(f"{name}_mean" for name in quantities)]].to_dict("records")
     return [
         point_label(row, quantities, offset) for row, offset in zip(texts, offsets, strict=True)

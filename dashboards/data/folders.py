@@ -17,9 +17,8 @@ import pyarrow.parquet as pq
 from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE, MEANS, METHOD_LABEL
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import find_late_metrics
-from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
+from orchestrator.results.tables.schemas import SCHEMAS, WORKER
 
-SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
 PROGRESS, SEARCH = "progress.json", "search.json"
 MARKER_FILES = (
     *(f"{name}.parquet" for name in SCHEMAS),

@@ -20,15 +20,13 @@ from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import search_costs
 from orchestrator.results.surface.surface import (
-    COMPUTE,
+    BUDGETS,
     DIAL,
-    STORAGE,
     Surface,
     have_means,
     surfaces,
 )
 
-CELL = [STORAGE, COMPUTE]
 BUDGET = r"\s*\bmeans\.\w+=\S+"  # of a cell, in a label
 
 
@@ -68,7 +66,7 @@ def select_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -
     """Return the rows of `read_growth` in one cell of a surface, without its budgets in labels."""
     budgets = surface.storage[place[0]], surface.compute[place[1]]
     among = costs["setting"] == surface.title
-    for name, budget in zip(CELL, budgets, strict=True):
+    for name, budget in zip(BUDGETS, budgets, strict=True):
         among &= costs[name].isna() if budget is None else costs[name] == budget
     rows = costs[among]
     return rows.assign(label=rows["label"].astype(str).str.replace(BUDGET, "", regex=True))
@@ -77,11 +75,11 @@ def select_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -
 def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the costs of each configuration in scope after each task, means over its seeds.
 
-    Columns: `setting` (its title), `label`, those of CELL, `after` (from 1), `storage_bytes`
+    Columns: `setting` (its title), `label`, those of BUDGETS, `after` (from 1), `storage_bytes`
     carried after this task that count against the budget, `compute_flops` of its training and
     consolidation, LIMIT and APART; tasks whose costs are not known are left out.
     """
-    own = ", ".join([*TABLE, "phase", *CELL])
+    own = ", ".join([*TABLE, "phase", *BUDGETS])
     answer = warehouse.frame(
         f"SELECT sweep, trial_id, {own}, after, max({DIAL}) AS {DIAL}, max(config) AS config, "
         f"avg(s.storage_bytes) AS storage_bytes, avg(s.{WITHOUT_BODY}) AS {WITHOUT_BODY}, "
@@ -95,4 +93,4 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     known = leave_bodies_out(answer.dropna(subset=costs))
     rows = name_settings(add_labels(warehouse, known))
     rows = rows.assign(**{LIMIT: memory_limits})
-    return rows[["setting", "label", *CELL, "after", *costs, LIMIT, APART]]
+    return rows[["setting", "label", *BUDGETS, "after", *costs, LIMIT, APART]]

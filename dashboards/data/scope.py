@@ -44,7 +44,7 @@ class Scope:
 
 
 EVERYTHING = Scope()
-COLUMNS = tuple(field.name for field in fields(Scope))
+SCOPE_COLUMNS = tuple(field.name for field in fields(Scope))
 IS_COMPARED = ("phase = 'evaluation'", "status = 'complete'")
 
 
@@ -56,6 +56,6 @@ def sql_literals(values: tuple[str, ...]) -> str:
 def list_choices(warehouse: Warehouse) -> Mapping[str, list[str]]:
     """Return column -> values in the results, in order of appearance, for each scope column."""
     values_of = warehouse.frame(
-        f"SELECT {', '.join(COLUMNS)} FROM trials GROUP BY ALL ORDER BY min(place)"
+        f"SELECT {', '.join(SCOPE_COLUMNS)} FROM trials GROUP BY ALL ORDER BY min(place)"
     )
-    return {column: list(values_of[column].dropna().unique()) for column in COLUMNS}
+    return {column: list(values_of[column].dropna().unique()) for column in SCOPE_COLUMNS}

@@ -7,7 +7,8 @@ from collections.abc import Container, Sequence
 
 import pyarrow as pa
 
-from dashboards.data.folders import SCHEMAS, SweepFolder
+from dashboards.data.folders import SweepFolder
+from orchestrator.results.tables.schemas import SCHEMAS
 
 TYPES = {
     pa.string(): "VARCHAR",

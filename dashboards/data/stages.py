@@ -16,7 +16,7 @@ from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import FLOPS
 from orchestrator.results.folder.owner import OWNER, STALE_SECONDS, modified_time
 
-WORK = " + ".join(FLOPS)
+WORK_SQL = " + ".join(FLOPS)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def count_shared(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         "SELECT sweep, sum(times)::BIGINT AS stages, count(*) AS distinct, "
         "sum(times - 1)::BIGINT AS shared, sum(times * flops) AS flops, "
         "sum(flops) AS distinct_flops FROM ("
-        f"SELECT sweep, key, count(*) AS times, any_value({WORK}) AS flops, min(place) AS place "
+        f"SELECT sweep, key, count(*) AS times, any_value({WORK_SQL}) AS flops, "
+        "min(place) AS place "
         "FROM (SELECT * FROM stages WHERE after > 0) "
         "JOIN (SELECT sweep, trial_id, seed, place FROM trials "
         f"WHERE {scope.where()}) USING (sweep, trial_id, seed) GROUP BY sweep, key"

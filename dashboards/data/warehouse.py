@@ -18,7 +18,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from dashboards.data.folders import REMEDY, SCHEMAS, SweepFolder, is_readable, open_folders
+from dashboards.data.folders import REMEDY, SweepFolder, is_readable, open_folders
 from dashboards.data.late_metrics import read_late_metrics
 from dashboards.data.sql_views import view_query
 from orchestrator.columns import FLOPS, LATE_COSTS, LATE_STORAGE, METHOD_LABEL, SECONDS, STORAGE
@@ -29,6 +29,7 @@ from orchestrator.results.names.naming import labels
 from orchestrator.results.pooling import CONFIGURATION, SETTING, pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import SCHEMAS
 
 # DuckDB must not download extensions; a missing one is an error.
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dashboards.charts.costs import FLOPS, STORAGE
-from dashboards.charts.quantities import si_text
+from dashboards.charts.costs import FLOPS_PARTS, STORAGE_PARTS
 from dashboards.charts.theme import COLOURS
 from dashboards.figures.canvas import create_axes, split_tables
 from orchestrator.columns import COLUMNS
+from orchestrator.results.units import si_text
 
 CARRIED = COLUMNS["storage_bytes"]
 WIDTH, BAR, AROUND = 4.6, 0.26, 1.5  # inches: a panel, a bar, the surroundings of the bars
@@ -32,11 +32,11 @@ def costs(table: pd.DataFrame) -> Figure:
     figure, grid = create_axes(2 * len(parts), 2, WIDTH, BAR * tallest + AROUND)
     for index, (title, rows) in enumerate(parts):
         left, right = grid[2 * index], grid[2 * index + 1]
-        _stacked_bars(left, rows, STORAGE, f"{CARRIED.words} ({CARRIED.unit})", CARRIED.unit)
+        _stacked_bars(left, rows, STORAGE_PARTS, f"{CARRIED.words} ({CARRIED.unit})", CARRIED.unit)
         left.set_title(
             title, fontsize=10, loc="left", pad=PAD * ceil(_count_legend_entries(left) / IN_A_LINE)
         )
-        _stacked_bars(right, rows, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
+        _stacked_bars(right, rows, FLOPS_PARTS, "computation of a trial, one seed (FLOP)", "FLOP")
         right.set_yticklabels([])
     return figure
 

@@ -14,7 +14,7 @@ from dashboards.charts.curve_marks import Look, curve_looks
 from dashboards.charts.theme import FAINT_LINE
 from dashboards.figures.canvas import create_figure, split_tables
 
-COLUMNS, WIDTH, HEIGHT = 5, 1.75, 1.75  # panels in a row; inches
+ACROSS, WIDTH, HEIGHT = 5, 1.75, 1.75  # panels in a row; inches
 HEADER, FOOTER = 0.4, 0.25  # height of a table's title and of a line of the legend, inches
 IN_A_LINE = 4  # entries of the legend
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
@@ -34,8 +34,8 @@ def forgetting(curves: pd.DataFrame, seen: pd.DataFrame | None = None) -> Figure
     # The mean over the tasks seen is drawn as the panel of a task 0.
     curves = curves if seen is None else pd.concat([curves, seen.assign(task=0)])
     parts = split_tables(curves[curves["accuracy_mean"].notna()])
-    down = [ceil(rows["task"].nunique() / COLUMNS) for _, rows in parts]
-    across = min(COLUMNS, curves["task"].nunique())
+    down = [ceil(rows["task"].nunique() / ACROSS) for _, rows in parts]
+    across = min(ACROSS, curves["task"].nunique())
     styles = curve_looks(curves["label"])
     height = HEADER * len(parts) + FOOTER * ceil(len(styles) / IN_A_LINE) + HEIGHT * sum(down)
     figure = create_figure(max(WIDTH * across, 4.5), height)

@@ -16,17 +16,17 @@ from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.accuracies import bounds_lines, color_range, iso_levels
 from dashboards.charts.surface.rates import bar_lengths, log_range, row_places, shown_cells
 from dashboards.figures.canvas import create_axes
+from orchestrator.results.colours import COLOUR_MAP
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.rate_tables import NAMES
+from orchestrator.results.units import decimal_text, si_text
+from orchestrator.terminal.rate_tables import RATE_NAMES
 from orchestrator.terminal.surface_names import budget_text
-from orchestrator.terminal.units import si_text
 
 ACROSS = 4  # methods in a row
 CELL_WIDTH, CELL_HEIGHT = 0.5, 0.3  # inches
 TITLE = 0.55  # of a panel and its ticks, inches
 ROW, WIDTH, EDGE = 0.26, 3.4, 0.9  # of a method's rates, of a panel, and beside it, inches
-MAP = "cividis"
 HATCHES = {True: "////", False: "xxxx"}  # does not fit, or is not complete
 
 
@@ -48,7 +48,7 @@ def surfaces(drawn: Sequence[Surface]) -> Figure:
         if place % ACROSS:
             axes.tick_params(labelleft=False)
     low, high = color_range(drawn[0])
-    bar = ScalarMappable(Normalize(low, high), MAP)
+    bar = ScalarMappable(Normalize(low, high), COLOUR_MAP)
     figure.colorbar(bar, ax=grid, shrink=0.5, aspect=30, label="ACC").ax.tick_params(labelsize=7)
     if len(drawn) == 1:
         figure.suptitle(drawn[0].title, fontsize=10)
@@ -59,7 +59,9 @@ def draw_grid(axes: Axes, surface: Surface, method: int) -> None:
     """Draw the accuracies of a method in numbers and colours, contours and hatched cells."""
     mean, (low, high) = surface.mean[method], color_range(surface)
     # Cells as an image, so that a file is small; their middles are at whole numbers.
-    axes.imshow(mean, MAP, vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="none")
+    axes.imshow(
+        mean, COLOUR_MAP, vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="none"
+    )
     for edge in range(1, mean.shape[0]):
         axes.axhline(edge - 0.5, color="white", linewidth=0.6)
     for edge in range(1, mean.shape[1]):
@@ -68,7 +70,7 @@ def draw_grid(axes: Axes, surface: Surface, method: int) -> None:
         if np.isfinite(mean[a, b]):
             dark = mean[a, b] < (low + high) / 2
             colour = "white" if dark else "black"
-            text = f"{mean[a, b]:.3f}"
+            text = decimal_text(mean[a, b])
             axes.text(b, a, text, ha="center", va="center", fontsize=6, color=colour)
         else:
             hatch_cell(axes, (a, b), HATCHES[bool(surface.infeasible[method, a, b])])
@@ -130,7 +132,7 @@ def draw_rates(axes: Axes, surface: Surface, what: str) -> None:
             draw_rate(axes, cell, what, height, style.color)
     axes.set_yticks(range(num), list(reversed(surface.methods)))
     axes.set_ylim(-0.5, num - 0.5)
-    axes.set_xlabel(NAMES[what], fontsize=8)
+    axes.set_xlabel(RATE_NAMES[what], fontsize=8)
     axes.tick_params(labelsize=7)
     axes.grid(axis="x", color="0.92", linewidth=0.8)
     if what != "exchange":

@@ -10,7 +10,7 @@ from matplotlib.text import Annotation
 
 from dashboards.charts.labels import REACHES, place_labels
 from dashboards.figures.canvas import DPI
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 
 SIZE = 8.5  # of the font, in points
 

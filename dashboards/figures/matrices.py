@@ -14,7 +14,7 @@ from dashboards.figures.canvas import create_axes
 from orchestrator.results.metrics import R
 from orchestrator.tracking.heatmap import draw_matrix
 
-COLUMNS, SIDE = 3, 2.3  # panels in a row; inches
+ACROSS, SIDE = 3, 2.3  # panels in a row; inches
 
 
 def r_matrices(curves: pd.DataFrame) -> Figure:
@@ -26,14 +26,14 @@ def r_matrices(curves: pd.DataFrame) -> Figure:
         curves: rows of `dashboards.data.matrices.read_curves`, of at least one configuration.
     """
     configurations = list(curves.groupby(["table", "sweep", "trial_id"], sort=False))
-    figure, grid = create_axes(len(configurations), COLUMNS, SIDE, SIDE + 0.3)
+    figure, grid = create_axes(len(configurations), ACROSS, SIDE, SIDE + 0.3)
     several = curves["table"].nunique() > 1
     for axes, (_, part) in zip(grid, configurations, strict=True):
         image = heatmap(axes, mean_r(part))
         row = part.iloc[0]
         above = [row["benchmark"], f"{row['scenario']}-incremental"] if several else []
         axes.set_title("\n".join([*above, row["label"]]), fontsize=9)
-    rows = ceil(len(grid) / COLUMNS)
+    rows = ceil(len(grid) / ACROSS)
     figure.colorbar(image, ax=list(grid), label="accuracy (test)", pad=0.02, aspect=14 * rows)
     return figure
 

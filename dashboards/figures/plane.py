@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
 from dashboards.figures.labels import draw_labels
 from orchestrator.columns import COLUMNS
-from orchestrator.results.colours import COLOURS
+from orchestrator.results.colours import COLOUR_MAP
 
 ACROSS = 2  # panels
-STORAGE, COMPUTE = COLUMNS["storage_bytes"], COLUMNS["compute_flops"]
+CARRIED, COMPUTED = COLUMNS["storage_bytes"], COLUMNS["compute_flops"]
 MARKERS = "osD^vP*Xhp"
 MARKER_AREA = 110.0  # points squared
 LABEL_MARGIN = 5.0  # points
@@ -57,7 +57,7 @@ def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathC
         markers_drawn = axes.scatter(
             *place,
             c=[row["acc_mean"]],
-            cmap=COLOURS,
+            cmap=COLOUR_MAP,
             vmin=0,
             vmax=1,
             zorder=3 + depth,
@@ -74,15 +74,15 @@ def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathC
 def _prepare_axes(axes: Axes) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel(STORAGE.title(STORAGE.words))
-    axes.set_ylabel(COMPUTE.title(COMPUTE.words))
+    axes.set_xlabel(CARRIED.title(CARRIED.words))
+    axes.set_ylabel(COMPUTED.title(COMPUTED.words))
     axes.grid(True, which="major", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
 def point_positions(rows: pd.DataFrame) -> list[tuple[float, float]]:
     """Return the position of each configuration, in the units of the axes."""
-    x, y = (rows[f"{cost.name}_mean"] / cost.scale for cost in (STORAGE, COMPUTE))
+    x, y = (rows[f"{cost.name}_mean"] / cost.scale for cost in (CARRIED, COMPUTED))
     return list(zip(x, y, strict=True))
 
 

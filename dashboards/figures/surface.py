@@ -15,9 +15,10 @@ from dashboards.charts.surface.budgets import value_range
 from dashboards.charts.surface.styles import CELL, UNFIT
 from dashboards.charts.surface.winners import STRIP, empty_reason, strips_by_method
 from dashboards.figures.canvas import create_axes
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
+from orchestrator.results.units import decimal_text
 from orchestrator.terminal.surface_names import compute_name, storage_name
 from orchestrator.terminal.surface_tables import winner_text
 
@@ -62,7 +63,7 @@ def draw_cells(axes: Axes, surface: Surface) -> None:
             continue
         a, b = cell.place
         y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
-        text = f"{winner_text(surface, cell)}\n{surface.mean[cell.best, a, b]:.3f}"
+        text = f"{winner_text(surface, cell)}\n{decimal_text(surface.mean[cell.best, a, b])}"
         axes.text(b, y, text, ha="center", va="center", fontsize=8)
     set_grid_axes(axes, surface)
 

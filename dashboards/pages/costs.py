@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.charts.quantities import si_text
 from dashboards.data.comparing import configurations
 from dashboards.data.stages import count_shared, read_stages
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.report.cost_captions import frozen_body
 from dashboards.view import View
+from orchestrator.results.units import si_text
 from orchestrator.terminal.escaping import escape_markdown
 
 MAX_BARS = 40  # bars in a drawing

@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.charts.quantities import find_quantity, interval_text, short_label
+from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import comparison_columns, configurations, differences
-from dashboards.pages.tables import LETTER, TABLE, row_height, show_table
+from dashboards.pages.tables import LETTER, TABLE_WIDTH, row_height, show_table
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View
 from orchestrator.columns import METRICS, SHOWN_METRICS, is_small_better
+from orchestrator.results.units import decimal_text, interval_text, p_value_text, range_text
 from orchestrator.terminal.comparison.rendering import render
-from orchestrator.terminal.units import p_value_text, range_text, three_decimals
 
 MAX_ROWS = 20  # configurations in the chart of differences
 NAME = "configuration"
@@ -110,7 +110,7 @@ def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
 def name_width(rows: pd.DataFrame) -> int:
     """Return the width of the column of names, which has what the others leave."""
     metrics = [metric_width(rows, name) for name in SHOWN_METRICS]
-    return TABLE - sum(metrics) - COST * len(COST_TITLES) - NARROW
+    return TABLE_WIDTH - sum(metrics) - COST * len(COST_TITLES) - NARROW
 
 
 def metric_width(rows: pd.DataFrame, name: str) -> int:
@@ -185,7 +185,7 @@ def _readable_differences(contrasts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "configuration": contrasts["label"],
-            "difference": contrasts["difference"].map(three_decimals),
+            "difference": contrasts["difference"].map(decimal_text),
             "95 % interval": [range_text(*ends) for ends in contrasts[["low", "high"]].to_numpy()],
             "p": contrasts["p"].map(p_value_text),
             "p (Holm)": contrasts["p_holm"].map(p_value_text),

@@ -10,7 +10,8 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.quantities import short_label
 from dashboards.view import View
-from orchestrator.results.surface.prices import FLOP_UNITS, HOUR_SECONDS, Prices, price_winners
+from orchestrator.columns import HOUR_SECONDS
+from orchestrator.results.surface.prices import FLOP_UNITS, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.price_tables import winner_cells
 

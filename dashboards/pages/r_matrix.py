@@ -11,11 +11,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import charts
 from dashboards.charts.metric_cells import CELLS
-from dashboards.charts.quantities import find_quantity, metric_text, short_label
+from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.matrices import list_configurations, mean_matrix, mean_metrics, read_matrices
 from dashboards.view import View
 from orchestrator.columns import METRICS, explain_undefined_fwt
 from orchestrator.results.metrics import R
+from orchestrator.results.units import decimal_text
 from orchestrator.terminal.escaping import escape_markdown
 
 MEAN = "mean"
@@ -88,5 +89,5 @@ def _pick_uses() -> str:
 def _show_metrics(figures: Mapping[str, float]) -> None:
     with st.container(horizontal=True):
         for metric in METRICS:
-            text, title = metric_text(figures[metric]), find_quantity(metric).title
+            text, title = decimal_text(figures[metric]), find_quantity(metric).title
             st.metric(short_label(metric), text, help=title, width=130)

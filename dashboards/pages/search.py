@@ -11,12 +11,12 @@ import streamlit as st
 from dashboards import charts
 from dashboards.data.candidates import read_candidates, read_learning_curves, read_searches
 from dashboards.view import View
-from orchestrator.columns import COLUMNS as TABLE_COLUMNS
-from orchestrator.columns import SELECTABLE
+from orchestrator.columns import COLUMNS, SELECTABLE
+from orchestrator.results.units import OBJECTIVE, objective_text
 from orchestrator.terminal.escaping import escape_markdown
 
-LABELS = {f"val_{name}": TABLE_COLUMNS[name].label for name in SELECTABLE}
-COLUMNS = {
+LABELS = {f"val_{name}": COLUMNS[name].label for name in SELECTABLE}
+TITLES = {
     "label": "candidate",
     "objective": "objective",
     **LABELS,
@@ -48,7 +48,7 @@ def show(view: View) -> None:
     view.chart(charts.learning_curves(_curves(view, rows)), "learning chart")
     _show_ended_early(rows)
     st.subheader("Every candidate")
-    _show_table(rows, tuple(COLUMNS), "candidates table")
+    _show_table(rows, tuple(TITLES), "candidates table")
     st.caption("Validation data, mean over the search's seeds; –: not known.")
 
 
@@ -113,7 +113,8 @@ def _show_winners(rows: pd.DataFrame) -> None:
         _show_table(won, ("label", "objective", "tasks_done"), "winners table")
         return
     for row in won.to_dict("records"):
-        objective = "" if pd.isna(row["objective"]) else f", objective {row['objective']:.3f}"
+        value = row["objective"]
+        objective = "" if pd.isna(value) else f", objective {objective_text(value)}"
         st.success(f"Chosen: {escape_markdown(row['label'])}{objective}")
 
 
@@ -132,12 +133,12 @@ def _show_ended_early(rows: pd.DataFrame) -> None:
 
 
 def _show_table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
-    reals = ("objective", *LABELS.values())
-    number = st.column_config.NumberColumn(format="%.3f")
+    number = st.column_config.NumberColumn
+    metrics = dict.fromkeys(LABELS.values(), number(format="%.3f"))
     st.dataframe(
-        rows[list(columns)].rename(columns=COLUMNS),
+        rows[list(columns)].rename(columns=TITLES),
         hide_index=True,
         key=key,
         placeholder="–",
-        column_config=dict.fromkeys(reals, number),
+        column_config=metrics | {"objective": number(format=f"%.{OBJECTIVE}")},
     )

@@ -9,7 +9,7 @@ import streamlit as st
 
 # Of a table on such a screen, whose filters are folded away, and the least space around the text
 # of a cell, in pixels.
-TABLE, PADDING = 764, 18
+TABLE_WIDTH, PADDING = 764, 18
 LETTER = 7.5  # width of a letter, in pixels
 ROW, LINE, MOST_LINES = 35, 20, 5  # heights of a row and of a further line, in pixels
 WRAPPED = 72  # height of a row from which on Streamlit breaks lines, in pixels
@@ -18,7 +18,7 @@ WRAPPED = 72  # height of a row from which on Streamlit breaks lines, in pixels
 def show_table(table: pd.DataFrame, key: str) -> None:
     """Show a table without its index; if it is too wide, its widest columns have lines."""
     needs = needed_widths(table)
-    if sum(needs.values()) <= TABLE:
+    if sum(needs.values()) <= TABLE_WIDTH:
         st.dataframe(table, hide_index=True, key=key)
         return
     widths = fitted_widths(needs, {name: text_width(str(name)) for name in needs})
@@ -44,7 +44,7 @@ def text_width(text: str) -> int:
 
 
 def fitted_widths(
-    needs: dict[str, int], least: dict[str, int], table: int = TABLE
+    needs: dict[str, int], least: dict[str, int], table: int = TABLE_WIDTH
 ) -> dict[str, int]:
     """Return widths of which the largest are equal, and which add up to the table's at most.
 

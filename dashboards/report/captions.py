@@ -6,12 +6,18 @@ from math import isfinite
 
 import pandas as pd
 
-from dashboards.charts.quantities import interval_text, metric_text, short_label, si_text
-from dashboards.report.cost_captions import COST_UNITS, Row, cheapest_sentence, find_extremes
+from dashboards.charts.quantities import short_label
+from dashboards.report.cost_captions import COST_NAMES, Row, cheapest_sentence, find_extremes
 from dashboards.report.search_captions import count_text
 from orchestrator.columns import SHOWN_METRICS
 from orchestrator.results.cells import spread_tasks
-from orchestrator.terminal.units import p_value_text
+from orchestrator.results.units import (
+    column_text,
+    decimal_text,
+    interval_text,
+    p_value_text,
+    range_text,
+)
 
 TRADE_OFF = (
     "Bars are 95% intervals over seeds. The line is the Pareto front of the means of a panel; a "
@@ -41,9 +47,9 @@ def trade_off(rows: pd.DataFrame) -> str:
             f"{_acc_and_costs(others[0])}{_significance_text(others[0])}."
         )
         sentence += [
-            cheapest_sentence(rows, *cost)
-            for cost in COST_UNITS
-            if rows[f"{cost[0]}_mean"].notna().any()
+            cheapest_sentence(rows, cost)
+            for cost in COST_NAMES
+            if rows[f"{cost}_mean"].notna().any()
         ]
     return " ".join([*sentence, *_front_sentence(rows)])
 
@@ -88,8 +94,8 @@ def _first_task_text(curves: pd.DataFrame, row: Row) -> str:
     if last <= 1:
         return ""
     return (
-        f". With {row['label']}, accuracy on task 1 goes from {metric_text(accuracy[1])}, when it "
-        f"is learned, to {metric_text(accuracy[last])} after {last} tasks"
+        f". With {row['label']}, accuracy on task 1 goes from {decimal_text(accuracy[1])}, when it "
+        f"is learned, to {decimal_text(accuracy[last])} after {last} tasks"
     )
 
 
@@ -113,11 +119,11 @@ def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> s
     if rows.empty:
         return f"No seed is common to {against} and another configuration."
     top = rows.sort_values("difference").iloc[-1]
-    ends = f"[{metric_text(top['low'])}, {metric_text(top['high'])}]"
-    reach = f" {ends}" if isfinite(top["low"]) else ""  # one common seed has no interval
+    # One common seed has no interval.
+    reach = f" {range_text(top['low'], top['high'])}" if isfinite(top["low"]) else ""
     return (
         f"On common seeds {top['label']} has the highest difference from {against} in "
-        f"{short_label(metric)}: {metric_text(top['difference'])}{reach}. "
+        f"{short_label(metric)}: {decimal_text(top['difference'])}{reach}. "
         f"The 95% paired t interval excludes 0 for {clear} of "
         f"{count_text(len(table), 'configuration')} (p < 0.05, each tested alone); "
         f"after Holm's correction for {count_text(tests or len(table), 'test')} "
@@ -130,7 +136,7 @@ def _metric_text(row: Row, name: str) -> str:
 
 
 def _acc_and_costs(row: Row) -> str:
-    storage, work = (si_text(row[f"{cost}_mean"], unit) for cost, unit in COST_UNITS)
+    storage, work = (column_text(cost, row[f"{cost}_mean"]) for cost in COST_NAMES)
     return f"{_metric_text(row, 'acc')}, with {storage} carried between tasks and {work} computed"
 
 

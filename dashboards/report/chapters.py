@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboards import charts
 from dashboards.charts.labels import shorten_budgets
-from dashboards.charts.quantities import find_quantity, interval_text
+from dashboards.charts.quantities import find_quantity
 from dashboards.data.comparing import compare_configurations, differences
 from dashboards.data.matrices import mean_r, read_average_curves, read_curves
 from dashboards.data.warehouse import Warehouse
@@ -17,6 +17,7 @@ from dashboards.report import captions, cost_captions
 from dashboards.report.chapter import Chapter, Chart
 from orchestrator.columns import COLUMNS, SHOWN_METRICS
 from orchestrator.errors import RepertoireError
+from orchestrator.results.units import interval_text
 from orchestrator.terminal.comparison.blocks import table_title
 
 # Limits of all tables together, so that a page has less than 6 MB: rows, and rows with own charts.

@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.charts.costs import STORAGE
-from dashboards.charts.quantities import metric_text, si_text
-from orchestrator.columns import COLUMNS, LATE_STORAGE
+from dashboards.charts.costs import STORAGE_PARTS
+from orchestrator.columns import LATE_STORAGE
+from orchestrator.results.units import column_text, decimal_text, si_text
 
 Row = Mapping[Hashable, Any]
-COST_UNITS = tuple((name, COLUMNS[name].unit) for name in ("storage_bytes", "compute_flops"))
 COST_NAMES = {"storage_bytes": "Storage", "compute_flops": "Computation"}
 BODY, WITHOUT_BODY = (f"{name}_mean" for name in LATE_STORAGE)
 NOT_COUNTED = "It was not counted for any configuration."
@@ -25,7 +24,7 @@ def storage(rows: pd.DataFrame) -> str:
         return NOT_COUNTED
     least, most = extremes
     sentence = _extremes_sentence(most, least, "storage_bytes", "carries")
-    parts = {words: most.get(column, 0) or 0 for column, words in STORAGE.items()}
+    parts = {words: most.get(column, 0) or 0 for column, words in STORAGE_PARTS.items()}
     beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
     if beside[0] > 0:
         share = beside[0] / most["storage_bytes_mean"]
@@ -87,22 +86,21 @@ def _saved_share(whole: float, part: float) -> float:
     return 1 - part / whole if whole else 0.0
 
 
-def cheapest_sentence(rows: pd.DataFrame, cost: str, unit: str) -> str:
+def cheapest_sentence(rows: pd.DataFrame, cost: str) -> str:
     """Return the configuration of least cost, with its ACC."""
     row = rows.sort_values(f"{cost}_mean", kind="stable").iloc[0]
-    least = si_text(row[f"{cost}_mean"], unit)
-    acc = metric_text(row["acc_mean"])
+    least = column_text(cost, row[f"{cost}_mean"])
+    acc = decimal_text(row["acc_mean"])
     return f"{COST_NAMES[cost]} is least with {row['label']}: {least}, at ACC {acc}."
 
 
 def _extremes_sentence(most: Row, least: Row, cost: str, does: str) -> str:
     high, low = most[f"{cost}_mean"], least[f"{cost}_mean"]
-    unit = COLUMNS[cost].unit
     if most["trial_id"] == least["trial_id"]:
-        return f"{most['label']} {does} {si_text(high, unit)}."
+        return f"{most['label']} {does} {column_text(cost, high)}."
     times = (
-        f", {high / low:.1f} times as much as {least['label']} ({si_text(low, unit)})"
+        f", {high / low:.1f} times as much as {least['label']} ({column_text(cost, low)})"
         if low
         else ""
     )
-    return f"{most['label']} {does} most: {si_text(high, unit)}{times}."
+    return f"{most['label']} {does} most: {column_text(cost, high)}{times}."

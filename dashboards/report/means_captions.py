@@ -8,11 +8,16 @@ from math import isnan, nan
 import pandas as pd
 
 from dashboards.charts.growth import GROWING, describe_fits, growth_fits
-from dashboards.charts.quantities import interval_text, si_text
-from orchestrator.columns import COLUMNS
+from orchestrator.columns import COLUMNS, HOUR_SECONDS
 from orchestrator.results.growth import Growth
-from orchestrator.results.surface.prices import FLOP_UNITS, HOUR, HOUR_SECONDS, PricedWinner, Prices
-from orchestrator.results.surface.surface import STORAGE, Surface
+from orchestrator.results.surface.prices import (
+    FLOP_UNITS,
+    GPU_HOUR,
+    PricedWinner,
+    Prices,
+)
+from orchestrator.results.surface.surface import STORAGE_BUDGET, Surface
+from orchestrator.results.units import interval_text, si_text
 from orchestrator.terminal.growth_tables import formula
 from orchestrator.terminal.price_tables import describe_prices, reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
@@ -29,7 +34,7 @@ def growth(costs: pd.DataFrame, num_tasks: int, cell: str) -> str:
         cell: its budgets, as text.
     """
     fits = growth_fits(costs)
-    given = costs[STORAGE].iloc[0] if STORAGE in costs else None
+    given = costs[STORAGE_BUDGET].iloc[0] if STORAGE_BUDGET in costs else None
     budget = nan if given is None or pd.isna(given) else float(given)  # NA: storage is free
     sentences = [
         most_growing(fits, "storage_bytes", num_tasks, budget),
@@ -89,5 +94,5 @@ def winner_text(surface: Surface, winner: PricedWinner) -> str:
 
 def price_text(given: Prices) -> str:
     """Return the prices of a GB-month and of a PFLOP or a GPU-hour as text."""
-    unit, factor = (HOUR, HOUR_SECONDS) if given.by_time else ("PFLOP", FLOP_UNITS["PFLOP"])
+    unit, factor = (GPU_HOUR, HOUR_SECONDS) if given.by_time else ("PFLOP", FLOP_UNITS["PFLOP"])
     return f"{given.storage * 1e9:g} a GB-month and {given.compute * factor:g} a {unit}"

@@ -19,7 +19,7 @@ from dashboards.report.chapter import Chapter
 from dashboards.report.chapters import comparison_chapters, take_readable
 from dashboards.report.means_chapters import means_chapters
 from dashboards.report.missing import missing_notes
-from dashboards.report.protocol import METRICS, protocol_chapters, read_sweep_file
+from dashboards.report.protocol import METRICS_TEXT, protocol_chapters, read_sweep_file
 from dashboards.report.search_chapters import search_chapters, sharing_chapter
 from dashboards.report.study import study_lines
 
@@ -57,7 +57,7 @@ def render(warehouse: Warehouse, command: str) -> str:
             protocol=protocol,
             figures=_figures_json(shown),
             files={folder.name: read_sweep_file(folder) for folder in warehouse.folders},
-            metrics=METRICS,
+            metrics=METRICS_TEXT,
             command=command,
             library=_plotly_library(),
             light=_figure_json(go.Figure(layout=template().layout)),

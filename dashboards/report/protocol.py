@@ -14,7 +14,7 @@ from dashboards.report.chapter import Chapter
 from orchestrator.columns import COLUMNS, SHOWN_METRICS
 
 DEFINITIONS = "; ".join(COLUMNS[name].words.removesuffix(" (test)") for name in SHOWN_METRICS)
-METRICS = (
+METRICS_TEXT = (
     f"{DEFINITIONS}. BWT and FWT are those of Lopez-Paz and Ranzato 2017; forgetting is that of "
     "Chaudhry et al. 2018. "
     "All on test data. ± is half the 95% Student-t interval of the mean over seeds; one seed has "

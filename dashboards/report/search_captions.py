@@ -6,7 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
-from dashboards.charts.quantities import metric_text
+from orchestrator.results.units import objective_text
 
 
 def search(rows: pd.DataFrame) -> str:
@@ -22,7 +22,8 @@ def search(rows: pd.DataFrame) -> str:
     winner = ranked.iloc[0]
     if pd.isna(winner["objective"]):
         return f"{sentence} Chosen: {', '.join(ranked['label'])}."
-    return f"{sentence} {winner['label']} won with {metric_text(winner['objective'])} (validation)."
+    value = objective_text(winner["objective"])
+    return f"{sentence} {winner['label']} won with {value} (validation)."
 
 
 def importance(shares: pd.Series[float]) -> str:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from dashboards.charts.quantities import si_text
 from dashboards.data.folders import SweepFolder
-from dashboards.data.stages import WORK, read_progress
+from dashboards.data.stages import WORK_SQL, read_progress
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import PHASE_SECONDS
+from orchestrator.results.units import si_text
 from orchestrator.terminal.progress_text import duration_text
 
 VERSIONS = ("repertoire-cl", "torch", "python", "ray")
@@ -44,7 +44,7 @@ def read_total_costs(warehouse: Warehouse) -> pd.DataFrame:
         "sum(times * flops) AS flops, sum(flops) AS distinct_flops, sum(seconds) AS seconds, "
         "string_agg(DISTINCT device, ', ' ORDER BY device) AS devices, "
         "count(DISTINCT node) AS nodes FROM ("
-        f"SELECT sweep, key, count(*) AS times, any_value({WORK}) AS flops, "
+        f"SELECT sweep, key, count(*) AS times, any_value({WORK_SQL}) AS flops, "
         f"any_value({WALL}) AS seconds, any_value(device) AS device, any_value(node) AS node "
         "FROM stages WHERE after > 0 GROUP BY sweep, key) GROUP BY sweep ORDER BY sweep"
     )

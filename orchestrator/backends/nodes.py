@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.results.units import si_text
+
 LOOK_AHEAD = 1.25  # a few stages wait at the nodes, which hides the latency of the driver
 MAX_DEMAND = 1000  # stages that wait for new nodes
 
@@ -25,7 +27,8 @@ class Node:
         return int(min(has[name] / amount for name, amount in needs.items() if amount))
 
     def __str__(self) -> str:
-        return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {format_gib(self.memory)})"
+        memory = si_text(self.memory, "B")
+        return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {memory})"
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,3 @@ def largest_node(nodes: Iterable[Node], needs: Mapping[str, float]) -> Node | No
     """Return the node with the most memory among those that have room for a stage."""
     fitting = [node for node in nodes if node.capacity(needs)]
     return max(fitting, key=lambda node: (node.memory, node.cpus), default=None)
-
-
-def format_gib(memory: float) -> str:
-    """Return bytes in GiB, as text."""
-    return f"{memory / 2**30:.1f} GiB"

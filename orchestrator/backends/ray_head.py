@@ -7,10 +7,9 @@ import socket
 import time
 from collections.abc import Callable
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import KEPT, RepertoireError
 
 Say = Callable[[str], object]
-KEPT = "what was computed is kept, and the same command continues"
 # A probe is one connection, and a lost head is noticed before Ray ends the process.
 PROBE_EVERY_SECONDS = 5.0
 RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"

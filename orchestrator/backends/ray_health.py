@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.backends.nodes import Node
-from orchestrator.backends.ray_head import KEPT, ClusterLost
-from orchestrator.errors import RepertoireError
+from orchestrator.backends.ray_head import PROBE_EVERY_SECONDS, ClusterLost
+from orchestrator.errors import KEPT, RepertoireError
 from orchestrator.stages.worker import StageOrder
 
 Say = Callable[[str], object]
 Ask = Callable[[], Callable[[], bool]]
-PROBE_EVERY_SECONDS = 5.0
 FIRST_NOTICE_SECONDS = 60.0  # shorter waits are usual: workers start and import torch
 STALL_LIMIT = "REPERTOIRE_STALL_SECONDS"
 STALL_SECONDS = 1800.0  # a cluster that adds machines on demand takes many minutes to do so

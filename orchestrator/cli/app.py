@@ -149,9 +149,9 @@ def schema_command() -> None:
 @app.command("list")
 def list_command(what: ListKind) -> None:
     """List the methods, benchmarks or networks a sweep can name."""
-    from orchestrator.terminal.describe import TABLES
+    from orchestrator.terminal.describe import LISTS
 
-    show(TABLES[what.value]())
+    show(LISTS[what.value]())
 
 
 app.command("ui")(ui_command)

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from orchestrator.cli.options import Dirs, show
 from orchestrator.errors import RepertoireError
-from orchestrator.sweep.objective.expression import FIGURES
+from orchestrator.sweep.objective.expression import OBJECTIVE_NAMES
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,7 +43,7 @@ class CompareCommand(TyperCommand):
         for word, following in zip(args, [*args[1:], ""], strict=True):
             yield word
             # A word that is no metric is the next argument, and --pareto has the usual ones.
-            metrics = {*FIGURES, *USUAL_FRONT.split(","), "seconds"}
+            metrics = {*OBJECTIVE_NAMES, *USUAL_FRONT.split(","), "seconds"}
             if word == "--pareto" and not metrics.intersection(following.split(",")):
                 yield USUAL_FRONT
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-KEPT = "what was computed is kept, and the same command continues"
+from orchestrator.errors import KEPT
+
 ELSEWHERE = "choose another folder (--out, --store), or look at what is there: repertoire compare"
 REMEDIES = {
     errno.ENOSPC: f"make room (repertoire store gc may); {KEPT}",

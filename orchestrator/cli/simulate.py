@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestrator.backends import factory
 from orchestrator.backends.nodes import Demand, Node
+from orchestrator.columns import HOUR_SECONDS
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.simulation import remove_failures, simulate
@@ -22,7 +23,6 @@ from orchestrator.terminal.simulation_page import simulation_page
 
 CLUSTER_FIELDS = ("nodes", "gpus", "cpus")
 HOURS = {"h": 1.0, "d": 24.0}
-HOUR_SECONDS = 3600.0
 EXAMPLE = "nodes=100,gpus=8,cpus=16"
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
+from orchestrator.columns import HOUR_SECONDS
 from orchestrator.errors import StoreFull
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.events import Event, Instruction, RunStage
@@ -20,7 +21,6 @@ from orchestrator.stages.outcomes import Key, StageDone, StageFailed
 from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.options import Resources, RunBudget
 
-HOUR = 3600.0
 REASONS: dict[int, str] = {
     signal.SIGINT: "interrupted",
     signal.SIGTERM: "terminated",
@@ -102,9 +102,9 @@ class Brake:
         """Why no new stage may start, or None."""
         spent = {
             "stages": float(self._stages),
-            "wall": (time.monotonic() - self._started) / HOUR,
-            "cpu_hours": self._seconds / HOUR * self._resources.cpus,
-            "gpu_hours": self._seconds / HOUR * self._resources.max_gpus,
+            "wall": (time.monotonic() - self._started) / HOUR_SECONDS,
+            "cpu_hours": self._seconds / HOUR_SECONDS * self._resources.cpus,
+            "gpu_hours": self._seconds / HOUR_SECONDS * self._resources.max_gpus,
         }
         for name, amount in spent.items():
             limit = getattr(self._budget, name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from orchestrator.columns import HOUR_SECONDS
 from orchestrator.graph.events import Event
 from orchestrator.seeding import derive_seed
 from orchestrator.stages.outcomes import StageDone, StageFailed
@@ -137,7 +138,7 @@ class VirtualWorkers:
     def _draw_losses(self) -> Iterator[float]:
         time, rate = 0.0, self._cluster.losses_per_hour
         while rate:
-            time += float(self._draws.exponential(3600 / rate))
+            time += float(self._draws.exponential(HOUR_SECONDS / rate))
             yield time
         while True:
             yield np.inf

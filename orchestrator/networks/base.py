@@ -79,6 +79,10 @@ class Network(nn.Module):
         kind: HeadKind = getattr(self.config, "head", "linear")
         return create_head(kind, num_features, self.shape.num_classes)
 
+    def fresh(self) -> Network:
+        """Return a network of the same shape with newly drawn weights, for `reinitialise`."""
+        return type(self)(self.config, self.shape)
+
     def features(self, x: Tensor) -> Tensor:
         """Return the features [B, F] of examples."""
         return self.body(self.normalise(x)).flatten(1)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, ima
 from orchestrator.seeding import seed_global_generators
 
 # Exceptions of constructors and forward passes that get an image of a size they cannot take.
-FAILURES = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ZeroDivisionError)
+ZOO_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ZeroDivisionError)
 
 
 class ZooNetwork(Network):
@@ -52,7 +52,7 @@ def _failure(cls: Any, config: Any, shape: NetworkShape) -> str | None:
         with seed_global_generators(0), torch.no_grad():
             # Two images, since batch normalisation refuses a single value a channel.
             scores = cls(config, shape)(torch.zeros((2, *shape.input_shape), dtype=torch.uint8))
-    except FAILURES as error:
+    except ZOO_ERRORS as error:
         return str(error).partition("\n")[0]
     except AttributeError:  # the output of auxiliary heads is no tensor
         return "it returns more than features while it is trained"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
+from orchestrator.results.intervals import half_interval
 from orchestrator.results.pooling import SETTING
 
 
@@ -48,10 +48,10 @@ def average_over_seeds(trials: pd.DataFrame, by: list[str], values: Iterable[str
     mean = _sum_by_group(numbers, number, len(n)) / count
     # From the mean, in a second pass: sums of squares would lose the digits of equal values.
     squares = _sum_by_group((numbers - mean[number]) ** 2, number, len(n))
-    # At n = 1 the deviation is 0/0, NaN, so the quantile for it does not matter.
+    # At n = 1 the deviation is 0/0, NaN.
     with np.errstate(invalid="ignore", divide="ignore"):
         std = np.sqrt(squares / (count - 1))
-    ci95 = stdtrit(np.maximum(count - 1, 1), 0.975) * std / np.sqrt(count)
+    ci95 = half_interval(std, count)
     figures = np.stack([mean, std, ci95], axis=2).reshape(len(n), 3 * len(values))
     parts = [f"{value}_{part}" for value in values for part in ("mean", "std", "ci95")]
     table = n.rename("n").reset_index()

@@ -8,10 +8,11 @@ import pandas as pd
 from orchestrator.columns import METRICS, SHOWN_METRICS, is_small_better
 from orchestrator.results.by_seed import arrange_by_seed
 from orchestrator.results.comparison import complete_evaluations
+from orchestrator.results.intervals import Floats
 from orchestrator.results.multiple_tests import holm_against_best
 from orchestrator.results.pooling import pool_trials
 from orchestrator.results.results import Results
-from orchestrator.results.statistics import ROUNDING, Floats
+from orchestrator.results.statistics import ROUNDING
 
 LEVEL = 0.05
 

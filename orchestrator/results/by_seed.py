@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from orchestrator.results.intervals import Floats
 from orchestrator.results.pooling import CONFIGURATION
-from orchestrator.results.statistics import Floats
 
 
 def arrange_by_seed(

@@ -8,9 +8,9 @@ from math import isnan
 
 import numpy as np
 
-from orchestrator.columns import UNDEFINED
 from orchestrator.results.colours import Rgb, accuracy_colour, text_colour
 from orchestrator.results.metrics import R
+from orchestrator.results.units import decimal_text
 
 ANNOTATED_TASKS = 12  # with more, the numbers do not fit into the cells
 MOST_TASKS = 12  # panels of a chart; a hundred take a browser a minute, and cannot be read
@@ -52,7 +52,7 @@ class AccuracyCell:
     @property
     def text(self) -> str:
         """The accuracy to two decimals; a dash if it was not measured."""
-        return f"{self.accuracy:.2f}" if self.is_measured else UNDEFINED
+        return decimal_text(self.accuracy, 2)
 
     @property
     def background(self) -> Rgb:

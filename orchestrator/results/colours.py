@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 # Cividis looks the same with red-green colour blindness, and keeps its order in grey.
-COLOURS = "cividis"
+COLOUR_MAP = "cividis"
 
 Rgb = tuple[int, int, int]
 
@@ -33,7 +33,7 @@ def accuracy_colour(accuracy: float) -> Rgb:
 def _colour_map() -> Colormap:
     from matplotlib import colormaps  # slow to import, and tables need no colours
 
-    return colormaps[COLOURS]
+    return colormaps[COLOUR_MAP]
 
 
 @cache

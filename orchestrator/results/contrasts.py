@@ -8,11 +8,12 @@ import pandas as pd
 from orchestrator.columns import METRICS
 from orchestrator.results.by_seed import arrange_by_seed, count_common_seeds
 from orchestrator.results.comparison import complete_evaluations
+from orchestrator.results.intervals import Floats
 from orchestrator.results.lookup import find_table_rows
 from orchestrator.results.multiple_tests import holm, holm_against_best
 from orchestrator.results.pooling import pool_trials
 from orchestrator.results.results import Results
-from orchestrator.results.statistics import Floats, paired_differences
+from orchestrator.results.statistics import paired_differences
 
 
 def with_differences(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from orchestrator.columns import MEANS
 from orchestrator.hashing import parse_json
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 
 # Up to this share of their mean, the last values differ as tasks do (in their numbers of examples).
 STEADY = 0.05

@@ -13,9 +13,9 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from orchestrator.columns import METRICS, explain_undefined_fwt
+from orchestrator.results.intervals import half_interval
 
 R = NDArray[np.float64]
 
@@ -149,7 +149,7 @@ def mean_std_interval(values: R) -> tuple[float, float, float]:
     if n < 2:
         return _mean(values), float("nan"), float("nan")
     std = float(np.std(values, ddof=1))
-    return _mean(values), std, float(stdtrit(n - 1, 0.975)) * std / float(np.sqrt(n))
+    return _mean(values), std, float(half_interval(std, n))
 
 
 def _check_shape(r: R) -> R:

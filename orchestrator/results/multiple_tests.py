@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from orchestrator.results.statistics import Floats, paired_differences
+from orchestrator.results.intervals import Floats
+from orchestrator.results.statistics import paired_differences
 
 MAX_ROWS = 1000  # with more, the p-values of all pairs are not computed
 

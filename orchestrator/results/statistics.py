@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
-Floats = NDArray[np.float64]
+from orchestrator.results.intervals import Floats, t_quantile, t_test
 
 ROUNDING = 1e-12  # differences that vary by less are constant
 
@@ -65,8 +64,8 @@ def paired_differences(rows: Floats, reference: Floats) -> Differences:
         constant = (np.abs(deviations).max(axis=-1, initial=0) < ROUNDING) & (n > 1)
         same = constant & (np.abs(mean) < ROUNDING)
         error = np.where((n < 2) | (constant & ~same), np.nan, np.where(same, 0, error))
-        half = stdtrit(np.maximum(n - 1, 1), 0.975) * error
-        p = 2 * stdtr(np.maximum(n - 1, 1), -np.abs(mean / error))
+        half = t_quantile(n) * error
+        p = t_test(mean / error, n)
     return Differences(n, mean, mean - half, mean + half, np.where(same, 1.0, p))
 
 
@@ -79,5 +78,4 @@ def ranks(values: Floats) -> Floats:
     Reference: Demšar, 2006, Statistical Comparisons of Classifiers over Multiple Data Sets,
     section 3.2.2; the mean over the first axis is its average rank.
     """
-    # By pandas, since scipy.stats takes most of a second to import.
     return pd.DataFrame(values).rank(axis=1, ascending=False).to_numpy(dtype=np.float64)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from orchestrator.graph.events import Event
+from orchestrator.results.units import objective_text
 from orchestrator.search.candidate import Candidate, Status
 from orchestrator.search.draws import Draws
 from orchestrator.search.ports import Adopted, Decision, Scheduler, Stopped, Values
@@ -143,7 +144,8 @@ class GroupState:
         reason = f"stopped by {self.scheduler(candidate).name} after {tasks}"
         if candidate.latest_values is None:
             return reason
-        return f"{reason} with {self.search.objective.metrics[0]} {candidate.latest_values[0]:.4f}"
+        value = objective_text(candidate.latest_values[0])
+        return f"{reason} with {self.search.objective.metrics[0]} {value}"
 
     @property
     def is_hopeless(self) -> bool:

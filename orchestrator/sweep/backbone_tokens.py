@@ -14,7 +14,7 @@ from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.pretrained.backbones import Backbone, BackboneKind
 from orchestrator.networks.pretrained.pretrained import BACKBONES
 from orchestrator.networks.zoo import ZOOS
-from orchestrator.networks.zoo_network import FAILURES
+from orchestrator.networks.zoo_network import ZOO_ERRORS
 from orchestrator.stages.code.components import Component
 
 # What architectures are built for here; whether they have tokens does not depend on it.
@@ -46,5 +46,5 @@ def _may_have_tokens(kind: BackboneKind, name: str) -> bool:
     try:
         with torch.device("meta"):  # its layers without memory for their weights
             return has_tokens(Backbone(kind=kind, name=name).build(ANY_IMAGES))
-    except (*FAILURES, RepertoireError):  # said when it is built with its weights
+    except (*ZOO_ERRORS, RepertoireError):  # said when it is built with its weights
         return True

@@ -19,10 +19,10 @@ from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
+from orchestrator.results.units import si_text
 from orchestrator.terminal.fused_rows import fused_rows
 from orchestrator.terminal.method_list import first_sentence, methods_table
 from orchestrator.terminal.progress_text import duration_text
-from orchestrator.terminal.units import bytes_text
 
 
 def plan_table(
@@ -78,7 +78,7 @@ def feature_rows(states: Sequence[FeatureState]) -> Iterator[tuple[str, str]]:
     """Yield a name and a text for each of the features of a plan."""
     names = [f"{each.features.title}, {each.features.spec.body.backbone.title}" for each in states]
     for name, each in zip(names, states, strict=True):
-        spec, size = each.features.spec, bytes_text(each.num_bytes)
+        spec, size = each.features.spec, si_text(each.num_bytes, "B")
         left = f"{each.images_left:,} of {each.images:,} images to compute"
         state = "in the store" if each.is_stored else left
         rows = "x".join(map(str, spec.body.rule.size))
@@ -105,7 +105,7 @@ def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
         assumed = "" if known == 1 else f" ({known:.0%} recorded, else {ASSUMED_SECONDS:g} s)"
         yield "time left, one stage at a time", duration_text(seconds) + assumed
     if peak := max(map(recorded.peak, orders)):
-        yield "largest recorded peak of memory", bytes_text(peak)
+        yield "largest recorded peak of memory", si_text(peak, "B")
 
 
 def networks_table() -> Table:
@@ -137,7 +137,7 @@ def hyperparameters_text(config: type[Any]) -> str:
     return "\n".join(k if v is None else f"{k}={v}" for k, v in defaults.items()) or "-"
 
 
-TABLES: dict[str, Callable[[], Table]] = {
+LISTS: dict[str, Callable[[], Table]] = {
     "methods": methods_table,
     "networks": networks_table,
     "benchmarks": benchmarks_table,

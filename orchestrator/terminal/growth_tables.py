@@ -14,8 +14,8 @@ from orchestrator.results.growth import APART, BODY_APART, Growth, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface
+from orchestrator.results.units import UNDEFINED, decimal_text, si_text
 from orchestrator.terminal.surface_names import cell_name
-from orchestrator.terminal.units import UNDEFINED, si_text, three_decimals
 
 
 def cost_tables(results: Results, surface: Surface) -> Iterator[RenderableType]:
@@ -122,5 +122,5 @@ def agreement_table(agreements: list[Agreement]) -> Table:
         caption_justify="left",
     )
     for each in agreements:
-        table.add_row(each.device, f"{each.n:,}", three_decimals(each.rho))
+        table.add_row(each.device, f"{each.n:,}", decimal_text(each.rho))
     return table

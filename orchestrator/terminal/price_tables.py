@@ -9,8 +9,8 @@ from rich.text import Text
 
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
+from orchestrator.results.units import interval_text
 from orchestrator.terminal.surface_names import cell_name
-from orchestrator.terminal.units import interval_text
 
 HEADS = ("from price", "best", "at", "ACC", "not told apart")
 MOST_TIES = 3  # names in a cell; the others are counted

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from orchestrator.graph.progress import Progress
 
-PHASES = {"search": "searching", "features": "features"}
+PHASE_TEXTS = {"search": "searching", "features": "features"}
 
 
 def progress_line(progress: Progress) -> str:
     """Return progress as a line."""
     eta = progress.eta_seconds()
     parts = [
-        *([PHASES[progress.phase]] if progress.phase in PHASES else []),
+        *([PHASE_TEXTS[progress.phase]] if progress.phase in PHASE_TEXTS else []),
         f"trials {progress.trials_done}/{progress.trials}",
         f"stages {progress.executed} done",
         f"{progress.shared} shared",

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
+from orchestrator.results.units import change_text, si_text
 from orchestrator.terminal.surface_names import budget_text, cell_name
-from orchestrator.terminal.units import change_text, si_text
 
 Row = tuple[str, ...]
 # What a table is of -> its name.
-NAMES = {
+RATE_NAMES = {
     "bytes": "ACC per doubling of bytes",
     "FLOPs": "ACC per doubling of FLOPs",
     "exchange": "1 GFLOP replaces",
@@ -30,7 +30,7 @@ def rate_rows(surface: Surface, what: str) -> list[Row]:
 
     Args:
         surface: of one setting.
-        what: of NAMES.
+        what: of RATE_NAMES.
     """
     axis = 1 if what == "FLOPs" else 0
     names = (
@@ -67,7 +67,7 @@ def bytes_end(size: float) -> str:
 
 def rate_tables(surface: Surface) -> Iterator[Table]:
     """Yield a table for each kind of rate, with the median, least and most of each method."""
-    for what, name in NAMES.items():
+    for what, name in RATE_NAMES.items():
         if cells := RATES[what](surface):
             yield range_table(surface, cells, what, name)
 
@@ -80,7 +80,7 @@ def range_table(surface: Surface, cells: Sequence[RateCell], what: str, name: st
     Args:
         surface: of one setting.
         cells: its rates.
-        what: of NAMES.
+        what: of RATE_NAMES.
         name: of the table.
     """
     exchange = what == "exchange"
@@ -107,4 +107,4 @@ def range_texts(surface: Surface, cells: Sequence[RateCell], what: str) -> Row:
         for each in (order[0], order[-1])
     ]
     middle = median(each.value for each in cells)
-    return (si_text(middle, "B") if what == "exchange" else f"{middle:+.3f}", *ends)
+    return (si_text(middle, "B") if what == "exchange" else change_text(middle), *ends)

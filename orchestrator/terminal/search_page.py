@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import isnan
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.results.searches import STATUSES, GroupOutcome
-from orchestrator.terminal.units import UNDEFINED
+from orchestrator.results.units import objective_text
 
 
 def search_tables(outcomes: Sequence[GroupOutcome]) -> RenderableType:
@@ -54,6 +53,6 @@ def _rows(outcome: GroupOutcome, statuses: Sequence[str]) -> Iterator[list[str]]
     counts = [str(outcome.statuses.get(status, 0)) for status in statuses]
     first = [str(outcome.num_candidates), *counts]
     for i, (hyperparameters, value) in enumerate(outcome.winners or (("nothing", float("nan")),)):
-        shown = UNDEFINED if isnan(value) else f"{value:.4g}"
         rest = [""] * len(first) if i else first
-        yield ["" if i else outcome.group, hyperparameters or "the only values", shown, *rest]
+        chosen = hyperparameters or "the only values"
+        yield ["" if i else outcome.group, chosen, objective_text(value), *rest]

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from rich.console import Group
 from rich.table import Table
 
+from orchestrator.columns import HOUR_SECONDS
 from orchestrator.graph.simulation import Simulation
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS
 from orchestrator.results.durations import Durations
+from orchestrator.results.units import si_text
 from orchestrator.sweep.options import Resources
 from orchestrator.terminal.progress_text import duration_text
-from orchestrator.terminal.units import bytes_text
 
 Row = tuple[str, str]
 
@@ -57,7 +58,7 @@ def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:
     spared = resource_hours(simulation.spared, resources)
     yield "spared by sharing and the store", f"{simulation.spared_stages} stages, {spared}"
     size = simulation.steps[-1].store_bytes if simulation.steps else 0.0
-    yield "store at the end", f"{bytes_text(size)}, of this sweep's stages"
+    yield "store at the end", f"{si_text(size, 'B')}, of this sweep's stages"
 
 
 def _failure_rows(
@@ -89,8 +90,8 @@ def _source_rows(durations: Durations) -> Iterator[Row]:
 def resource_hours(seconds: float, resources: Resources) -> str:
     """Return slot-seconds as hours of GPUs, or of CPUs if stages take no GPU."""
     if resources.gpus:
-        return f"{seconds / 3600 * resources.max_gpus:,.2f} GPU-hours"
-    return f"{seconds / 3600 * resources.cpus:,.2f} CPU-hours"
+        return f"{seconds / HOUR_SECONDS * resources.max_gpus:,.2f} GPU-hours"
+    return f"{seconds / HOUR_SECONDS * resources.cpus:,.2f} CPU-hours"
 
 
 def course_table(simulation: Simulation) -> Table:
@@ -103,6 +104,6 @@ def course_table(simulation: Simulation) -> Table:
             duration_text(step.until),
             str(step.stages),
             f"{step.utilisation:.0%}",
-            bytes_text(step.store_bytes),
+            si_text(step.store_bytes, "B"),
         )
     return table

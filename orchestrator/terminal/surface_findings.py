@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats, half_width
 from orchestrator.results.surface.areas import (
     compute_areas,
     front_volume,
@@ -17,10 +17,10 @@ from orchestrator.results.surface.areas import (
 from orchestrator.results.surface.crossings import RETRAINING, Crossing, break_even
 from orchestrator.results.surface.rate_cells import exchange_cells
 from orchestrator.results.surface.rates import mean_over_cells, rates_by_seed
-from orchestrator.results.surface.surface import Surface, half_width
+from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
+from orchestrator.results.units import change_text, interval_text, si_text
 from orchestrator.terminal.surface_names import budget_text, cell_name
-from orchestrator.terminal.units import change_text, interval_text, si_text
 
 
 def findings(surface: Surface) -> Iterator[str]:

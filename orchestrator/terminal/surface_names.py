@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.units import si_text
+from orchestrator.results.units import column_text
 
 
 def storage_name(size: int | None) -> str:
     """Return a budget of storage as text."""
-    return "any storage" if size is None else si_text(size, "B")
+    return "any storage" if size is None else column_text("storage_bytes", size)
 
 
 def compute_name(compute: float | None) -> str:
@@ -23,5 +23,5 @@ def cell_name(surface: Surface, storage: int, compute: int) -> str:
 
 def budget_text(size: int | None, epochs: float | None) -> str:
     """Return budgets of storage and computation as text; None is free."""
-    parts = [] if size is None else [si_text(size, "B")]
+    parts = [] if size is None else [column_text("storage_bytes", size)]
     return " and ".join([*parts, *([] if epochs is None else [f"{epochs:g} x"])])

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
+from orchestrator.results.units import interval_text
 from orchestrator.terminal.rate_tables import rate_tables
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import compute_name, storage_name
-from orchestrator.terminal.units import interval_text
 
 NOT_FIT, MISSING = "does not fit", "not complete"
 MAX_TIES = 3  # names in a cell; the others are counted

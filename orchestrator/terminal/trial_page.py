@@ -13,12 +13,12 @@ from orchestrator.results.metrics import mean_std_interval, metrics_after
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches, shown_group
+from orchestrator.results.units import UNDEFINED, interval_text
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
 from orchestrator.terminal.grid import AccuracyGrid
 from orchestrator.terminal.place import failed_place, log_lines, places_line
 from orchestrator.terminal.search_page import candidates_text
 from orchestrator.terminal.trial_selection import TrialSelection, select_trial
-from orchestrator.terminal.units import UNDEFINED, interval_text
 
 
 def trial_page(

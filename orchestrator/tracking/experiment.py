@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 from orchestrator.tracking.database import database_lock
 from orchestrator.tracking.experiment_pages import configure_pages, set_views
 from orchestrator.tracking.pages import NOTE
-from orchestrator.tracking.sent import FORMER, HIDDEN, IDENTITY, RUNNING, SENT, Sent
+from orchestrator.tracking.sent import FORMER_PREFIX, HIDDEN, IDENTITY_TAG, RUNNING, SENT, Sent
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import Point
 
@@ -44,9 +44,9 @@ class Experiment:
 
         Runs of earlier releases have other names for tags, which are replaced.
         """
-        for run in self._search(f"tags.`{IDENTITY}` = '{identity}'"):
+        for run in self._search(f"tags.`{IDENTITY_TAG}` = '{identity}'"):
             yield run.data.tags, _sent_of_run(run)
-        for run in list(self._search(f"tags.`{former_name(IDENTITY)}` = '{identity}'")):
+        for run in list(self._search(f"tags.`{former_name(IDENTITY_TAG)}` = '{identity}'")):
             self._hide_tags(run)
             yield run.data.tags, _sent_of_run(run)
 
@@ -130,8 +130,12 @@ class Experiment:
         """Give the tags of a run of an earlier release their present names."""
         from mlflow.entities import RunTag
 
-        former = {name: text for name, text in run.data.tags.items() if name.startswith(FORMER)}
-        hidden = {f"{HIDDEN}{name.removeprefix(FORMER)}": text for name, text in former.items()}
+        former = {
+            name: text for name, text in run.data.tags.items() if name.startswith(FORMER_PREFIX)
+        }
+        hidden = {
+            f"{HIDDEN}{name.removeprefix(FORMER_PREFIX)}": text for name, text in former.items()
+        }
         # What this release sent is newer.
         new = {name: text for name, text in hidden.items() if name not in run.data.tags}
         if sweep := new.pop(f"{HIDDEN}sweep", None):
@@ -170,7 +174,7 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def former_name(tag: str) -> str:
     """Return the name of a hidden tag in earlier releases."""
-    return f"{FORMER}{tag.removeprefix(HIDDEN)}"
+    return f"{FORMER_PREFIX}{tag.removeprefix(HIDDEN)}"
 
 
 def _sent_of_run(run: Any) -> Sent:

@@ -10,8 +10,8 @@ from orchestrator.tracking.pages import (
     FORMER_PAGES,
     KIND,
     NOTE,
-    PAGES,
-    VERSION,
+    PAGES_TAG,
+    PAGES_VERSION,
     VIEW,
     page_tags,
     setting_view,
@@ -29,7 +29,7 @@ def configure_pages(client: Any, experiment: Any) -> None:
     Views that a user deleted stay deleted, also in experiments of earlier versions.
     """
     present = experiment.tags
-    if present.get(PAGES) == VERSION:
+    if present.get(PAGES_TAG) == PAGES_VERSION:
         return
     tags = page_tags(experiment.creation_time)
     kept = {NOTE, KIND} & present.keys()

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from orchestrator.results.cells import ANNOTATED_TASKS, list_cells, step_corners
-from orchestrator.results.colours import COLOURS, hex_text
+from orchestrator.results.colours import COLOUR_MAP, hex_text
 
 UNKNOWN = "0.8"  # grey
 DPI = 120
@@ -59,7 +59,7 @@ def draw_matrix(axes: Axes, r: NDArray[np.float64], size: float = 8) -> AxesImag
         r: see `draw_heatmap`.
         size: font size of the numbers, in points.
     """
-    colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
+    colours = colormaps[COLOUR_MAP].with_extremes(bad=UNKNOWN)
     image = axes.imshow(np.ma.masked_invalid(r), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
     _hatch_unmeasured(axes, r)
     for cell in list_cells(r) if r.shape[1] <= ANNOTATED_TASKS else ():

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.tracking.sent import FORMER, HIDDEN
+from orchestrator.tracking.sent import FORMER_PREFIX, HIDDEN
 
 # To be raised when the tags change; a view that a user deleted is not written again.
-VERSION = "2"
-PAGES, FORMER_PAGES = f"{HIDDEN}pages", f"{FORMER}pages"
+PAGES_VERSION = "2"
+PAGES_TAG, FORMER_PAGES = f"{HIDDEN}pages", f"{FORMER_PREFIX}pages"
 MAX_KEY = 200  # letters; MLflow takes 250 for the tag
 KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
 VIEW = "mlflow.sharedViewState."
@@ -94,7 +94,7 @@ def view_key(benchmark: str, scenario: str) -> str:
 def page_tags(now_ms: int) -> dict[str, str]:
     """Return the tags of an experiment created at `now_ms`, milliseconds since the epoch."""
     views = {f"{VIEW}{key}": view_tag(view, now_ms) for key, view in VIEWS.items()}
-    return {PAGES: VERSION, KIND: "custom_model_development", NOTE: DESCRIPTION, **views}
+    return {PAGES_TAG: PAGES_VERSION, KIND: "custom_model_development", NOTE: DESCRIPTION, **views}
 
 
 def view_tag(view: RunView, now_ms: int) -> str:

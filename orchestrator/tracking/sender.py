@@ -12,7 +12,7 @@ from orchestrator.hashing import digest, digest_bytes
 from orchestrator.tracking.experiment import Experiment
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import Ledger, load_ledger
-from orchestrator.tracking.sent import HIDDEN, IDENTITY, RUNNING, Sent
+from orchestrator.tracking.sent import HIDDEN, IDENTITY_TAG, RUNNING, Sent
 from orchestrator.tracking.statuses import STATUS, sweep_status
 from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target
@@ -121,7 +121,7 @@ class Sender:
 
     def _create(self, name: str, tags: Mapping[str, str]) -> Sent:
         self._report.runs += 1
-        sweep = {SWEEP: self._files.sweep, IDENTITY: self._ledger.identity}
+        sweep = {SWEEP: self._files.sweep, IDENTITY_TAG: self._ledger.identity}
         sent = self._experiment.create(name, sweep | dict(tags))
         self._created = sent.run_id
         return sent

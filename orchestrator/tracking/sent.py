@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from orchestrator.hashing import parse_json
 
 RUNNING = "RUNNING"
-# MLflow's pages do not show tags that begin with "mlflow.". Earlier releases wrote FORMER.
-HIDDEN, FORMER = "mlflow.repertoire.", "repertoire."
+# MLflow's pages do not show tags that begin with "mlflow.". Earlier releases wrote FORMER_PREFIX.
+HIDDEN, FORMER_PREFIX = "mlflow.repertoire.", "repertoire."
 # Tags of a run: the identity of its sweep's folder, and what has been sent.
-IDENTITY, SENT = f"{HIDDEN}identity", f"{HIDDEN}sent"
+IDENTITY_TAG, SENT = f"{HIDDEN}identity", f"{HIDDEN}sent"
 
 
 @dataclass(kw_only=True)

@@ -25,6 +25,7 @@ FORBIDDEN = frozenset(
         *("absent", "busy", "exclusive", "fresh", "pending", "ready", "uniform", "void"),
     )
 )
+CONTRACT = {"fresh"}  # of networks, which users write; a user's network may define it
 VAGUE = frozenset({"found", "mine", "said", "told"})
 
 
@@ -129,6 +130,59 @@ def test_a_name_in_two_modules_is_repeated_unless_it_is_private_or_a_method() ->
     one = ast.parse("def f(): ...\ndef _p(): ...\nclass A:\n    def m(self): ...\n")
     two = ast.parse("class f: ...\ndef _p(): ...\ndef m(): ...\n")
     assert repeated_names({"one": one, "two": two}) == {"f"}
+
+
+Definitions = dict[str, dict[str, str]]
+
+
+def constants(trees: dict[str, ast.Module]) -> Definitions:
+    """Return name -> module -> value, as code, of the constants of modules."""
+    values: Definitions = {}
+    for module, tree in trees.items():
+        for node in tree.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                whole = not isinstance(target, ast.Tuple)
+                names = [target] if whole else target.elts
+                for name in names:
+                    if isinstance(name, ast.Name) and name.id.isupper() and len(name.id) > 1:
+                        values.setdefault(name.id, {})[module] = ast.unparse(node.value)
+    return values
+
+
+def ambiguous_constants(trees: dict[str, ast.Module]) -> set[str]:
+    """Return the constants that two modules define for others to import.
+
+    A constant that its module alone uses, such as a width, may have the name of another.
+    """
+    imported = {name for tree in trees.values() for name in imported_names(tree)}
+    return {
+        name
+        for name, places in constants(trees).items()
+        if sum(f"{module}.{name}" in imported for module in places) > 1
+    }
+
+
+def test_a_constant_that_others_import_has_a_name_of_its_own() -> None:
+    assert ambiguous_constants(parse_packages()) == set()
+
+
+def test_the_names_of_columns_are_constants_of_one_module() -> None:
+    places = constants(parse_packages())
+    shared = {name for name, modules in places.items() if "orchestrator.columns" in modules}
+    assert {"COLUMNS", "METRICS", "CATEGORIES", "PHASES", "FLOPS", "WORK", "HOUR_SECONDS"} <= shared
+    assert {name: [*places[name]] for name in shared if len(places[name]) > 1} == {}
+
+
+def test_a_constant_is_ambiguous_if_two_modules_define_it_and_others_import_both() -> None:
+    trees = {
+        "a": ast.parse("from b import WIDTH\nFORM, LIMIT = 1, 2"),
+        "b": ast.parse("FORM: int = 3\nWIDTH = 4"),
+        "c": ast.parse("from a import FORM, LIMIT\nWIDTH = 5\nLIMIT = 2"),
+    }
+    assert ambiguous_constants(trees) == set()
+    trees["d"] = ast.parse("def f():\n    from b import FORM")
+    assert ambiguous_constants(trees) == {"FORM"}
 
 
 def layers_by_package() -> dict[str, int]:
@@ -248,7 +302,7 @@ def test_no_function_has_a_preposition_or_a_participle_alone_as_its_name() -> No
         set().union(*names) for names in zip(*map(names_in, parse_packages().values()), strict=True)
     )
     assert {"run_sweep", "configure_loss"} <= functions
-    assert functions & FORBIDDEN == set()
+    assert functions & FORBIDDEN == CONTRACT
     assert variables & VAGUE == set()
 
 

@@ -14,9 +14,10 @@ import pytest
 from dashboards import charts
 from dashboards.charts import hyperparameters, labels, matrix, theme
 from dashboards.charts.metric_cells import metric_cells
-from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
+from dashboards.charts.quantities import find_quantity
 from orchestrator.results import metrics
 from orchestrator.results.cells import spread_tasks
+from orchestrator.results.units import decimal_text, interval_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -603,24 +604,8 @@ def test_names_have_styles_of_their_own_up_to_28() -> None:
     assert len({tuple(style.items()) for style in styles.values()}) == 28
 
 
-@pytest.mark.parametrize(
-    ("value", "unit", "text"),
-    [
-        (117_000, "B", "117 kB"),
-        (3.59e9, "FLOP", "3.59 GFLOP"),
-        (0, "B", "0 B"),
-        (999, "B", "999 B"),
-        (1000, "B", "1 kB"),
-        (0.25, "s", "0.250 s"),
-        (NAN, "B", "–"),
-    ],
-)
-def test_a_cost_is_said_to_three_digits_with_its_prefix(value: float, unit: str, text: str) -> None:
-    assert si_text(value, unit) == text
-
-
 def test_metrics_are_said_to_three_decimals_and_undefined_is_a_dash() -> None:
-    assert (metric_text(-0.0001), interval_text(0.5, NAN), interval_text(NAN, 0.1)) == (
+    assert (decimal_text(-0.0001), interval_text(0.5, NAN), interval_text(NAN, 0.1)) == (
         "0.000",
         "0.500",
         "–",

@@ -30,7 +30,7 @@ from dashboards.pages.app import PAGES
 from dashboards.serve import APP
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
-from orchestrator.terminal.units import interval_text, si_text
+from orchestrator.results.units import interval_text, si_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages, pytest.mark.usefixtures("no_component_search")]
 
@@ -174,7 +174,7 @@ SAID = {
     (running, "Equal means"): r"None of these sweeps compares methods at equal means",
     (one_seed, "Leaderboard"): r"undefined, or one seed",
     (one_seed, "Search"): r"None of these sweeps searches hyperparameters",
-    (with_search, "Search"): r"Chosen: ewc lam=100, objective 0\.500",
+    (with_search, "Search"): r"Chosen: ewc lam=100, objective 0\.5",
     (with_search, "Trade-off"): r"candidates of a search, which are seen on the Search page",
 }
 

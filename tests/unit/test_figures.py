@@ -21,7 +21,7 @@ from test_surface import surface
 from test_surface_charts import create_contested
 
 from dashboards import figures
-from dashboards.charts.costs import FLOPS, STORAGE
+from dashboards.charts.costs import FLOPS_PARTS, STORAGE_PARTS
 from dashboards.data.comparing import compare_configurations
 from dashboards.data.matrices import read_curves
 from dashboards.data.warehouse import Warehouse
@@ -289,7 +289,7 @@ def test_each_task_has_a_panel_with_a_line_per_configuration_and_a_band_about_it
 
 
 def test_costs_are_stacked_to_their_sum() -> None:
-    columns = {name: [0.0, 0.0] for name in (*STORAGE, *FLOPS)} | {
+    columns = {name: [0.0, 0.0] for name in (*STORAGE_PARTS, *FLOPS_PARTS)} | {
         "storage_model_bytes_mean": [10.0, 10.0],
         "storage_buffer_bytes_mean": [0.0, 5.0],
         "train_flops_mean": [3e9, 4e9],
@@ -431,9 +431,9 @@ def test_the_column_decides_the_unit_of_a_table_and_of_the_axes_of_a_figure(
     for column, unit, printed in ((None, "GFLOP", "3.50"), (small, "MFLOP", "3,500")):
         if column is not None:
             monkeypatch.setitem(columns.COLUMNS, column.name, column)
-            monkeypatch.setattr(plane, "COMPUTE", column)
+            monkeypatch.setattr(plane, "COMPUTED", column)
         assert blocks.header("compute_flops") == f"compute ({unit})"
         assert blocks.value_cell(rows.iloc[0], "compute_flops") == printed
         assert plane.point_positions(rows) == [(7e3, float(printed.replace(",", "")))]
     assert blocks.header("storage_bytes") == "storage"
-    assert blocks.value_cell(rows.iloc[0], "storage_bytes") == "7.00 MB"
+    assert blocks.value_cell(rows.iloc[0], "storage_bytes") == "7 MB"

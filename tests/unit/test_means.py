@@ -30,6 +30,7 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.results.surface.costs import search_costs
 from orchestrator.results.surface.surface import surfaces
+from orchestrator.results.units import si_text
 from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
@@ -51,7 +52,6 @@ from orchestrator.terminal.means_page import (
     free_lines,
     network_lines,
 )
-from orchestrator.terminal.units import si_text
 
 pytestmark = pytest.mark.slow
 

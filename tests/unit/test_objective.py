@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orchestrator.columns import COLUMNS, METRICS, Column
 from orchestrator.stages.costs import CATEGORIES
 from orchestrator.sweep.objective import plausible_figures as plausible
-from orchestrator.sweep.objective.expression import FIGURES
+from orchestrator.sweep.objective.expression import OBJECTIVE_NAMES
 from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.objective.plausible_figures import plausible_figures
 
@@ -29,7 +29,7 @@ FIGURES_OF_A_TRIAL = {
 }
 
 # How the list of what is valid begins.
-VALID, ALPHABETIC = ", ".join(FIGURES), ", ".join(sorted(FIGURES))
+VALID, ALPHABETIC = ", ".join(OBJECTIVE_NAMES), ", ".join(sorted(OBJECTIVE_NAMES))
 
 
 def objective(metric: str | list[str], mode: str | list[str] | None = None) -> Objective:
@@ -80,9 +80,9 @@ def test_names_are_the_figures_used_each_once() -> None:
 
 
 def test_every_figure_can_be_ranked_by_alone() -> None:
-    for name in FIGURES:
+    for name in OBJECTIVE_NAMES:
         assert objective(name).value({name: 0.5}) == (0.5,)
-    assert {f"storage_{name}_bytes" for name in CATEGORIES} < set(FIGURES)
+    assert {f"storage_{name}_bytes" for name in CATEGORIES} < set(OBJECTIVE_NAMES)
 
 
 @pytest.mark.parametrize(

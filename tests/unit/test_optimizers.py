@@ -17,7 +17,7 @@ from methods.base import Config, Examples, Method, Outlook
 from methods.testing.blobs import Blobs
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.stages.code.capture import capture_source
-from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT_OPTIMIZERS
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, num_steps, train_task
 from orchestrator.stages.learning.optimizers import (
@@ -78,8 +78,8 @@ def test_every_optimizer_of_torch_is_in_the_table_or_said_to_be_unfit():
         for name, cls in vars(torch.optim).items()
         if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
     }
-    assert names <= {*OPTIMIZERS, *UNFIT, "optimizer"}
-    assert not OPTIMIZERS.keys() & UNFIT.keys()
+    assert names <= {*OPTIMIZERS, *UNFIT_OPTIMIZERS, "optimizer"}
+    assert not OPTIMIZERS.keys() & UNFIT_OPTIMIZERS.keys()
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -16,7 +16,7 @@ import pytest
 from orchestrator.errors import RepertoireError, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.results.load import load
-from orchestrator.results.pack.contents import FORMAT, INDEX, RECORDS
+from orchestrator.results.pack.contents import INDEX, PACK_FORMAT, RECORDS
 from orchestrator.results.pack.read import read_pack
 from orchestrator.results.pack.write import write_pack
 from orchestrator.results.tables.tables import stage_keys
@@ -54,7 +54,7 @@ def forge(file: Path, members: Files, **index: Any) -> Path:
         for path, data in members.items()
         if path != INDEX
     ]
-    content = {"format": FORMAT, "release": "9.9", "files": listed} | index
+    content = {"format": PACK_FORMAT, "release": "9.9", "files": listed} | index
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
         for path, data in members.items():
             if path != INDEX:

@@ -466,9 +466,9 @@ def test_a_body_of_unknown_layers_is_looked_at_when_the_sweep_is_read(folder, na
 
 
 def test_a_scenario_that_a_method_does_not_serve_has_nothing_to_do_with_hidden_layers(folder):
-    (line,) = mistakes(folder, methods="[memo]")
+    (line,) = mistakes(folder, methods="[hat]")
     assert "hidden" not in line
-    assert "memo cannot serve the task scenario" in line
+    assert "hat cannot serve the class scenario" in line
 
 
 def test_prompts_for_a_frozen_transformer_need_adapters(folder):

@@ -8,8 +8,8 @@ from test_surface import surface
 
 from orchestrator.results.surface.rate_cells import RATES, exchange_cells
 from orchestrator.results.surface.rates import marginal_rates
+from orchestrator.results.units import change_text
 from orchestrator.terminal.rate_tables import rate_rows, rate_tables
-from orchestrator.terminal.units import change_text
 
 SEEDS = np.array([0.0, 0.01, -0.01])
 # 1 kB more buys .02, 1 GFLOP more .04: it replaces 2 kB on each seed.

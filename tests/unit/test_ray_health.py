@@ -84,7 +84,7 @@ def test_a_long_stage_is_told_of_at_growing_intervals_and_never_given_up(clock: 
     assert lines == [
         "no stage has ended for 1 min; waiting for ewc-1 seed 0 task 3, ewc-1 seed 1 task 3, "
         "ewc-1 seed 2 task 3 and 2 more; the cluster is at work; nodes: "
-        "10.0.0.1 (2 CPUs, 0 GPUs, 1.0 GiB)"
+        "10.0.0.1 (2 CPUs, 0 GPUs, 1.07 GB)"
     ]
     watch_for(clock, watch, [NODE], 3600)
     assert len(lines) == 6  # after 1, 2, 4, 8, 16 and 32 minutes

@@ -103,7 +103,7 @@ def test_a_stage_that_ran_out_of_memory_says_what_it_asked_for_and_had() -> None
     first, _, rest = failed.story.partition("\n")
     assert first == (
         "out of memory: killed 2 times; it asked for 2 CPUs and 0 GPUs and had "
-        "10.0.0.1 (4 CPUs, 0 GPUs, 8.0 GiB) to itself at the last attempt"
+        "10.0.0.1 (4 CPUs, 0 GPUs, 8.59 GB) to itself at the last attempt"
     )
     assert "95% used" in rest
 
@@ -150,7 +150,7 @@ def test_a_stage_too_large_is_refused_here_and_waited_for_on_a_cluster() -> None
     ray_backend.require_capacity([BIG], needs, "10.0.0.1:6379", lines.append)
     assert lines == [
         "a stage asks for 1 CPUs and 1 GPUs, which no node of this Ray has; nodes: "
-        "10.0.0.1 (4 CPUs, 0 GPUs, 8.0 GiB); waiting for such a node, "
+        "10.0.0.1 (4 CPUs, 0 GPUs, 8.59 GB); waiting for such a node, "
         "30 min at most (--wait-for-nodes)"
     ]
     ray_backend.require_capacity([BIG, SMALL], needs, None, lines.append)

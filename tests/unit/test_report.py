@@ -36,9 +36,9 @@ from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
+from orchestrator.results.units import si_text
 from orchestrator.terminal.rate_tables import rate_rows
 from orchestrator.terminal.surface_findings import findings
-from orchestrator.terminal.units import si_text
 from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import resolve_target
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.sweep.objective.expression import FIGURES
+from orchestrator.sweep.objective.expression import OBJECTIVE_NAMES
 from orchestrator.sweep.options import RunBudget
 from orchestrator.sweep.search_section.algorithms import Grid, Optuna, PerTask, Random
 from orchestrator.sweep.search_section.schedulers import Asha, Fifo, Pbt
@@ -329,7 +329,7 @@ WRONG = {
     "an unknown metric": (
         text_of(search="{algorithm: random, metric: accuracy}"),
         "search.metric: unknown name 'accuracy'; did you mean 'acc'? "
-        f"valid: {', '.join(sorted(FIGURES))}",
+        f"valid: {', '.join(sorted(OBJECTIVE_NAMES))}",
     ),
     "an unknown mode": (
         text_of(search="{algorithm: random, mode: maximum}"),

@@ -39,6 +39,7 @@ from orchestrator.results.durations import (
 )
 from orchestrator.results.folder.places import open_store
 from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.units import si_text
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Stage
@@ -48,7 +49,6 @@ from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_table
 from orchestrator.terminal.progress_text import duration_text
-from orchestrator.terminal.units import bytes_text
 
 LIMIT = Demand().stages
 SWEEP = """
@@ -322,7 +322,7 @@ def test_a_plan_shows_what_stages_like_those_left_took_in_an_earlier_run(
     expected = sum(recorded.cost(left.orders[key]).seconds for key in left.stages_to_compute)
     assert expected == pytest.approx(sum(taken.values()))  # the second seed has no record yet
     assert rows(recorded)["time left, one stage at a time"] == duration_text(expected)
-    assert rows(recorded)["largest recorded peak of memory"] == bytes_text(3e6)
+    assert rows(recorded)["largest recorded peak of memory"] == si_text(3e6, "B")
 
 
 def test_shares_of_a_gpu_are_read_from_the_records_of_earlier_runs(

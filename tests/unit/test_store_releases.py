@@ -14,7 +14,7 @@ from orchestrator.hashing import digest, digest_bytes
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage import record_format
 from orchestrator.stages.storage.record_format import pack_record, unpack_record
-from orchestrator.stages.storage.stage_files import FORMAT, release, seal, unseal
+from orchestrator.stages.storage.stage_files import STAGE_FORMAT, release, seal, unseal
 from orchestrator.stages.storage.store import StageStore
 
 KEY = "ab" * 20
@@ -179,7 +179,7 @@ def test_a_field_less_has_its_neutral_value(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda content: content.update(format=FORMAT + 1, release="9.9"),
+        lambda content: content.update(format=STAGE_FORMAT + 1, release="9.9"),
         lambda content: content.update(format="two", release="9.9"),
         lambda content: (content.pop("record"), content.update(release="9.9")),
         lambda content: (content["record"].pop("key"), content.update(release="9.9")),
@@ -260,7 +260,7 @@ def test_scores_of_another_release_are_read_past_or_not_touched(store: StageStor
 
 def test_a_record_says_its_format_and_who_wrote_it() -> None:
     content = pack_record(RECORD)
-    assert (content["format"], content["release"]) == (FORMAT, release())
+    assert (content["format"], content["release"]) == (STAGE_FORMAT, release())
     assert unpack_record(json.loads(json.dumps(content)), "x") == RECORD
 
 

@@ -46,7 +46,7 @@ from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import LEDGER, sending_lock
 from orchestrator.tracking.mlflow_calls import quiet_mlflow
 from orchestrator.tracking.sender import REPLACES
-from orchestrator.tracking.sent import IDENTITY, SENT, Sent
+from orchestrator.tracking.sent import IDENTITY_TAG, SENT, Sent
 from orchestrator.tracking.sync_report import SyncReport
 
 pytestmark = [
@@ -297,7 +297,7 @@ def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(
     assert parent.data.tags["methods"] == "ewc, er"
     for run in all_runs.values():
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert run.data.tags[IDENTITY] == parent.data.tags[IDENTITY]
+        assert run.data.tags[IDENTITY_TAG] == parent.data.tags[IDENTITY_TAG]
         assert run.info.status == "FINISHED"
     ewc = all_runs["ewc lam=1000"]
     assert ewc.data.params == {

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboards.charts.panels import panel_position, panels
-from dashboards.charts.quantities import interval_text, metric_text, short_label
+from dashboards.charts.quantities import short_label
 from dashboards.charts.surface.styles import (
     INCOMPLETE,
     UNFIT,
@@ -17,8 +17,9 @@ from dashboards.charts.surface.styles import (
     plain_surface,
 )
 from dashboards.charts.theme import SCALE, bar_title, template
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
+from orchestrator.results.units import decimal_text, interval_text
 from orchestrator.terminal.surface_names import budget_text, compute_name, storage_name
 
 ROW, EDGES = 60, 130  # pixels
@@ -92,7 +93,7 @@ def accuracy_cells(surface: Surface, method: int) -> go.Heatmap:
     return go.Heatmap(
         z=mean,
         coloraxis="coloraxis",
-        text=[[metric_text(v) if v == v else "" for v in row] for row in mean.tolist()],
+        text=[[decimal_text(v) if v == v else "" for v in row] for row in mean.tolist()],
         texttemplate="%{text}",
         hoverinfo="text",
         hovertext=[

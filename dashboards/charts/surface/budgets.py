@@ -13,12 +13,13 @@ from plotly.subplots import make_subplots
 from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
-from dashboards.charts.quantities import interval_text, short_label
+from dashboards.charts.quantities import short_label
 from dashboards.charts.surface.break_even import break_even_marks
 from dashboards.charts.surface.styles import UNFIT, error_bars, plain_surface
 from dashboards.charts.theme import rgba_text, template
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
+from orchestrator.results.units import interval_text
 from orchestrator.terminal.surface_names import storage_name
 
 HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels

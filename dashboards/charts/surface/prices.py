@@ -7,12 +7,13 @@ import plotly.graph_objects as go
 
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure, legend
-from dashboards.charts.quantities import interval_text, short_label
+from dashboards.charts.quantities import short_label
 from dashboards.charts.surface.styles import plain_surface
 from dashboards.charts.theme import GREY, template
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.surface import Surface
+from orchestrator.results.units import interval_text
 from orchestrator.terminal.price_tables import reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
 

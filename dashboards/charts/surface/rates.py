@@ -13,7 +13,7 @@ from dashboards.charts.surface.styles import error_bars, plain_surface
 from dashboards.charts.theme import FAINT, template
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.rate_tables import NAMES, rate_text
+from orchestrator.terminal.rate_tables import RATE_NAMES, rate_text
 from orchestrator.terminal.surface_names import cell_name
 
 ROW, EDGES = 46, 90  # of a method, and beside all, pixels
@@ -34,7 +34,7 @@ def rates(surface: Surface, what: str) -> go.Figure:
     surface = plain_surface(surface)
     cells = shown_cells(surface, what)
     if not cells:
-        return empty_figure(f"No cell has a rate: {NAMES[what]}.")
+        return empty_figure(f"No cell has a rate: {RATE_NAMES[what]}.")
     rows = sorted({cell.method for cell in cells}, reverse=True)
     figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
     styles = method_styles(surface.methods)
@@ -53,9 +53,9 @@ def set_rate_axis(figure: go.Figure, cells: Sequence[RateCell], what: str) -> No
     """Set the horizontal axis: logarithmic in bytes for an exchange, else with a line at 0."""
     if what == "exchange":
         axis = {"type": "log", "tickformat": ".2~s", "ticksuffix": "B", "range": log_range(cells)}
-        figure.update_xaxes(axis, title=f"{NAMES[what]} bytes")
+        figure.update_xaxes(axis, title=f"{RATE_NAMES[what]} bytes")
     else:
-        figure.update_xaxes(title=NAMES[what])
+        figure.update_xaxes(title=RATE_NAMES[what])
         figure.add_vline(0, line={"color": FAINT, "width": 1})
 
 

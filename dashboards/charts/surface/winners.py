@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import legend
-from dashboards.charts.quantities import interval_text, metric_text
 from dashboards.charts.surface.styles import (
     CELL,
     INCOMPLETE,
@@ -23,6 +22,7 @@ from dashboards.charts.surface.styles import (
 from dashboards.charts.theme import FAINT, rgba_text, template
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
+from orchestrator.results.units import decimal_text, interval_text
 from orchestrator.terminal.surface_names import compute_name, storage_name
 from orchestrator.terminal.surface_tables import winner_text
 
@@ -120,7 +120,7 @@ def cell_text(surface: Surface, cell: WinningCell) -> str:
     names = winner_text(surface, cell)
     if len(surface.compute) > IN_A_LINE:
         names = names.replace(" = ", " =<br>")
-    mean = metric_text(float(surface.mean[cell.best, *cell.place]))
+    mean = decimal_text(float(surface.mean[cell.best, *cell.place]))
     return f"<b>{names}</b><br>{mean}"
 
 

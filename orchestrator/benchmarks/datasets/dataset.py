@@ -25,7 +25,7 @@ from orchestrator.benchmarks.sources.cache.array_files import Stored, as_tensor
 from orchestrator.benchmarks.sources.cache.cache import load_arrays, read_into_memory
 from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.benchmarks.sources.own_data import OWN_DATA, OwnData, register
-from orchestrator.benchmarks.sources.torchvision_files import FAILURES
+from orchestrator.benchmarks.sources.torchvision_files import TORCHVISION_ERRORS
 from orchestrator.errors import MissingData, UnknownName
 
 __all__ = [
@@ -138,7 +138,7 @@ def _load(name: str, folder: str) -> Dataset:
             if info.pictures:
                 return read_pictures_of(info, place, allocate)
             return read_named(name, place)
-        except FAILURES as error:
+        except TORCHVISION_ERRORS as error:
             if not info.layout:  # part of a package, so it cannot be obtained otherwise
                 raise
             raise MissingData(missing_message(name, place, error)) from error

@@ -11,12 +11,11 @@ import numpy as np
 
 from orchestrator.benchmarks.sources.arrays.arrays import Array, RawData
 from orchestrator.benchmarks.sources.arrays.image_arrays import as_images
+from orchestrator.benchmarks.sources.cache.array_files import ARRAY_NAMES
 from orchestrator.benchmarks.sources.files import stamp_files
 from orchestrator.benchmarks.sources.forms import Form, Opened
 from orchestrator.errors import WrongData
 from orchestrator.hashing import digest_bytes
-
-NAMES = ("train_x", "train_y", "test_x", "test_y")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,9 @@ class Function(Form):
     def open(self) -> Opened:
         """Call the function."""
         arrays = self._call()
-        stamps = [[name, stamp_array(array)] for name, array in zip(NAMES, arrays, strict=False)]
+        stamps = [
+            [name, stamp_array(array)] for name, array in zip(ARRAY_NAMES, arrays, strict=False)
+        ]
         return Opened(stamps, lambda allocate: self._arrange(arrays))
 
     def _arrange(self, arrays: list[Array]) -> RawData:
@@ -74,14 +75,16 @@ class Function(Form):
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise WrongData(f"{self.function} raised {type(error).__name__}: {error}") from error
         if isinstance(returned, Mapping):
-            returned = [returned[name] for name in NAMES if name in returned]
+            returned = [returned[name] for name in ARRAY_NAMES if name in returned]
         fits = isinstance(returned, Sequence) and len(returned) in (2, 4)
         if not fits or not all(hasattr(each, "__len__") for each in returned):
             raise WrongData(
                 f"{self.function} returns {describe_value(returned)}; it must return train_x, "
                 "train_y, and test_x, test_y if there are test examples, as NumPy arrays"
             )
-        return [self._as_array(each, name) for each, name in zip(returned, NAMES, strict=False)]
+        return [
+            self._as_array(each, name) for each, name in zip(returned, ARRAY_NAMES, strict=False)
+        ]
 
     def _as_array(self, values: Any, name: str) -> Array:
         """Return an array as it is, and other values as one.

@@ -12,11 +12,10 @@ import numpy as np
 
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawData
 from orchestrator.benchmarks.sources.arrays.image_arrays import as_images
+from orchestrator.benchmarks.sources.cache.array_files import ARRAY_NAMES
 from orchestrator.benchmarks.sources.files import stamp_files
 from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.errors import MissingData, WrongData
-
-NAMES = ("train_x", "train_y", "test_x", "test_y")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,7 @@ class Npz(Form):
 
 
 def read_npz(path: Path) -> dict[str, Array]:
-    """Return the arrays of NAMES in an npz file.
+    """Return the arrays of ARRAY_NAMES in an npz file.
 
     Raises:
         MissingData: it is not an npz file, or damaged.
@@ -65,8 +64,8 @@ def read_npz(path: Path) -> dict[str, Array]:
         raise MissingData(f"{path}: is no npz file, or damaged; write it by numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as file:
-            present = [name for name in NAMES if name in file.files]
-            missing = [name for name in NAMES[:2] if name not in present]
+            present = [name for name in ARRAY_NAMES if name in file.files]
+            missing = [name for name in ARRAY_NAMES[:2] if name not in present]
             if missing:
                 raise WrongData(
                     f"{path}: has no array {missing[0]}; it holds {', '.join(file.files) or 'none'}"

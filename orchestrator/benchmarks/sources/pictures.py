@@ -24,7 +24,13 @@ GREY = ("1", "L", "LA")
 DEEP = ("I", "F")  # first letters of the modes with more than 8 bits a pixel
 # Pillow decodes without holding Python's lock.
 THREADS = 4
-FAILURES = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
+PICTURE_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+)
 
 Size: TypeAlias = int | tuple[int, int] | None
 
@@ -108,7 +114,7 @@ def _common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
 def _open(picture: Picture) -> Image.Image:
     try:
         opened = Image.open(picture) if isinstance(picture, Path) else picture.read(picture.row)
-    except FAILURES as error:
+    except PICTURE_ERRORS as error:
         raise WrongData(f"{picture}: is not a picture, or damaged: {error}") from error
     if not isinstance(opened, Image.Image):
         what = "empty" if opened is None else f"{type(opened).__name__}, not a picture"
@@ -133,7 +139,7 @@ def _decode(picture: Picture, shape: tuple[int, int], channels: int) -> Array:
     with _open(picture) as opened:
         try:
             pixels = opened.convert("L" if channels == 1 else "RGB")
-        except FAILURES as error:
+        except PICTURE_ERRORS as error:
             raise WrongData(f"{picture}: is not a picture, or damaged: {error}") from error
     if (pixels.height, pixels.width) != shape:
         pixels = pixels.resize((columns, rows), Image.Resampling.BILINEAR)

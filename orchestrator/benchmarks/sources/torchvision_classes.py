@@ -13,7 +13,7 @@ import numpy as np
 
 from orchestrator.benchmarks.data_folder import data_folder
 from orchestrator.benchmarks.sources.arrays.arrays import Array
-from orchestrator.benchmarks.sources.torchvision_files import FAILURES, download_lock
+from orchestrator.benchmarks.sources.torchvision_files import TORCHVISION_ERRORS, download_lock
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import WrongData, suggest
 
@@ -105,7 +105,7 @@ def construct_part(cls: Any, choices: list[dict[str, Any]], given: Mapping[str, 
     folder = Path(data_folder())
     try:
         return cls(folder, **arguments)
-    except FAILURES as error:
+    except TORCHVISION_ERRORS as error:
         # A ValueError says that there is no such part, which no download mends.
         if isinstance(error, ValueError) or "download" not in _arguments(cls):
             raise

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 
 # What torchvision raises when files are missing, damaged, or cannot be downloaded.
-FAILURES = (
+TORCHVISION_ERRORS = (
     *(RuntimeError, OSError, ValueError, AssertionError, EOFError, HTTPException),
     pickle.UnpicklingError,  # a file of tensors that is none, and was not opened further
 )
@@ -65,20 +65,20 @@ def read_or_download_dataset(class_name: str, folder: Path, **options: Any) -> R
         options: further arguments of the class.
 
     Raises:
-        FAILURES: it is missing or damaged, and could not be downloaded; the cause of the exception
-            is why it could not be read before the download.
+        TORCHVISION_ERRORS: it is missing or damaged, and could not be downloaded; the cause of the
+            exception is why it could not be read before the download.
     """
     from_torchvision = partial(getattr(import_torchvision().datasets, class_name), **options)
     try:
         return _read_arrays(from_torchvision, folder)
-    except FAILURES as error:
+    except TORCHVISION_ERRORS as error:
         first_error = error
     try:
         with download_lock(folder):
             for train in (True, False):
                 from_torchvision(folder, train=train, download=True)
             return _read_arrays(from_torchvision, folder)
-    except FAILURES as error:
+    except TORCHVISION_ERRORS as error:
         raise error from first_error
 
 

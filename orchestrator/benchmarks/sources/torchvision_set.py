@@ -24,7 +24,7 @@ from orchestrator.benchmarks.sources.torchvision_classes import (
     read_labels,
     train_and_test_choices,
 )
-from orchestrator.benchmarks.sources.torchvision_files import FAILURES
+from orchestrator.benchmarks.sources.torchvision_files import TORCHVISION_ERRORS
 from orchestrator.errors import MissingData, WrongData
 
 DEFAULTS = {"EMNIST": {"split": "balanced"}}
@@ -119,7 +119,7 @@ class Torchvision(Form):
                 construct_part(cls, choices, given)
                 for choices in train_and_test_choices(cls, given)
             ]
-        except FAILURES as error:
+        except TORCHVISION_ERRORS as error:
             raise MissingData(f"{self.where} cannot be read: {error}") from error
         except TypeError as error:
             raise WrongData(f"{self.where}: options: {error}") from error

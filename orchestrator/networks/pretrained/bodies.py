@@ -16,7 +16,7 @@ from orchestrator.networks.pretrained.backbones import Backbone
 from orchestrator.networks.pretrained.fitting import load_weights
 from orchestrator.networks.pretrained.input_rule import Input, Preparation
 from orchestrator.networks.pretrained.weights import Weights, read_tensors
-from orchestrator.networks.zoo_network import FAILURES
+from orchestrator.networks.zoo_network import ZOO_ERRORS
 from orchestrator.seeding import seed_global_generators
 
 CACHED = 4  # bodies of a process
@@ -92,7 +92,7 @@ def load_body(spec: BodySpec) -> nn.Module:
     try:
         with seed_global_generators(0):
             body = spec.backbone.build(shape)
-    except FAILURES as error:
+    except ZOO_ERRORS as error:
         raise RepertoireError(_cannot_take(spec, error)) from error
     tensors = read_tensors(Path(spec.weights.file))
     load_weights(body, tensors, spec.weights.file, spec.backbone.title)
@@ -119,7 +119,7 @@ def body_facts(spec: BodySpec) -> BodyFacts:
                 features = body(pixels)
             again = body(pixels)
             beside_itself = body(pixels[[0, 0]])
-    except FAILURES as error:
+    except ZOO_ERRORS as error:
         raise RepertoireError(_cannot_take(spec, error)) from error
     _require_features(spec, features)
     size = features.flatten(1).shape[1]

@@ -12,11 +12,10 @@ from typing import Any, ClassVar, Literal
 import torch.nn.functional as F
 from torch import Tensor
 
+from orchestrator.benchmarks.datasets.dataset_table import IMAGENET_MEAN, IMAGENET_STD
 from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.normalise import Normalise
 
-# Of the training images of ImageNet, which most pretrained networks are normalised by.
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 MAX_SIDE = 4_096  # pixels; two images of more would fill the memory while a sweep is read
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from orchestrator.columns import HOUR_SECONDS
 from orchestrator.errors import OtherRelease
 from orchestrator.results.folder.wanted_keys import Rules, wanted_keys
 from orchestrator.stages.storage.files import FileEntry
@@ -49,7 +50,7 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
     """
     result = Garbage(list_inventory(store))
     wanted, result.gone = wanted_keys(store, rules)
-    fresh = unix_time() - 3600 * rules.older_than
+    fresh = unix_time() - HOUR_SECONDS * rules.older_than
     leased = open_leases(store.files, store.folder).keys()
     reasons = dict(wanted)
     for key in result.files.stages.keys() - wanted.keys():

@@ -8,12 +8,12 @@ from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.results.folder.data_file import folder_of_sweep
 from orchestrator.sweep.sweep import Sweep
 
-CODE, SWEEP = "code", "sweep.yaml"
+CODE_FOLDER, SWEEP = "code", "sweep.yaml"
 
 
 def keep_code(sweep: Sweep, folder: Path) -> None:
     """Copy the user's code of a sweep, and the sweep file, into the folder of its tables."""
-    kept = folder / CODE
+    kept = folder / CODE_FOLDER
     files = {kept / SWEEP: sweep.text.encode()} if sweep.source.modules else {}
     files |= _module_files(sweep, kept)
     _remove_links(kept)
@@ -36,7 +36,7 @@ def _remove_links(kept: Path) -> None:
 
 def has_same_code(sweep: Sweep, folder: Path) -> bool:
     """Return whether the user's code of a sweep is, byte for byte, that of its last run."""
-    kept = folder / CODE
+    kept = folder / CODE_FOLDER
     files = _module_files(sweep, kept)
     if not kept.is_dir():
         return not files
@@ -54,5 +54,5 @@ def _module_files(sweep: Sweep, kept: Path) -> dict[Path, bytes]:
 
 def load_kept_code(folder: Path) -> Sweep:
     """Return the sweep of a folder, with the user's code of its last run."""
-    kept = folder / CODE / SWEEP
+    kept = folder / CODE_FOLDER / SWEEP
     return Sweep.load(kept if kept.is_file() else folder / SWEEP, folder_of_sweep(folder))

@@ -17,7 +17,7 @@ from orchestrator.results.pack.contents import (
     MAX_FILES,
     MAX_INDEX_BYTES,
     MAX_RATIO,
-    TABLES,
+    TABLE_FILES,
     Index,
     Member,
     parse_index,
@@ -86,7 +86,7 @@ def _require_whole_sweeps(index: Index, file: Path, max_bytes: int) -> None:
         raise refusal(file, f"it unpacks to {total} bytes, more than {max_bytes} (--max-gb)")
     paths = {member.path for member in index.members}
     for name in index.sweeps:
-        if missing := [table for table in TABLES if f"{name}/{table}" not in paths]:
+        if missing := [table for table in TABLE_FILES if f"{name}/{table}" not in paths]:
             raise refusal(file, f"sweep {name} lacks {', '.join(missing)}")
 
 

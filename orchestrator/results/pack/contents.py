@@ -18,9 +18,9 @@ from orchestrator.results.folder.kept_files import FILES, FORMER
 from orchestrator.stages.storage.stage_files import FAILURE, RECORD, release
 from orchestrator.sweep.sweep import RESERVED_NAMES
 
-INDEX, FORMAT = "pack.json", 1
+INDEX, PACK_FORMAT = "pack.json", 1
 RECORDS = "records.jsonl"
-TABLES = FILES[:3]
+TABLE_FILES = FILES[:3]
 # A pack may be a stranger's: it must fill neither the disk nor the memory.
 MAX_FILES, MAX_BYTES, MAX_INDEX_BYTES = 100_000, 4 * 10**9, 64 * 10**6
 # Of a file's bytes to its packed ones, if it is large; tables are compressed already.
@@ -75,7 +75,11 @@ def is_member(path: str) -> bool:
 
 def index_content(members: Iterable[Member]) -> dict[str, Any]:
     """Return the content of the index of a pack that this release writes."""
-    return {"format": FORMAT, "release": release(), "files": [asdict(each) for each in members]}
+    return {
+        "format": PACK_FORMAT,
+        "release": release(),
+        "files": [asdict(each) for each in members],
+    }
 
 
 def parse_index(content: Mapping[str, Any], file: Path) -> Index:
@@ -86,7 +90,7 @@ def parse_index(content: Mapping[str, Any], file: Path) -> Index:
             large.
     """
     maker, given = str(content.get("release", "unknown"))[:40], content.get("format")
-    if given != FORMAT:
+    if given != PACK_FORMAT:
         raise RepertoireError(
             f"{file} was made by release {maker!r}, in format {given!r}, which release "
             f"{release()} cannot read; use that release"

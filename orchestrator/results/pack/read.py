@@ -21,7 +21,7 @@ from orchestrator.results.pack.contents import (
     RECORDS,
     STAGE_FILE,
     STAGE_KEY,
-    TABLES,
+    TABLE_FILES,
     Index,
     refusal,
 )
@@ -142,7 +142,7 @@ def _unpack(pack: zipfile.ZipFile, index: Index, folder: Path, file: Path) -> li
 
 
 def _require_readable(folder: Path, file: Path) -> None:
-    for table in folder.rglob(TABLES[0]):
+    for table in folder.rglob(TABLE_FILES[0]):
         try:
             read_tables(table.parent)
         except RepertoireError as error:
@@ -177,7 +177,7 @@ def _is_present(unpacked: Path, target: Path) -> bool:
         return False
     same = (
         (target / name).is_file() and (target / name).read_bytes() == (unpacked / name).read_bytes()
-        for name in TABLES
+        for name in TABLE_FILES
     )
     if all(same):
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 
 

@@ -16,8 +16,7 @@ from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.surface.surface import (
-    COMPUTE,
-    STORAGE,
+    BUDGETS,
     Surface,
     have_means,
     method_names,
@@ -49,7 +48,7 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
     trials = surface_trials(results, surface)
     budgets = surface.storage[place[0]], surface.compute[place[1]]
     among = trials["status"] == "complete"
-    for name, budget in zip((STORAGE, COMPUTE), budgets, strict=True):
+    for name, budget in zip(BUDGETS, budgets, strict=True):
         among &= trials[name].isna() if budget is None else trials[name] == budget
     stages = results.stages[results.stages["after"] > 0]
     stages = stages.assign(compute_flops=compute_flops(stages))
@@ -71,7 +70,7 @@ def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
     trials = results.trials
     titles = [setting_title(*setting) for setting in trials[TABLE].itertuples(index=False)]
     own = trials[pd.Series(titles, trials.index, object) == surface.title]
-    own = own[own[[STORAGE, COMPUTE]].notna().any(axis=1)]
+    own = own[own[BUDGETS].notna().any(axis=1)]
     candidates = own[own["phase"] == "search"]
     evaluated = own[own["phase"] == "evaluation"]
     rows = []
@@ -80,7 +79,7 @@ def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
         rows.append(
             {
                 "method": method,
-                "cells": len(tried[[STORAGE, COMPUTE]].drop_duplicates()),
+                "cells": len(tried[BUDGETS].drop_duplicates()),
                 "candidates": len(tried["trial_id"].unique()),
                 "search_flops": distinct_flops(results, tried),
                 "evaluation_flops": distinct_flops(results, winners),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats, t_quantile
 from orchestrator.results.surface.surface import Surface
 
 
@@ -56,7 +55,7 @@ def ratio_of_means(above: Floats, below: Floats) -> Exchange:
         return Exchange(np.nan, np.nan, np.nan)
     if n < 2:
         return Exchange(a / b, np.nan, np.nan)
-    (aa, ab), (_, bb) = np.cov(above, below) / n * float(stdtrit(n - 1, 0.975)) ** 2
+    (aa, ab), (_, bb) = np.cov(above, below) / n * float(t_quantile(n)) ** 2
     if b * b <= bb:  # the mean below is not told from 0, so that the ratio may be anything
         return Exchange(a / b, -np.inf, np.inf)
     middle, square = a * b - ab, b * b - bb

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestrator.columns import HOUR_SECONDS
 from orchestrator.errors import RepertoireError
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import tie_mask
 
 # Unit -> bytes, and FLOPs.
 STORAGE_UNITS = {"MB-month": 1e6, "GB-month": 1e9, "TB-month": 1e12}
 FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18}
-HOUR = "GPU-hour"
-HOUR_SECONDS = 3600.0
+GPU_HOUR = "GPU-hour"
 MONTH = "month"
 MOST = 1e30  # of a price or a number of the text: their products are far from an overflow
 NAMES = ("storage", "compute", "months", "predictions")
@@ -79,7 +79,7 @@ def parse_prices(text: str) -> Prices:
             raise price_error(text, f"{name} is given twice")
         given[name] = value
     storage, _ = unit_price(text, "storage", given, STORAGE_UNITS)
-    compute, unit = unit_price(text, "compute", given, {**FLOP_UNITS, HOUR: HOUR_SECONDS})
+    compute, unit = unit_price(text, "compute", given, {**FLOP_UNITS, GPU_HOUR: HOUR_SECONDS})
     if not storage and not compute:
         raise price_error(text, "nothing has a price above 0")
     months = price_number(text, "months", given["months"]) if "months" in given else 1.0
@@ -90,7 +90,7 @@ def parse_prices(text: str) -> Prices:
     predictions = read_predictions(text, given)
     if predictions and not compute:
         raise price_error(text, "predictions are paid by the price of compute, which is not given")
-    return Prices(storage, compute, unit == HOUR, months, predictions)
+    return Prices(storage, compute, unit == GPU_HOUR, months, predictions)
 
 
 def read_predictions(text: str, given: dict[str, str]) -> float:

@@ -8,7 +8,7 @@ from math import isfinite
 
 import numpy as np
 
-from orchestrator.results.statistics import Floats
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.exchange import exchange_rate
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.results.statistics import Floats
-from orchestrator.results.surface.surface import Surface, half_width
+from orchestrator.results.intervals import Floats, half_width
+from orchestrator.results.surface.surface import Surface
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from orchestrator.columns import INFEASIBLE, MEANS, compute_flops
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import dial_columns
+from orchestrator.results.intervals import Floats, half_width
 from orchestrator.results.names.hyperparameter_text import hyperparameter_text
 from orchestrator.results.names.naming import base_names
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.statistics import Floats
 
-STORAGE, COMPUTE, DIAL = MEANS
+STORAGE_BUDGET, COMPUTE_BUDGET, DIAL = MEANS
+BUDGETS = [STORAGE_BUDGET, COMPUTE_BUDGET]
 # What the budgets set, so that it names no method.
 OF_THE_CELL = (
     "config.selection.means.storage_bytes",
@@ -81,14 +81,6 @@ class Surface:
         return half_width(self.values)
 
 
-def half_width(values: Floats) -> Floats:
-    """Return half of the 95% Student-t interval of the mean over the last axis; NaN at n = 1."""
-    n = values.shape[-1]
-    if n < 2:
-        return np.full(values.shape[:-1], np.nan)
-    return np.asarray(stdtrit(n - 1, 0.975) * values.std(axis=-1, ddof=1) / np.sqrt(n))
-
-
 def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
     """Yield the surface of each setting of results.
 
@@ -113,18 +105,19 @@ def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
 
 def have_means(trials: pd.DataFrame) -> pd.Series[bool]:
     """Return, for each trial, whether it is of the evaluation phase of a sweep with means."""
-    return (trials["phase"] == "evaluation") & trials[[STORAGE, COMPUTE]].notna().any(axis=1)
+    return (trials["phase"] == "evaluation") & trials[BUDGETS].notna().any(axis=1)
 
 
 def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     """Return the surface of the trials of one setting."""
     names = method_names(rows)
-    methods, storage, compute = tuple(names.unique()), _axis(rows[STORAGE]), _axis(rows[COMPUTE])
+    methods = tuple(names.unique())
+    storage, compute = (_axis(rows[name]) for name in BUDGETS)
     seeds = tuple(int(seed) for seed in sorted(rows["seed"].unique()))
     values = np.full((len(methods), len(storage), len(compute), len(seeds)), np.nan)
     infeasible = np.zeros(values.shape[:3], dtype=bool)
     method = [methods.index(name) for name in names]
-    cell = (method, _places(rows[STORAGE], storage), _places(rows[COMPUTE], compute))
+    cell = (method, _places(rows[STORAGE_BUDGET], storage), _places(rows[COMPUTE_BUDGET], compute))
     complete = (rows["status"] == "complete").to_numpy()
     seed = [seeds.index(each) for each in rows["seed"]]
     values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
@@ -170,7 +163,7 @@ def method_names(rows: pd.DataFrame) -> pd.Series[str]:
     ]
     result = base_names(rows)
     for _, own in rows.groupby(result, sort=False):
-        cells = own.groupby([STORAGE, COMPUTE], dropna=False)[config].nunique(dropna=False)
+        cells = own.groupby(BUDGETS, dropna=False)[config].nunique(dropna=False)
         varying = [name for name in config if (cells[name] > 1).any()]
         result[own.index] = (
             result[own.index] + " " + hyperparameter_text(own, varying)
@@ -187,7 +180,10 @@ def allowed_flops(rows: pd.DataFrame, compute: tuple[float | None, ...]) -> Floa
     fine_tuned = rows["method"] == "finetune"
     spent = spent.where(fine_tuned) if fine_tuned.any() else spent
     return np.array(
-        [spent[rows[COMPUTE] == each].max() if each is not None else np.nan for each in compute],
+        [
+            spent[rows[COMPUTE_BUDGET] == each].max() if each is not None else np.nan
+            for each in compute
+        ],
         dtype=float,
     )
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.results.best import LEVEL
+from orchestrator.results.intervals import Floats
 from orchestrator.results.multiple_tests import holm_against_best
-from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 
 # Why an optimiser of torch cannot train here.
-UNFIT = {
+UNFIT_OPTIMIZERS = {
     "lbfgs": "evaluates the loss several times a step, which methods with a memory cannot repeat",
     "sparseadam": "needs sparse gradients, and those of the networks here are dense",
     "muon": "takes matrices alone, and networks have biases",
@@ -17,5 +17,5 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     if isinstance(cls, type)
     and issubclass(cls, Optimizer)
     and cls is not Optimizer
-    and name.lower() not in UNFIT
+    and name.lower() not in UNFIT_OPTIMIZERS
 }

@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from orchestrator.errors import require, suggest
-from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT_OPTIMIZERS
 from orchestrator.stages.learning.optimizers import (
     FUSED,
     WITHHELD,
@@ -31,8 +31,8 @@ def split_options(given: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     name = options.pop("name", None)
     if not isinstance(name, str):
         raise ValueError(f"optimizer.name must be a name, given {name}; {suggest('', OPTIMIZERS)}")
-    if name in UNFIT:
-        raise ValueError(f"optimizer: {name} {UNFIT[name]}; {suggest('', OPTIMIZERS)}")
+    if name in UNFIT_OPTIMIZERS:
+        raise ValueError(f"optimizer: {name} {UNFIT_OPTIMIZERS[name]}; {suggest('', OPTIMIZERS)}")
     return name, options
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.errors import require, suggest
 
-METRICS = ("loss", "accuracy")
+STOPPING_METRICS = ("loss", "accuracy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,8 @@ def read_stopping(given: Mapping[str, Any], length: int, unit: str) -> dict[str,
     options = StoppingOptions(**given)
     valid = "left out where the training is given in iterations, since it compares epochs"
     require(unit == "epochs", "early_stopping", dict(given), valid)
-    known = options.metric in METRICS
-    require(known, "early_stopping.metric", options.metric, " or ".join(METRICS))
+    known = options.metric in STOPPING_METRICS
+    require(known, "early_stopping.metric", options.metric, " or ".join(STOPPING_METRICS))
     whole = type(options.patience) is int and options.patience >= 1
     require(whole, "early_stopping.patience", options.patience, "a whole number of at least 1")
     within = type(options.min_epochs) is int and 1 <= options.min_epochs <= length

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from orchestrator.stages.storage.files import FileEntry, Files
-from orchestrator.stages.storage.lease import FOLDER, LEASE_SECONDS, Lease, unix_time
+from orchestrator.stages.storage.lease import LEASE_SECONDS, LEASES, Lease, unix_time
 
 LASTING = 2.0  # times its seconds: how long a claim counts that is not renewed
 
@@ -80,7 +80,7 @@ class Claims:
 
     def keys(self) -> frozenset[str]:
         """Return the keys of all claims that were written lately, by the clock of this host."""
-        leases = map(_lease, self._files.entries(FOLDER))
+        leases = map(_lease, self._files.entries(LEASES))
         return frozenset(lease.key for lease in leases if lease.until > unix_time())
 
     def _write(self, path: str, note: Mapping[str, Any] | None) -> None:
@@ -102,14 +102,14 @@ class Claims:
         return paths
 
     def _entries(self, key: str) -> Iterator[FileEntry]:
-        return (e for e in self._files.entries(FOLDER) if e.path.startswith(f"{FOLDER}/{key}."))
+        return (e for e in self._files.entries(LEASES) if e.path.startswith(f"{LEASES}/{key}."))
 
 
 def _claim_path(key: str, owner: str) -> str:
-    return f"{FOLDER}/{key}.{quote(owner, safe='')}.json"
+    return f"{LEASES}/{key}.{quote(owner, safe='')}.json"
 
 
 def _lease(entry: FileEntry) -> Lease:
     """Return the lease that the name and the time of an object stand for."""
-    key, _, owner = entry.path.removeprefix(f"{FOLDER}/").removesuffix(".json").partition(".")
+    key, _, owner = entry.path.removeprefix(f"{LEASES}/").removesuffix(".json").partition(".")
     return Lease(key, unquote(owner), entry.modified + LASTING * LEASE_SECONDS)

@@ -20,7 +20,7 @@ from filelock import FileLock
 from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.files import Files
 
-FOLDER = "leases"
+LEASES = "leases"
 # The work of a host that died waits so long; a shorter one needs more renewals.
 LEASE_SECONDS = 30.0
 
@@ -95,17 +95,17 @@ class Leases:
     def keys(self) -> frozenset[str]:
         """Return the keys of all leases that have not expired."""
         leases = (
-            _parse_lease(self._files.read(entry.path)) for entry in self._files.entries(FOLDER)
+            _parse_lease(self._files.read(entry.path)) for entry in self._files.entries(LEASES)
         )
         return frozenset(lease.key for lease in leases if lease and lease.until > self._clock())
 
     def _lock(self) -> FileLock:
-        (self._folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        return FileLock(self._folder / FOLDER / ".lock")
+        (self._folder / LEASES).mkdir(parents=True, exist_ok=True)
+        return FileLock(self._folder / LEASES / ".lock")
 
 
 def _lease_path(key: str) -> str:
-    return f"{FOLDER}/{key}.json"
+    return f"{LEASES}/{key}.json"
 
 
 def _parse_lease(data: bytes | None) -> Lease | None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from orchestrator.benchmarks.atomic_files import PARTIAL
 from orchestrator.stages.storage.files import FileEntry
-from orchestrator.stages.storage.lease import FOLDER as LEASES
-from orchestrator.stages.storage.references import FOLDER as REFERENCES
+from orchestrator.stages.storage.lease import LEASES
+from orchestrator.stages.storage.references import REFERENCES
 from orchestrator.stages.storage.stage_files import (
     DAMAGED,
     is_damaged_file,

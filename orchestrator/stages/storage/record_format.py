@@ -9,7 +9,7 @@ from typing import Any, get_args
 from orchestrator.stages.record import Costs, Record, Score, Status, TaskScores
 from orchestrator.stages.storage.record_types import require_record_types, require_scores
 from orchestrator.stages.storage.stage_files import (
-    FORMAT,
+    STAGE_FORMAT,
     other_release_error,
     release,
     require_known_format,
@@ -26,7 +26,7 @@ def pack_record(record: Record) -> dict[str, Any]:
     base["costs"], more_costs = _split_fields(record.costs)
     base["evaluation"] = evaluation_to_json(record.evaluation)
     more |= {"costs": more_costs} if more_costs else {}
-    content = {"format": FORMAT, "release": release(), "record": base}
+    content = {"format": STAGE_FORMAT, "release": release(), "record": base}
     return content | ({"more": more} if more else {})
 
 

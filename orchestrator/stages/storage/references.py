@@ -14,7 +14,7 @@ from orchestrator.stages.storage.stage_files import (
 )
 from orchestrator.stages.storage.store import StageStore
 
-FOLDER = "folders"
+REFERENCES = "folders"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
         OtherRelease: a file is in a format that this release does not know.
     """
     result, damaged = [], []
-    for entry in store.files.entries(FOLDER):
+    for entry in store.files.entries(REFERENCES):
         name = entry.path.rpartition("/")[2]
         data = store.files.read(entry.path)
         if data is None or not name.endswith(".json"):

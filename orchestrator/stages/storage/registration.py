@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.hashing import digest
-from orchestrator.stages.storage.references import FOLDER, read_reference
-from orchestrator.stages.storage.stage_files import FORMAT, release, seal
+from orchestrator.stages.storage.references import REFERENCES, read_reference
+from orchestrator.stages.storage.stage_files import STAGE_FORMAT, release, seal
 from orchestrator.stages.storage.store import StageStore
 
 
@@ -60,23 +60,28 @@ class Registration:
         self._write(0, self.keys)
         # From the last on, so that those that a crash leaves are found by their numbers.
         for part in range(self._last_part, 0, -1):
-            self._store.files.delete(f"{FOLDER}/{self._name(part)}")
+            self._store.files.delete(f"{REFERENCES}/{self._name(part)}")
         self._last_part = 0
 
     def _read(self, part: int) -> bool:
         """Add the keys of a part; return whether there is such a file."""
         name = self._name(part)
-        data = self._store.files.read(f"{FOLDER}/{name}")
+        data = self._store.files.read(f"{REFERENCES}/{name}")
         if data is None:
             return False
-        content = read_reference(name, data, f"{FOLDER}/{name} of store {self._store.uri}")
+        content = read_reference(name, data, f"{REFERENCES}/{name} of store {self._store.uri}")
         self.keys |= set(content["keys"]) if content else set()  # a damaged one is written anew
         return True
 
     def _write(self, part: int, keys: Iterable[str]) -> None:
         name = self._name(part)
-        content = {"format": FORMAT, "release": release(), **self._place, "keys": sorted(keys)}
-        self._store.files.write(f"{FOLDER}/{name}", seal(name, content))
+        content = {
+            "format": STAGE_FORMAT,
+            "release": release(),
+            **self._place,
+            "keys": sorted(keys),
+        }
+        self._store.files.write(f"{REFERENCES}/{name}", seal(name, content))
         self._is_written = True
 
     def _name(self, part: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.claims import LASTING
 from orchestrator.stages.storage.files import FileEntry, Files
-from orchestrator.stages.storage.lease import FOLDER, LEASE_SECONDS, unix_time
+from orchestrator.stages.storage.lease import LEASE_SECONDS, LEASES, unix_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def running_stages(files: Files) -> list[RunningStage]:
     Args:
         files: of a store.
     """
-    entries = (_read_entry(files, entry) for entry in files.entries(FOLDER))
+    entries = (_read_entry(files, entry) for entry in files.entries(LEASES))
     return sorted(filter(None, entries), key=lambda stage: stage.note.since)
 
 

@@ -25,7 +25,7 @@ from orchestrator.stages.storage.state_cache import StateCache
 
 RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
 DAMAGED = "damaged"
-FORMAT = 1
+STAGE_FORMAT = 1
 _KEY = re.compile(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
 _SET_ASIDE = re.compile(f"{_KEY.pattern}-[0-9a-f]{{8}}")
 _HEAD, _TAIL, _CLOSE = b'{"content":', b',"digest":"', b'"}'
@@ -124,8 +124,8 @@ def _digest(name: str, encoded: bytes) -> bytes:
 
 def require_known_format(content: Mapping[str, Any], where: str) -> None:
     """Raise OtherRelease if a file's content is in a format that this release does not know."""
-    file_format = content.get("format", FORMAT)
-    if not (isinstance(file_format, int) and file_format <= FORMAT):
+    file_format = content.get("format", STAGE_FORMAT)
+    if not (isinstance(file_format, int) and file_format <= STAGE_FORMAT):
         raise other_release_error(content, where, f"in format {file_format}")
 
 

@@ -13,6 +13,7 @@ from methods.finetune import Finetune
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.record_cache import NO_TASKS
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.trial import Trial
@@ -24,8 +25,6 @@ ONE_EPOCH: Mapping[str, Any] = {
     "schedule": "constant",
     "early_stopping": None,
 }
-
-NO_TASKS: frozenset[str] = frozenset()
 
 
 class PriceRecords(Protocol):

@@ -27,8 +27,8 @@ UNARY_FUNCTIONS: dict[str, Callable[[float], float]] = {
     "sqrt": math.sqrt,
 }
 VARIADIC_FUNCTIONS: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min}
-FUNCTIONS = (*UNARY_FUNCTIONS, *VARIADIC_FUNCTIONS)
+ARITHMETIC = (*UNARY_FUNCTIONS, *VARIADIC_FUNCTIONS)
 GRAMMAR = (
     "an expression is made of numbers, names, + - * / **, parentheses and "
-    f"{', '.join(sorted(FUNCTIONS))}"
+    f"{', '.join(sorted(ARITHMETIC))}"
 )

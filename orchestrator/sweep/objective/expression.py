@@ -16,7 +16,7 @@ from functools import cache
 from orchestrator.columns import METRICS, REPEATABLE
 from orchestrator.errors import suggest
 from orchestrator.sweep.objective.arithmetic import (
-    FUNCTIONS,
+    ARITHMETIC,
     GRAMMAR,
     OPERATORS,
     SIGNS,
@@ -28,7 +28,7 @@ Term = Callable[[Mapping[str, float]], float]
 
 QUALITIES = METRICS
 RANKED_COSTS = REPEATABLE
-FIGURES = (*QUALITIES, *RANKED_COSTS)
+OBJECTIVE_NAMES = (*QUALITIES, *RANKED_COSTS)
 SYNONYMS = {
     **dict.fromkeys(("accuracy", "avg_acc", "average_accuracy", "val_accuracy"), "acc"),
     "backward_transfer": "bwt",
@@ -45,7 +45,7 @@ class Expression:
     Attributes:
         term: its value given the figures; raises ValueError, ZeroDivisionError or OverflowError
             where arithmetic does.
-        names: the figures it uses, in the order of FIGURES.
+        names: the figures it uses, in the order of OBJECTIVE_NAMES.
         mistakes: each in a line; `term` is valid only if there is none.
     """
 
@@ -68,9 +68,9 @@ def parse_expression(text: str) -> Expression:
     mistakes: list[str] = []
     term = _build_term(tree.body, mistakes)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    names = tuple(name for name in FIGURES if name in used)
+    names = tuple(name for name in OBJECTIVE_NAMES if name in used)
     if not names and not mistakes:
-        mistakes.append(f"{text!r} uses no figure; valid: {', '.join(FIGURES)}")
+        mistakes.append(f"{text!r} uses no figure; valid: {', '.join(OBJECTIVE_NAMES)}")
     return Expression(term, names, tuple(dict.fromkeys(mistakes)))
 
 
@@ -81,7 +81,7 @@ def _build_term(node: ast.expr, mistakes: list[str]) -> Term:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             return _constant(number, mistakes)
         case ast.Name(id=name):
-            if name not in FIGURES:
+            if name not in OBJECTIVE_NAMES:
                 mistakes.append(_unknown_name(name))
             return operator.itemgetter(name)
         case ast.UnaryOp(op=sign, operand=operand) if type(sign) in SIGNS:
@@ -111,8 +111,8 @@ def _apply(function: Callable[..., float], args: list[ast.expr], mistakes: list[
 
 
 def _function(name: str, num_args: int, mistakes: list[str]) -> Callable[..., float]:
-    if name not in FUNCTIONS:
-        mistakes.append(f"unknown function {name!r}; {suggest(name, FUNCTIONS)}")
+    if name not in ARITHMETIC:
+        mistakes.append(f"unknown function {name!r}; {suggest(name, ARITHMETIC)}")
     elif name in UNARY_FUNCTIONS and num_args != 1:
         mistakes.append(f"{name} takes 1 argument, given {num_args}")
     elif name in VARIADIC_FUNCTIONS and num_args < 2:
@@ -121,7 +121,7 @@ def _function(name: str, num_args: int, mistakes: list[str]) -> Callable[..., fl
 
 
 def _unknown_name(name: str) -> str:
-    line = f"unknown name {name!r}; {suggest(SYNONYMS.get(name, name), FIGURES)}"
+    line = f"unknown name {name!r}; {suggest(SYNONYMS.get(name, name), OBJECTIVE_NAMES)}"
     if not name.endswith("seconds"):
         return line
     return f"{line} (seconds differ from run to run, so that decisions by them cannot be repeated)"

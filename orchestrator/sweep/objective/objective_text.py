@@ -6,7 +6,7 @@ from typing import Literal
 
 from orchestrator.columns import is_small_better
 from orchestrator.errors import suggest
-from orchestrator.sweep.objective.expression import FIGURES, parse_expression
+from orchestrator.sweep.objective.expression import OBJECTIVE_NAMES, parse_expression
 
 Mode = Literal["max", "min"]
 
@@ -35,7 +35,7 @@ def parse_modes(
     if mode is None:
         # A figure in parentheses is still by itself.
         names = [text.strip("() ") for text in metrics]
-        small = [name in FIGURES and is_small_better(name) for name in names]
+        small = [name in OBJECTIVE_NAMES and is_small_better(name) for name in names]
         return tuple("min" if less else "max" for less in small)
     given = [mode] if isinstance(mode, str) else mode
     mistakes.extend(

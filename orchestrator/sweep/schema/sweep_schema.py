@@ -33,7 +33,7 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 SEED: Schema = {"type": "integer", "minimum": 0}
 COUNT: Schema = {"type": "integer", "minimum": 1}
 TEXT: Schema = {"type": "string"}
-TRAINING: Schema = {"$ref": "#/$defs/training"}
+TRAINING_SCHEMA: Schema = {"$ref": "#/$defs/training"}
 LABEL: Schema = {
     "type": "string",
     "minLength": 1,
@@ -51,7 +51,7 @@ def sweep_schema() -> Schema:
         "seeds": {"type": "array", "items": SEED, "minItems": 1, "uniqueItems": True},
         "network": {"$ref": "#/$defs/network"},
         "means": {"$ref": "#/$defs/means"},
-        "training": TRAINING,
+        "training": TRAINING_SCHEMA,
         "search": {"$ref": "#/$defs/search"},
         "budget": fields_schema(RunBudget),
         "resources": fields_schema(Resources),
@@ -85,7 +85,7 @@ def method_schema() -> Schema:
     return named_schema(
         {
             name: options_schema(
-                cls.Config, more={"training": TRAINING, "label": {"$ref": "#/$defs/label"}}
+                cls.Config, more={"training": TRAINING_SCHEMA, "label": {"$ref": "#/$defs/label"}}
             )
             for name, cls in METHODS.items()
         }

@@ -7,7 +7,7 @@ from orchestrator.stages.learning.augmentation.augmentation import CHANGES
 from orchestrator.stages.learning.decays import SCHEDULES
 from orchestrator.stages.learning.forward_pass import PRECISIONS
 from orchestrator.stages.learning.parameter_groups import GROUPS
-from orchestrator.stages.learning.stopping_options import METRICS, StoppingOptions
+from orchestrator.stages.learning.stopping_options import STOPPING_METRICS, StoppingOptions
 from orchestrator.stages.learning.training_options import TrainingOptions
 from orchestrator.sweep.schema.dataclass_schema import SPACE, Schema, combine_schemas, fields_schema
 from orchestrator.sweep.schema.named_schema import any_fields, named_schema, options_schema
@@ -25,7 +25,9 @@ def training_schema() -> Schema:
             nameless=any_fields(SCHEDULES),
         ),
         "early_stopping": combine_schemas(
-            fields_schema(StoppingOptions, {"metric": {"enum": [*METRICS]}}, searchable=True),
+            fields_schema(
+                StoppingOptions, {"metric": {"enum": [*STOPPING_METRICS]}}, searchable=True
+            ),
             {"type": "null"},
         ),
         "precision": {"enum": [*PRECISIONS]},

@@ -25,7 +25,7 @@ REQUIRED_METHODS = {
     "scheduler": ("on_trial_result", "choose_trial_to_run", "set_search_properties"),
 }
 # Classes of Tune's that cannot work here.
-UNFIT = {
+UNFIT_CLASSES = {
     "ResourceChangingScheduler": "changes the resources of trials, and those of a sweep are fixed",
 }
 
@@ -70,7 +70,7 @@ def read_options(
 def _class_objection(what: OptionKind, cls: type[Any]) -> str | None:
     """Return an objection to a class as an algorithm or a scheduler, or None."""
     bases = {base.__name__ for base in cls.__mro__}
-    for base, why in UNFIT.items():
+    for base, why in UNFIT_CLASSES.items():
         if base in bases:
             return f"{why}; valid: {', '.join(TABLES[what])}"
     # By its methods, since only the backends import the base classes of Tune.

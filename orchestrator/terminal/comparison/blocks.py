@@ -14,15 +14,15 @@ import pandas as pd
 from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
-from orchestrator.terminal.comparison.block import Block
-from orchestrator.terminal.comparison.contrast_blocks import differences_block, ranks_block
-from orchestrator.terminal.comparison.notes import ON_FRONT
-from orchestrator.terminal.units import (
+from orchestrator.results.units import (
     UNDEFINED,
-    bytes_text,
+    column_text,
     interval_text,
     three_digits,
 )
+from orchestrator.terminal.comparison.block import Block
+from orchestrator.terminal.comparison.contrast_blocks import differences_block, ranks_block
+from orchestrator.terminal.comparison.notes import ON_FRONT
 
 Row = Mapping[Any, Any]
 
@@ -86,7 +86,7 @@ def value_cell(row: Row, value: str) -> str:
     """Return the cell of a value: a metric with its interval, a cost in the unit of its header."""
     mean, column = row[f"{value}_mean"], COLUMNS[value]
     if column.unit == BYTES:
-        return bytes_text(mean)
+        return column_text(value, mean)
     if column.unit:
         return three_digits(mean / column.scale)
     return interval_text(mean, row[f"{value}_ci95"])

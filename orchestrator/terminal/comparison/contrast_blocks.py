@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from orchestrator.terminal.comparison.block import Block
-from orchestrator.terminal.units import (
+from orchestrator.results.units import (
+    decimal_text,
     p_value_text,
     range_text,
-    three_decimals,
 )
+from orchestrator.terminal.comparison.block import Block
 
 DIFFERENCE_HEADERS = ("method", "ΔACC", "95% interval", "p", "p (Holm)", "n")
-INTERVAL_NOTE = "interval and p: paired t over the n common seeds, each row by itself"
+PAIRED_NOTE = "interval and p: paired t over the n common seeds, each row by itself"
 HOLM_NOTE = "Holm: corrected for the number of rows"
-BEST_NOTE = (
+CHOSEN_BEST_NOTE = (
     "Holm: corrected for all pairs of rows, since the row was chosen as the best of the same data; "
     "to correct for fewer tests, choose it beforehand: --against LABEL"
 )
@@ -29,7 +29,7 @@ def differences_block(rows: pd.DataFrame, warning: str) -> Block:
     cells = [
         [
             row["label"],
-            three_decimals(row["acc_diff"]),
+            decimal_text(row["acc_diff"]),
             range_text(row["acc_diff_low"], row["acc_diff_high"]),
             p_value_text(row["acc_p"]),
             p_value_text(row["acc_p_holm"]),
@@ -38,7 +38,7 @@ def differences_block(rows: pd.DataFrame, warning: str) -> Block:
         for row in compared.to_dict("records")
     ]
     first = rows.iloc[0]
-    notes = (INTERVAL_NOTE, BEST_NOTE if first["against_best"] else HOLM_NOTE)
+    notes = (PAIRED_NOTE, CHOSEN_BEST_NOTE if first["against_best"] else HOLM_NOTE)
     title = f"ACC less that of {first['against']}, paired by seed"
     return Block(title, DIFFERENCE_HEADERS, cells, notes, warning)
 

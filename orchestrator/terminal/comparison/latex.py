@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from orchestrator.results.units import UNDEFINED
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes, value_notes
 from orchestrator.terminal.escaping import join_lines
-from orchestrator.terminal.units import UNDEFINED
 
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",

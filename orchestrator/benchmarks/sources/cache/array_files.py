@@ -19,8 +19,8 @@ from orchestrator.benchmarks.data_folder import data_folder
 from orchestrator.benchmarks.sources.arrays.arrays import Array, Arrays, Facts
 from orchestrator.hashing import digest, digest_bytes, parse_json
 
-FORMAT = 1
-NAMES = ("train_x", "train_y", "test_x", "test_y")
+ARRAY_FORMAT = 1
+ARRAY_NAMES = ("train_x", "train_y", "test_x", "test_y")
 # EOFError: a file without content.
 READ_ERRORS = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError)
 
@@ -46,10 +46,12 @@ def open_arrays(name: str, facts: Facts) -> Stored | None:
     folder = cache_folder() / name
     try:
         described = parse_json((folder / "arrays.json").read_text("utf-8"))
-        stamps = {each: file_stamp(folder / f"{each}.npy") for each in NAMES}
-        mapped = {each: np.load(folder / f"{each}.npy", "r", allow_pickle=False) for each in NAMES}
-        touched = [each for each in NAMES if described[each]["stamp"] != stamps[each]]
-        if described["format"] != FORMAT or any(
+        stamps = {each: file_stamp(folder / f"{each}.npy") for each in ARRAY_NAMES}
+        mapped = {
+            each: np.load(folder / f"{each}.npy", "r", allow_pickle=False) for each in ARRAY_NAMES
+        }
+        touched = [each for each in ARRAY_NAMES if described[each]["stamp"] != stamps[each]]
+        if described["format"] != ARRAY_FORMAT or any(
             digest_bytes(mapped[each].data) != described[each]["digest"] for each in touched
         ):
             return None
@@ -70,13 +72,13 @@ def file_stamp(path: Path) -> list[int]:
 
 def array_digests(arrays: Arrays) -> dict[str, list[Any]]:
     """Return the shape and the digest of each array."""
-    parts = {name: np.ascontiguousarray(getattr(arrays, name)) for name in NAMES}
+    parts = {name: np.ascontiguousarray(getattr(arrays, name)) for name in ARRAY_NAMES}
     return {name: [list(part.shape), digest_bytes(part.data)] for name, part in parts.items()}
 
 
 def arrays_digest(digests: Mapping[str, list[Any]]) -> str:
     """Return the digest of a data set from those of its arrays."""
-    return digest("data set", [digests[name] for name in NAMES])
+    return digest("data set", [digests[name] for name in ARRAY_NAMES])
 
 
 def as_tensor(array: Array) -> Tensor:

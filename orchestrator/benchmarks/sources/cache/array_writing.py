@@ -15,8 +15,8 @@ import numpy as np
 from orchestrator.benchmarks.atomic_files import flush_to_disk, write_atomically
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, Arrays
 from orchestrator.benchmarks.sources.cache.array_files import (
-    FORMAT,
-    NAMES,
+    ARRAY_FORMAT,
+    ARRAY_NAMES,
     Stored,
     cache_folder,
     file_stamp,
@@ -47,8 +47,8 @@ def allocator(scratch: Path) -> Allocate:
 
 def write_arrays(scratch: Path, arrays: Arrays, digests: Mapping[str, list[Any]]) -> None:
     """Write arrays and their digests into a folder."""
-    described: dict[str, Any] = {"format": FORMAT}
-    for each in NAMES:
+    described: dict[str, Any] = {"format": ARRAY_FORMAT}
+    for each in ARRAY_NAMES:
         path, array = scratch / f"{each}.npy", getattr(arrays, each)
         if _is_file_of(array, path):
             array.flush()

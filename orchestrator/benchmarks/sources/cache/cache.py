@@ -26,7 +26,7 @@ from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.benchmarks.processes import has_ended
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Arrays, Facts
 from orchestrator.benchmarks.sources.cache.array_files import (
-    FORMAT,
+    ARRAY_FORMAT,
     READ_ERRORS,
     Stored,
     array_digests,
@@ -73,7 +73,7 @@ def find_cached(name: str, stamps: Sequence[Any] | None) -> Stored | None:
     try:
         manifest = parse_json((cache_folder() / "sources" / f"{name}.json").read_text("utf-8"))
         unchanged = stamps is None or manifest["stamps"] == to_json(stamps)
-        if manifest["format"] != FORMAT or not unchanged:
+        if manifest["format"] != ARRAY_FORMAT or not unchanged:
             return None
         return open_arrays(manifest["digest"], read_facts(manifest["facts"]))
     except READ_ERRORS:
@@ -151,7 +151,7 @@ def _write_into_cache(
         write_arrays(scratch, arrays, digests)
         opened = open_arrays(stored.digest, arrays.facts) or publish(scratch, stored)
         manifest = {
-            "format": FORMAT,
+            "format": ARRAY_FORMAT,
             "stamps": to_json(stamps),
             "digest": stored.digest,
             "facts": to_json(arrays.facts),
