@@ -61,12 +61,12 @@ class Task:
     @property
     def num_validation(self) -> int:
         """Number of examples that are held out; builds none of them."""
-        return len(_draw_rows(self._recipe)["validation"])
+        return _num_examples(self._recipe)["validation"]
 
     @property
     def num_train(self) -> int:
         """Number of examples to train on; builds none of them."""
-        return len(_draw_rows(self._recipe)["train"])
+        return _num_examples(self._recipe)["train"]
 
     @property
     def test(self) -> Examples:
@@ -122,6 +122,16 @@ def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
     output = torch.full((num_classes,), -1)
     output[list(recipe.classes)] = torch.tensor(recipe.labels)
     return Examples(transform(recipe, x[rows], split), output[y[rows]])
+
+
+def _num_examples(recipe: Recipe) -> dict[str, int]:
+    return _count_rows(recipe, load_dataset(recipe.dataset).fingerprint)
+
+
+# A plan asks for them at each cell and seed, and a draw orders the whole data set.
+@lru_cache(maxsize=4096)
+def _count_rows(recipe: Recipe, fingerprint: str) -> dict[str, int]:
+    return {split: len(rows) for split, rows in _draw_rows(recipe).items()}
 
 
 def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:

@@ -494,6 +494,17 @@ def test_the_splits_of_a_long_sequence_are_built_once(monkeypatch):
     assert len(built) == len(set(built)) == 80
 
 
+def test_the_sizes_of_tasks_are_drawn_once(monkeypatch):
+    drawn = []
+    draw = tasks._draw_rows
+    monkeypatch.setattr(tasks, "_draw_rows", lambda recipe: drawn.append(recipe) or draw(recipe))
+    stream = benchmark(samples_per_task=60, seed=987654321)
+    for _cell in range(3):
+        assert [task.num_train for task in stream.tasks()] == [60] * 5
+        assert all(task.num_validation for task in stream.tasks())
+    assert len(drawn) == len(set(drawn)) == 5
+
+
 def test_masks_of_a_long_sequence_build_its_recipes_once(monkeypatch):
     built = []
     build = recipes._shared_recipe

@@ -249,11 +249,15 @@ def test_what_is_carried_beside_the_examples_by_hand(
     assert {name: size for name, size in sizes.items() if size} == {"model": MODEL, **beside}
 
 
-def test_the_largest_method_sets_the_bytes_of_memory_aligned(tmp_path: Path) -> None:
-    sweep = load_means(tmp_path, "[er, {name: gdumb, memory_size: 40}, finetune]", "memory-aligned")
+@pytest.mark.parametrize(("size", "stored"), [(100, 100), (500, 128)])
+def test_the_largest_method_sets_the_bytes_of_memory_aligned(
+    tmp_path: Path, size: int, stored: int
+) -> None:
+    """er is the dearest: 65 bytes for an example, of which the stream has 128, and a counter."""
+    methods = f"[{{name: er, memory_size: {size}}}, {{name: gdumb, memory_size: 40}}, finetune]"
+    sweep = load_means(tmp_path, methods, "memory-aligned")
     config = solve_sweep(sweep, open_store(tmp_path / "results", None)).trials[1].method.config
-    # er with its default of 500 examples is the dearest: 65 bytes each, and a counter.
-    assert config.memory_bytes == 500 * 65 + 8
+    assert config.memory_bytes == stored * 65 + 8
 
 
 @pytest.mark.parametrize(

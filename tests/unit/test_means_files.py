@@ -48,6 +48,8 @@ def test_the_largest_files_with_their_labels_and_sizes_fill_the_bytes(
             assert fit_storage(trial, 0, budget - 1) == count - 1
         assert sum(carried_bytes(set_memory(trial, count), 0).values()) == budget
     assert fit_storage(trial, 0, 10 * budget) == len(sizes), "no more than there are"
+    more = sum(carried_bytes(set_memory(trial, 2 * len(sizes)), 0).values())
+    assert more == budget, "nobody carries more than there is"
 
 
 def test_a_file_that_does_not_fit_is_said_with_the_sum(make_trial: Callable[..., Trial]) -> None:

@@ -58,6 +58,21 @@ def bytes_when_full(memories: Iterable[Memory], largest: Sequence[int]) -> int:
         largest: see `largest_files`.
     """
     memories = list(memories)
-    rest = sum(each.capacity * each.row_bytes + each.counter_bytes for each in memories)
-    rows = sum(each.capacity for each in memories)
-    return rest + largest[min(rows, len(largest) - 1)]
+    examples = len(largest) - 1
+    rows = min(sum(each.capacity for each in memories), examples)
+    return size_when_full(memories, examples) + largest[rows]
+
+
+def size_when_full(memories: Iterable[Memory], examples: int) -> int:
+    """Return the most bytes that memories take, without their files.
+
+    Args:
+        memories: of one method, which hold no example twice.
+        examples: of the stream: no memory has more rows than there are.
+    """
+    size = 0
+    for each in sorted(memories, key=lambda memory: -memory.row_bytes):
+        rows = min(each.capacity, examples)
+        examples -= rows
+        size += rows * each.row_bytes + each.counter_bytes
+    return size

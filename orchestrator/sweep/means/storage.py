@@ -22,7 +22,7 @@ from orchestrator.stages.learning.optimizer_state import KeptOptimizer, carried_
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method
-from orchestrator.sweep.means.files import bytes_when_full, largest_files
+from orchestrator.sweep.means.files import bytes_when_full, largest_files, size_when_full
 from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.trial import Trial
 
@@ -102,14 +102,16 @@ def set_memory(trial: Trial, size: int) -> Trial:
 
 
 def carried_bytes(trial: Trial, seed: int) -> Bytes:
-    """Return the bytes that a trial carries at its largest with its memory full, by category."""
+    """Return the bytes that a trial carries at its largest, its memory as full as it gets."""
     fixed, full = largest_fixed(trial.stages(seed)), memories(trial, seed)
     if not full:
         return fixed
-    in_files = trial.method.config.with_examples(1) is not None
-    size = (
-        bytes_when_full(full, largest_files(trial)) if in_files else sum(map(size_when_full, full))
-    )
+    if trial.method.config.with_examples(1) is not None:
+        size = bytes_when_full(full, largest_files(trial))
+    else:
+        # After the last task, whose examples may all be stored, like those of the tasks before.
+        tasks = trial.stages(seed)[0].benchmark.tasks()
+        size = size_when_full(full, sum(task.num_train for task in tasks))
     return {**fixed, MEMORY: fixed.get(MEMORY, 0) + size}
 
 
@@ -118,11 +120,6 @@ def memories(trial: Trial, seed: int) -> list[Memory]:
     stages = trial.stages(seed)
     method = build_method(stages[-1], None, len(stages) - 1)
     return [each for each in method.modules() if isinstance(each, Memory)]
-
-
-def size_when_full(memory: Memory) -> int:
-    """Return the bytes of a memory with all rows filled."""
-    return memory.capacity * memory.row_bytes + memory.counter_bytes
 
 
 def largest_fixed(stages: Sequence[Stage]) -> Bytes:
