@@ -19,7 +19,7 @@ from dashboards.data.matrices import (
     read_curves,
     read_matrices,
 )
-from dashboards.data.scope import SCOPE_COLUMNS, Scope
+from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices
 from dashboards.data.stages import read_stages
 from dashboards.data.warehouse import Warehouse, open_results
 from orchestrator.errors import RepertoireError, UnknownName
@@ -42,12 +42,13 @@ def draw_chart(
         scope: the values to show of "sweep", "benchmark", "scenario" and "method", one or several.
 
     Raises:
-        UnknownName: there is no such chart, or no such column to choose by.
+        UnknownName: there is no such chart, column to choose by, or value of it.
         RepertoireError: there is nothing to draw, or rows of several tables are in the scope.
     """
     if name not in CHARTS:
         raise UnknownName("chart", name, [*CHARTS, R_MATRIX])
-    return CHARTS[name](open_results(folders), read_scope(scope))
+    warehouse = open_results(folders)
+    return CHARTS[name](warehouse, read_scope(scope, list_choices(warehouse)))
 
 
 def draw_r_matrix(
@@ -93,12 +94,23 @@ def draw_figure(folders: Sequence[Path], name: str) -> Figure:
     return figures.draw(open_results(folders), name)
 
 
-def read_scope(given: Mapping[str, str | Sequence[str]]) -> Scope:
-    """Return the scope with these values of its columns."""
-    for column in given:
+def read_scope(
+    given: Mapping[str, str | Sequence[str]], choices: Mapping[str, Sequence[str]]
+) -> Scope:
+    """Return the scope with these values of its columns, which have the values of `choices`.
+
+    Raises:
+        UnknownName: there is no such column, or no such value of it.
+    """
+    scope: dict[str, tuple[str, ...]] = {}
+    for column, values in given.items():
         if column not in SCOPE_COLUMNS:
             raise UnknownName("column to choose by", column, SCOPE_COLUMNS)
-    return Scope(**{c: (v,) if isinstance(v, str) else tuple(v) for c, v in given.items()})
+        scope[column] = tuple(values) if isinstance(values, list | tuple) else (values,)
+        for value in scope[column]:
+            if value not in choices[column]:
+                raise UnknownName(column, str(value), choices[column])
+    return Scope(**scope)
 
 
 def draw_trade_off(warehouse: Warehouse, scope: Scope) -> go.Figure:

@@ -83,9 +83,11 @@ def suggest(given: str, valid: Iterable[str]) -> str:
     """Return 'valid: ...' with the nearest name first, for the end of a message.
 
     Case and the kind of dash do not matter; 'lmbda' suggests even a name as short as 'lam'. Of
-    many names those that are most alike are listed.
+    many names those that are most alike are listed. Without names it is 'there is none'.
     """
     names = shown = sorted(valid)
+    if not names:
+        return "there is none"
     folded = {_fold(name): name for name in names}
     cutoff = 0.5 if len(given) > 3 else 0.6
     near = get_close_matches(_fold(given), folded, n=1, cutoff=cutoff)

@@ -101,11 +101,8 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
         console.print(search_tables(outcomes))
     trials, searched = results.trials, results.trials["phase"] == "search"
     unfit, bad = trials["status"] == INFEASIBLE, short_trials(trials)
-    unfinished = [trials_line(alike) for alike in group_endings(bad.to_dict("records"), by=())]
-    hint = "its traceback: repertoire show {} {} --traceback"
-    failed = bad.loc[bad["status"] == "failed", "trial_id"]
-    hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []
-    lines = [*unfinished, *hints, *closing]
+    unfinished = describe_short(bad)
+    lines = [*describe_failures(folder, trials), *closing]
     if unfit.any():
         count = trials.loc[unfit, "trial_id"].nunique()
         sums = f"the sums that show it: repertoire show {folder} TRIAL"
@@ -124,10 +121,22 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
 def print_shortfall(console: Console, folder: Path, missing: Sequence[str]) -> int:
     """Print the incomplete trials and what is missing, alone; return the exit code."""
     bad = short_trials(load(folder).trials)
-    endings = group_endings(bad.to_dict("records"), by=())
-    for line in [*map(trials_line, endings), *missing]:
+    for line in [*describe_short(bad), *missing]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(len(bad) > 0 or len(missing) > 0)
+
+
+def describe_failures(folder: Path, trials: pd.DataFrame) -> list[str]:
+    """Return a line for each way in which trials fell short, and how to see the first traceback."""
+    bad = short_trials(trials)
+    failed = bad.loc[bad["status"] == "failed", "trial_id"].head(1)
+    hints = [f"its traceback: repertoire show {folder} {trial} --traceback" for trial in failed]
+    return [*describe_short(bad), *hints]
+
+
+def describe_short(bad: pd.DataFrame) -> list[str]:
+    """Return a line for each way in which the rows of `short_trials` ended."""
+    return [trials_line(alike) for alike in group_endings(bad.to_dict("records"), by=())]
 
 
 def short_trials(trials: pd.DataFrame) -> pd.DataFrame:

@@ -88,9 +88,7 @@ def find_table_rows(results: Results, table: pd.DataFrame, name: str) -> pd.Seri
     sweeps = pd.Series([str(text).split(", ") for text in table["sweeps"]], table.index, object)
     rows = table[[*CONFIGURATION, "label", "table"]].assign(sweeps=sweeps)
     rows = rows.merge(first.drop(columns="sweep"), on=CONFIGURATION, how="left")
-    # A label of this comparison is exact, where the same words may describe several rows.
-    matching = rows["label"] == name
-    matching = matching if matching.any() else match_name(rows, name)
+    matching = match_name(rows, name)
     if not matching.any():
         raise UnknownName("row to compare against", name, table["label"].unique())
     several = rows[matching][rows[matching]["table"].duplicated(keep=False)]

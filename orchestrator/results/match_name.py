@@ -1,8 +1,7 @@
 """Which configurations a name matches, and the error if it matches several.
 
 A description is a list of words: the method, hyperparameters as `name=value`, scenario, benchmark,
-sweep. All words must match, so the result does not depend on the labels, which depend on the other
-rows.
+sweep. All words must match. An id or a label that is given exactly is no description.
 """
 
 from __future__ import annotations
@@ -23,17 +22,19 @@ MAX_LISTED = 40  # names in a message
 def match_name(rows: pd.DataFrame, name: str) -> pd.Series[bool]:
     """Return, for each row, whether it matches a name.
 
-    An equal id alone decides; else the label, the beginning of the id, or words like `lam=1`.
+    An equal id alone decides, else an equal label; else the beginning of the id, or words like
+    `lam=1`.
     """
     ids = rows["trial_id"]
-    if (ids == name).any():
-        return ids == name
+    for exact in (ids == name, rows["label"] == name):
+        if exact.any():
+            return exact
     beginning = ids.str.startswith(name) | match_id(ids, name)
     words = name.split()
     by_description = [
         bool(words) and set(words) <= description for description in _description_words(rows)
     ]
-    return (rows["label"] == name) | beginning | pd.Series(by_description, index=rows.index)
+    return beginning | pd.Series(by_description, index=rows.index)
 
 
 def _description_words(rows: pd.DataFrame) -> list[set[str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.text import Text
+
 Row = Mapping[Any, Any]
 MAX_TRIALS = 3  # named in a line
 
@@ -50,9 +52,10 @@ def story_line(row: Row) -> str:
     return str(row["story"] or "").partition("\n")[0]
 
 
-def traceback_text(row: Row) -> str:
-    """Return a row's story without its first line."""
-    return str(row["story"] or "").partition("\n")[2].strip("\n")
+def traceback_lines(row: Row) -> list[Text]:
+    """Return a row's story without its first line, each line whole at any width."""
+    story = str(row["story"] or "").partition("\n")[2].strip("\n")
+    return [Text(story, no_wrap=True, overflow="ignore")] if story else []
 
 
 def seeds_text(rows: list[Row]) -> str:

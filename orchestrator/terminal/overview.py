@@ -10,7 +10,7 @@ from rich.text import Text
 
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches
-from orchestrator.terminal.failures import group_endings, traceback_text, trials_line
+from orchestrator.terminal.failures import group_endings, traceback_lines, trials_line
 from orchestrator.terminal.search_page import search_tables
 
 
@@ -46,5 +46,4 @@ def _sweep_lines(evaluated: pd.DataFrame) -> Iterator[str]:
 def _ending_lines(short: pd.DataFrame, traceback: bool) -> Iterator[Text]:
     for alike in group_endings(short.to_dict("records"), by=()):
         yield Text(trials_line(alike), "red")
-        if traceback and traceback_text(alike[0]):
-            yield Text(traceback_text(alike[0]), no_wrap=True)
+        yield from traceback_lines(alike[0]) if traceback else []

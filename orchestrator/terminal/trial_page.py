@@ -14,7 +14,7 @@ from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches, shown_group
 from orchestrator.results.units import UNDEFINED, interval_text
-from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
+from orchestrator.terminal.failures import group_endings, seeds_line, traceback_lines
 from orchestrator.terminal.grid import AccuracyGrid
 from orchestrator.terminal.place import failed_place, log_lines, places_line
 from orchestrator.terminal.search_page import candidates_text
@@ -133,6 +133,5 @@ def _unfinished_lines(shown: TrialSelection, traceback: bool) -> list[Text]:
         lines.append(Text(seeds_line(alike), "red"))
         where = filter(None, dict.fromkeys(map(failed_place, alike)))
         lines += [Text(line, style="dim") for line in (*where, *log_lines(alike[0]))]
-        if traceback and traceback_text(alike[0]):
-            lines.append(Text(traceback_text(alike[0]), no_wrap=True))
+        lines += traceback_lines(alike[0]) if traceback else []
     return lines

@@ -31,6 +31,7 @@ from orchestrator.sweep.sweep import TopLevel
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.html_table import html_table
 from orchestrator.terminal.notebook import NotebookDisplay, open_display
+from orchestrator.terminal.screen import Display
 
 FILE = """\
 name: small
@@ -268,7 +269,8 @@ def test_what_fails_or_is_interrupted_is_in_the_results_and_the_same_call_goes_o
     monkeypatch.chdir(tmp_path)
     given = sections(own, methods=[getattr(own, method), "finetune"], seeds=[0])
     given["benchmark"]["scenario"] = "class"
-    sweep = rp.Sweep(**given)
+    sweep, said = rp.Sweep(**given), list[str]()
+    monkeypatch.setattr(Display, "say", lambda self, line: said.append(line))
     # A process in the background may ignore it, and the run would leave that so.
     before = signal.default_int_handler
     restored = signal.signal(signal.SIGINT, before)
@@ -281,6 +283,11 @@ def test_what_fails_or_is_interrupted_is_in_the_results_and_the_same_call_goes_o
         assert status.to_dict() == {"own_methods:Broken": "failed", "finetune": "complete"}
         assert "no such thing" in results.trials["story"].iloc[0]
         assert "left out, by (trial, seed): 1 failed" in results._repr_html_()
+        failure, hint, counts = said[-3:]
+        assert failure.startswith("failed: own_methods_Broken-")
+        assert failure.endswith("no such thing (own_methods.py:10, in loss)")
+        assert hint.startswith(f"its traceback: repertoire show {tmp_path / 'small'} ")
+        assert "1 failed" in counts
         return
     assert "complete" not in set(status)
     computed = len(results.stages["key"].drop_duplicates())
@@ -323,6 +330,22 @@ def test_results_and_comparison_are_shown_as_one_table_and_stay_frames(out: Path
     assert front["storage_bytes_mean"].min() == table["storage_bytes_mean"].min()
 
 
+def test_text_is_one_name_and_folders_are_given_one_by_one(out: Path) -> None:
+    results = rp.load(out)
+    assert repr(results.compare(columns="acc")) == repr(results.compare(columns=["acc"]))
+    for modes in (None, "max"):
+        front = results.pareto("acc", modes)
+        pd.testing.assert_frame_equal(front, results.pareto(["acc"], ["max"]))
+    wrong: list[tuple[tuple[Any, ...], str]] = [
+        ((), "load: a folder is needed"),
+        (([str(out)],), "must be paths of folders, given \\['.*; several are given one by one"),
+        ((out, 3), "must be paths of folders, given 3;"),
+    ]
+    for given, message in wrong:
+        with pytest.raises(rp.RepertoireError, match=message):
+            rp.load(*given)
+
+
 def test_html_shows_text_as_text() -> None:
     rows = [["<b>x</b>", "\x1b[31m"], ["y", "1 < 2"]]
     best = [frozenset[str](), frozenset({"&"})]
@@ -346,6 +369,8 @@ def test_figures_are_drawn_by_name(out: Path) -> None:
         ({"name": "storage"}, "this chart shows one table, and there are 2"),
         ({"name": "storage", "scenarios": "class"}, "did you mean 'scenario'"),
         ({"name": "r_matrix"}, "r_matrix is of one trial"),
+        ({"scenario": "zz"}, "unknown scenario 'zz'; valid: class, task"),
+        ({"method": ["er", "ewc"]}, "unknown method 'ewc'; valid: er, finetune"),
         ({"name": "importance"}, "it takes a sweep with a section `search`"),
     ]
     for given, message in wrong:

@@ -22,7 +22,9 @@ from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.grid import AccuracyGrid
+from orchestrator.terminal.overview import overview
 from orchestrator.terminal.trial_page import trial_page
 
 pytestmark = pytest.mark.slow
@@ -163,13 +165,24 @@ def test_words_that_fit_one_trial_show_it_and_no_label_hides_another() -> None:
         trial("ewc-cc", sweep="t", scenario="task", lam=5.0),
     ]
     results = results_from(*rows)
-    # `ewc` is the label of the first, but describes all three.
-    with pytest.raises(RepertoireError, match="'ewc' fits 3 trials") as refused:
+    # `ewc` is the label of the first two, and describes all three.
+    with pytest.raises(RepertoireError, match="'ewc' fits 2 trials") as refused:
         trial_page(results, "ewc")
     assert "ewc-bb: ewc, split_digits, task-incremental, 2 tasks (sweep s)" in str(refused.value)
     assert "ewc-aa (sweep s)" in words(results, "ewc class")
     assert "ewc-cc (sweep t)" in words(results, "ewc t")
     assert "ewc-bb (sweep s)" in words(results, "ewc task lam=1")
+
+
+def test_a_label_given_exactly_decides_before_words_that_describe() -> None:
+    rows = [
+        trial("er-aa", method="er"),
+        trial("er-bb", method="er", lam=2.0, method_label="ER (ours)"),
+    ]
+    results = results_from(*rows)
+    assert words(results, "er").startswith("er er-aa (sweep s)")
+    assert words(results, "ER (ours)").startswith("ER (ours) er-bb (sweep s)")
+    assert "er-bb (sweep s)" in words(results, "er lam=2")
 
 
 def test_a_description_finds_the_same_trial_whatever_else_the_folder_holds() -> None:
@@ -228,6 +241,17 @@ def test_seeds_that_failed_alike_are_one_line_and_the_traceback_is_shown_if_aske
     whole = words(results_from(*rows), "ewc", traceback=True)
     assert whole.count("Traceback: mine.py, line 7") == 1
     assert "Traceback: b" in whole
+
+
+def test_a_traceback_is_whole_at_any_width() -> None:
+    line = "    raise OSError('a line of the user that is longer than the terminal is wide') # end"
+    story = f"OSError: x (mine.py:7, in loss)\n\nTraceback:\n{line}"
+    results = results_from(trial(status="failed", tasks_done=1, story=story))
+    for page in (trial_page(results, "ewc", traceback=True), overview(results, traceback=True)):
+        console = PlainConsole(file=io.StringIO(), width=40)
+        with console.capture() as caught:
+            console.print(page)
+        assert line in caught.get().split("\n")
 
 
 def test_a_trial_of_several_tasks_that_failed_is_not_said_to_have_one() -> None:

@@ -209,7 +209,7 @@ WRONG = {
     ),
     "a hyperparameter of a method that has none": (
         text_of(methods="[{name: finetune, lam: 1}]"),
-        "methods[0].lam: unknown key 'lam'",
+        "methods[0].lam: unknown key 'lam'; it takes none",
     ),
     "a wrong type": (
         text_of(training="{epochs: two}"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.python.arguments import as_names, require_folders
 from orchestrator.cli.python.comparison import Comparison, as_comparison, comparison_html
 from orchestrator.errors import RepertoireError
 from orchestrator.results import load as loading
@@ -46,7 +47,7 @@ class Results(tables.Results):
         *,
         against: str | None = None,
         sort: str | None = None,
-        columns: Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
         force: bool = False,
     ) -> Comparison:
         """Return the comparison of the configurations: means, intervals, differences and ranks.
@@ -57,7 +58,7 @@ class Results(tables.Results):
             against: label of the row that others are compared with on common seeds; None: the row
                 of the largest mean ACC.
             sort: a metric or a cost, the best first; "n" or "method".
-            columns: the metrics and costs to show; all are in the frame.
+            columns: the metrics and costs to show, one or several; all are in the frame.
             force: one table for each benchmark, even if its rows are not comparable.
 
         Raises:
@@ -68,11 +69,13 @@ class Results(tables.Results):
         table = comparison(self, by, together=together, force=force)
         table = with_ranks(with_differences(self, table, against))
         table = table if sort is None else sort_rows(table, sort)
-        table = table if columns is None else with_columns(table, columns)
+        table = table if columns is None else with_columns(table, as_names(columns))
         return as_comparison(with_best(self, table))
 
     def pareto(
-        self, metrics: Sequence[str] = DEFAULT_METRICS, modes: Sequence[Mode] | None = None
+        self,
+        metrics: str | Sequence[str] = DEFAULT_METRICS,
+        modes: Mode | Sequence[Mode] | None = None,
     ) -> Comparison:
         """Return the rows of the comparison that are on the Pareto front of their table.
 
@@ -83,9 +86,10 @@ class Results(tables.Results):
         Raises:
             UnknownName: there is no such metric or mode.
         """
+        metrics, chosen = as_names(metrics), None if modes is None else as_names(modes)
         more = [name for name in metrics if name not in VALUES and name in self.trials]
         table = comparison(self, values=(*VALUES, *more))
-        front = table[front_mask(table, metrics, modes, ["table"])].reset_index(drop=True)
+        front = table[front_mask(table, metrics, chosen, ["table"])].reset_index(drop=True)
         front.attrs = dict(table.attrs)
         return as_comparison(front)
 
@@ -150,6 +154,7 @@ def load(*folders: str | Path) -> Results:
         RepertoireError: a folder has no tables, a table is damaged, or two folders have different
             values of one (trial, seed).
     """
+    require_folders(folders)
     opened = loading.load(*folders)
     content = {field.name: getattr(opened, field.name) for field in fields(opened)}
     return Results(**content, folders=tuple(map(Path, folders)))

@@ -13,7 +13,9 @@ import typer
 from orchestrator.backends.factory import BACKENDS, ComputePlace
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
 from orchestrator.cli.options import job_address
+from orchestrator.cli.python.results import Results, load
 from orchestrator.cli.run_folder import RunOptions, run_in_folder
+from orchestrator.cli.run_report import describe_failures
 from orchestrator.cli.until import parse_until
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.sweep.sweep import Sweep
@@ -47,8 +49,8 @@ class RunArguments:
         return RunOptions(self.backend, place, self.replace, until, tuple(self.trackers))
 
 
-def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Path:
-    """Run a sweep from this process; return the folder of its tables.
+def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Results:
+    """Run a sweep from this process; return its results, and show what failed and why.
 
     Raises:
         RepertoireError: the sweep cannot be run with these options; a failed trial raises nothing.
@@ -60,9 +62,11 @@ def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Path:
         shorten_ray_folder()
     display = open_display()
     finished = run_in_folder(sweep, folder, store, options, display)
-    for line in [*finished.messages, *finished.closing_lines]:
+    results = load(finished.folder)
+    failures = describe_failures(finished.folder, results.trials)
+    for line in [*finished.messages, *failures, *finished.closing_lines]:
         display.say(line)
-    return finished.folder
+    return results
 
 
 def read_folder(out: str | Path) -> Path:

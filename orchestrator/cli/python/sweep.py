@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from orchestrator.cli.python.plain_data import PlainData
-from orchestrator.cli.python.results import Results, load
+from orchestrator.cli.python.results import Results
 from orchestrator.cli.python.running import RunArguments, run_here
 from orchestrator.cli.python.sections import Sections
 from orchestrator.cli.python.sweep_plan import SweepPlan, plan_here
@@ -103,7 +103,7 @@ class Sweep:
     ) -> Results:
         """Compute the stages that the store lacks, as `repertoire run` does; return the results.
 
-        A trial that fails raises nothing: its rows have its status and its story. The first
+        A trial that fails raises nothing: a line says why, and its rows have its story. The first
         interruption (Ctrl-C, or a notebook's stop button) finishes the stages that run and returns
         what there is; the second stops at once. The same call continues, whatever ended it.
 
@@ -120,7 +120,7 @@ class Sweep:
             RepertoireError: the sweep cannot be run so; nothing is lost.
         """
         arguments = RunArguments(backend, store, address, replace, until, trackers)
-        return load(run_here(self.spec, out, arguments))
+        return run_here(self.spec, out, arguments)
 
     def __repr__(self) -> str:
         searched = f", {len(self.spec.groups)} searches" if self.spec.groups else ""

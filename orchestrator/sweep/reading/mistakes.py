@@ -104,9 +104,8 @@ def error_message(details: list[ErrorDetails], names: list[str]) -> str:
     detail = details[0]
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] in UNKNOWN:
-        return f"unknown key {key!r}" + (
-            f"; {suggest(key, names)}" if len(detail["loc"]) == 1 else ""
-        )
+        known = suggest(key, names) if names else "it takes none"
+        return f"unknown key {key!r}" + (f"; {known}" if len(detail["loc"]) == 1 else "")
     if detail["type"] in MISSING:
         return "is missing"
     expected = ", or ".join(dict.fromkeys(expected_value(each) for each in details))
