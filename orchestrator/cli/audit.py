@@ -16,8 +16,8 @@ from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.stages.differences import tensor_difference
+from orchestrator.stages.features.feature_inputs import feature_sets
 from orchestrator.stages.features.feature_task import compute_shard
-from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.reproduce import reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.mapped import map_state

@@ -10,17 +10,17 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
 from orchestrator.stages.code.components import Component
+from orchestrator.stages.features.feature_inputs import (
+    feature_sets,
+    reason_for_images,
+    use_features,
+)
 from orchestrator.stages.features.feature_task import (
     SHARD,
     FeatureTask,
     count_images,
     join_task,
     shard_tasks,
-)
-from orchestrator.stages.features.learned_parts import (
-    feature_sets,
-    learned_parts,
-    reason_for_images,
 )
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import Key
@@ -38,7 +38,7 @@ def sweep_features(sweep: Sweep) -> list[FeatureSet]:
     Those of a space that searches networks are the ones at its representative points; a trial that
     needs others computes them itself.
     """
-    benchmarks = (learned_parts(*each)[0] for each in _parts(sweep))
+    benchmarks = (use_features(*each)[0] for each in _parts(sweep))
     by_digest = {each.digest: each for b in benchmarks for each in feature_sets(b)}
     return list(by_digest.values())
 

@@ -17,7 +17,7 @@ from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import Grouping, group_into_tables
-from orchestrator.results.names.code_parts import fill_code
+from orchestrator.results.names.code_texts import fill_code
 from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_column_names
 from orchestrator.results.names.naming import labels, names_across_tables
 from orchestrator.results.pooling import (

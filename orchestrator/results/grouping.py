@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.names.code_parts import with_protocol_code
+from orchestrator.results.names.code_texts import with_protocol_code
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import (
     describe_column,

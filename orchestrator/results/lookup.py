@@ -13,7 +13,7 @@ import pandas as pd
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.results.comparison import comparison
 from orchestrator.results.match_name import MAX_LISTED, ambiguous_name_error, match_name
-from orchestrator.results.names.code_parts import fill_code
+from orchestrator.results.names.code_texts import fill_code
 from orchestrator.results.names.naming import labels
 from orchestrator.results.pooling import CONFIGURATION, TABLE, pool_trials, sweeps_by_configuration
 from orchestrator.results.results import Results

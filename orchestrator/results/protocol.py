@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from orchestrator.results.names.code_parts import PROTOCOL_CODE
+from orchestrator.results.names.code_texts import PROTOCOL_CODE
 from orchestrator.results.names.hyperparameter_text import value_text
 from orchestrator.results.variation import varying_columns
 

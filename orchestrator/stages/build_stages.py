@@ -12,7 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.code.identity import code_identity
-from orchestrator.stages.features.learned_parts import learned_parts
+from orchestrator.stages.features.feature_inputs import use_features
 from orchestrator.stages.keys import initial_key, stage_key, training_content
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.siblings import numerics
@@ -46,7 +46,7 @@ def build_stages(
     benchmark: Benchmark, network: Component, training: Training, method: Component, seed: int
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
-    method = fill_defaults(method, *learned_parts(benchmark, network, training))
+    method = fill_defaults(method, *use_features(benchmark, network, training))
     return build_chain(benchmark, network, [(training, method)] * benchmark.num_tasks, seed)
 
 
@@ -116,7 +116,7 @@ def _step_contents(
 def _find_learned(
     benchmark: Benchmark, network: Component, steps: Sequence[tuple[Training, Component]]
 ) -> tuple[Benchmark, Component]:
-    return learned_parts(benchmark, network, *(training for training, _ in steps))
+    return use_features(benchmark, network, *(training for training, _ in steps))
 
 
 def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from methods.base import Method
-from orchestrator.stages.features.learned_parts import feature_sets
+from orchestrator.stages.features.feature_inputs import feature_sets
 from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.without_compiler import without_compiler

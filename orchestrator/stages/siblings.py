@@ -12,7 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json
 from orchestrator.networks.base import Network
 from orchestrator.stages.code.components import Component
-from orchestrator.stages.features.learned_parts import feature_sets
+from orchestrator.stages.features.feature_inputs import feature_sets
 from orchestrator.stages.learning.optimizers import FUSED
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.learning.training_options import TrainingOptions

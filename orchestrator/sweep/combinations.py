@@ -15,11 +15,11 @@ from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.section import SectionContent
 from orchestrator.sweep.training_checks import training_objections
 
-TrialParts = tuple[SectionContent, SectionContent, SectionContent, SectionContent]
+TrialSections = tuple[SectionContent, SectionContent, SectionContent, SectionContent]
 
 
 @dataclass(frozen=True)
-class SectionParts:
+class FileSections:
     """The parts of each section of a file, those with mistakes included."""
 
     benchmarks: list[SectionContent]
@@ -37,9 +37,9 @@ class SectionParts:
         return [*self.benchmarks, *self.networks, *trainings, *methods]
 
 
-def combine_parts(sections: SectionParts, mistakes: list[str]) -> list[TrialParts]:
+def combine_sections(sections: FileSections, mistakes: list[str]) -> list[TrialSections]:
     """Return the combinations of parts that are valid; note those that do not go together."""
-    valid: list[TrialParts] = []
+    valid: list[TrialSections] = []
     for benchmark, network in product(sections.benchmarks, sections.networks):
         objections = list(_find_misfits((benchmark, network)))
         mistakes.extend(objections)
@@ -88,7 +88,7 @@ def _find_missing_tokens(network: SectionContent, entries: list[MethodEntry]) ->
                 yield f"{entry.method.form.where}: {objection}"
 
 
-def _has_meaning(parts: TrialParts) -> bool:
+def _has_meaning(parts: TrialSections) -> bool:
     """Return whether an anchor has a meaning beside the other parts."""
     if not all(part.examples for part in parts):
         return False
@@ -96,7 +96,7 @@ def _has_meaning(parts: TrialParts) -> bool:
     return has_meaning(method.name, benchmark, network, training)
 
 
-def _find_unfit_trainings(parts: TrialParts) -> Iterator[str]:
+def _find_unfit_trainings(parts: TrialSections) -> Iterator[str]:
     """Yield the reasons why examples of a training do not fit examples of the other parts."""
     where = parts[2].form.where
     if all(part.examples for part in parts):

@@ -14,7 +14,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning.training import create_training
 from orchestrator.stages.learning.training_options import TrainingOptions
-from orchestrator.sweep.combinations import SectionParts, combine_parts
+from orchestrator.sweep.combinations import FileSections, combine_sections
 from orchestrator.sweep.common_training import CommonTraining
 from orchestrator.sweep.data_section import OwnCode, with_data
 from orchestrator.sweep.group import Group
@@ -56,7 +56,7 @@ def read_entries(
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
     entries = [
         Group(parts[3].examples[0].name, parts, fixed)
-        for parts in combine_parts(sections, mistakes)
+        for parts in combine_sections(sections, mistakes)
     ]
     groups = name_groups([entry for entry in entries if entry.space])
     if isinstance(content.get("search", {}), dict):
@@ -70,7 +70,7 @@ def read_entries(
 
 def read_parts(
     content: dict[str, Any], grids: bool, own: OwnCode, mistakes: list[str]
-) -> SectionParts:
+) -> FileSections:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""
     source = own.source
     network = content.get("network", "mlp")
@@ -83,7 +83,7 @@ def read_parts(
     networks = read_networks(network, own, mistakes, grids)
     common = read_common_training(content, source, grids)
     mistakes.extend(common.mistakes)
-    return SectionParts(
+    return FileSections(
         benchmarks=benchmarks,
         networks=networks,
         trainings=common.parts,

@@ -14,7 +14,7 @@ from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.stages.build_stages import benchmark_setting, fill_defaults, network_shape
 from orchestrator.stages.code.classes import is_dotted
 from orchestrator.stages.code.components import Component
-from orchestrator.stages.features.learned_parts import learned_parts
+from orchestrator.stages.features.feature_inputs import use_features
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import failure_story
 from orchestrator.sweep.backbone_tokens import tokens_objection
@@ -46,7 +46,7 @@ def misfit(
     # What needs tokens objects to the network as it was given, not to the head that stands for it.
     if not method.cls.needs_tokens:
         trainings = [training] if training else []
-        benchmark, network = learned_parts(benchmark, network, *trainings)
+        benchmark, network = use_features(benchmark, network, *trainings)
     objection = method_objection(benchmark, network, method)
     if objection is not None:
         of_scenario = benchmark.scenario not in method.cls.scenarios

@@ -12,7 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json, to_json, to_keyed_json
 from orchestrator.stages.build_stages import Common, build_chain, fill_defaults
 from orchestrator.stages.code.components import Component
-from orchestrator.stages.features.learned_parts import learned_parts
+from orchestrator.stages.features.feature_inputs import use_features
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.spaces.nesting import replace_values
@@ -54,7 +54,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         # Defaults that depend on the benchmark become part of the configuration and its id.
-        parts = learned_parts(self.benchmark, self.network, self.training)
+        parts = use_features(self.benchmark, self.network, self.training)
         method = fill_defaults(self.method, *parts)
         object.__setattr__(self, "method", method)
 

@@ -32,13 +32,13 @@ from orchestrator.results.growth import body_is_apart
 from orchestrator.search.features import compute_features
 from orchestrator.stages import build_stages
 from orchestrator.stages.features import feature_task
+from orchestrator.stages.features.feature_inputs import feature_sets
 from orchestrator.stages.features.feature_task import (
     BATCH,
     join_task,
     run_feature_task,
     shard_tasks,
 )
-from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.storage.mapped import map_state, mapped_tensors
@@ -136,7 +136,7 @@ def test_stages_on_features_are_those_on_images(folder, monkeypatch, train, meth
     parts = {"methods": methods, "training": training, "network": network_text(train)}
     results = run_inline(folder, **parts)
     on_features = results.accuracy.set_index(["trial_id", "split", "after", "task"]).loss
-    monkeypatch.setattr(build_stages, "learned_parts", lambda b, n, *_: (b, n))
+    monkeypatch.setattr(build_stages, "use_features", lambda b, n, *_: (b, n))
     for trial in load(folder, **parts).trials:
         state = None
         for stage in trial.stages(0):
@@ -183,7 +183,7 @@ def test_each_data_set_of_a_sequence_has_features_of_its_images_in_the_common_sh
     body = results.trials.iloc[0].storage_backbone_bytes
     assert body == build(load(folder)).frozen_bytes
     loss = results.accuracy.set_index(["split", "after", "task"]).loss
-    monkeypatch.setattr(build_stages, "learned_parts", lambda b, n, *_: (b, n))
+    monkeypatch.setattr(build_stages, "use_features", lambda b, n, *_: (b, n))
     state = None
     for stage in trial.stages(0):
         state, record = run_stage(stage, state, ("", "", 0))

@@ -16,7 +16,7 @@ from orchestrator.results.contrasts import with_differences
 from orchestrator.results.folder.places import open_store
 from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
-from orchestrator.results.names.code_parts import code_texts
+from orchestrator.results.names.code_texts import code_texts
 from orchestrator.results.names.identity import common_trial_ids
 from orchestrator.results.names.trial_ids import unnumbered_id
 from orchestrator.results.tables.collect import collect_tables

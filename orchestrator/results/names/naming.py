@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.columns import METHOD_LABEL
-from orchestrator.results.names.code_parts import code_texts
+from orchestrator.results.names.code_texts import code_texts
 from orchestrator.results.names.hyperparameter_text import (
     column_texts,
     concatenate,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.benchmarks.sources.feature_set import ATTACHED, FeatureSet
 from orchestrator.errors import RepertoireError
+from orchestrator.stages.features.feature_inputs import feature_sets
 from orchestrator.stages.features.feature_task import (
     FeatureTask,
     join_task,
     run_feature_task,
     shard_tasks,
 )
-from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.mapped import map_state
 from orchestrator.stages.storage.store import StageStore

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from methods.base import Method
-from orchestrator.stages.features.learned_parts import feature_sets
+from orchestrator.stages.features.feature_inputs import feature_sets
 from orchestrator.stages.stage import Stage
 
 

@@ -27,7 +27,7 @@ from orchestrator.stages.environment import (
     fix_threads,
     require_device,
 )
-from orchestrator.stages.features.learned_parts import images_of
+from orchestrator.stages.features.feature_inputs import images_of
 from orchestrator.stages.learning.forward_pass import autocast
 from orchestrator.stages.record import Costs, Record
 from orchestrator.stages.storage.mapped import mapped_tensors

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import suggest
 from orchestrator.stages.code.components import Component
-from orchestrator.stages.features.learned_parts import learned_parts
+from orchestrator.stages.features.feature_inputs import use_features
 from orchestrator.stages.learning.training import Training
 
 EVERYWHERE = ("finetune", "er", "gdumb", "joint")
@@ -59,7 +59,7 @@ def has_meaning(name: str, benchmark: Benchmark, network: Component, training: T
 
 def trains_output_layer_alone(benchmark: Benchmark, network: Component, training: Training) -> bool:
     """Return whether a trial trains its output layer alone."""
-    _, network = learned_parts(benchmark, network, training)
+    _, network = use_features(benchmark, network, training)
     config = network.config
     fixed = network.name == "mlp" or getattr(config, "train", None) in ("none", "head")
     return fixed and not getattr(config, "hidden", ())

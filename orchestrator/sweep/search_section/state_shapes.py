@@ -8,7 +8,7 @@ from methods.base import Outlook
 from orchestrator.networks.networks import build_network
 from orchestrator.stages.build_stages import network_shape
 from orchestrator.stages.code.classes import is_dotted
-from orchestrator.stages.features.learned_parts import learned_parts
+from orchestrator.stages.features.feature_inputs import use_features
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.spaces.domains import Point, select_active
 
@@ -35,7 +35,7 @@ def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]] | Non
     None if the user's own class raises there: its stages fail, and say why.
     """
     benchmark, network, training, method = (part.build(point) for part in group.parts)
-    benchmark, network = learned_parts(benchmark, network, training)
+    benchmark, network = use_features(benchmark, network, training)
     shape = network_shape(benchmark)
     outlook = Outlook(shape.num_classes, shape.input_shape, 1)
     try:

@@ -38,7 +38,7 @@ class FeatureSpec:
         return {**own, **body, "input": to_keyed_json(self.body.rule)}
 
 
-def learned_parts(
+def use_features(
     benchmark: Benchmark, network: Component, *trainings: Training
 ) -> tuple[Benchmark, Component]:
     """Return the benchmark and the network that the stages of a trial have.
