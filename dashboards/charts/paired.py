@@ -33,7 +33,8 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
         return empty_figure("No two configurations have a seed in common.")
     rows = table.sort_values("difference", ascending=False)
     figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
-    figure.update_layout(margin={"t": 10})
+    # Below the least height of its rows, plotly makes no room for the title of the axis.
+    figure.update_layout(margin={"t": 10}, minreducedheight=ROW)
     figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
     figure.add_trace(_intervals(rows))
     against = ", ".join(shorten(name, LONGEST_TICK) for name in dict.fromkeys(rows["against"]))

@@ -10,7 +10,13 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import comparison_columns, configurations, differences
-from dashboards.pages.tables import LETTER, TABLE_WIDTH, row_height, show_table
+from dashboards.pages.leaderboard_widths import (
+    COSTS,
+    NARROW,
+    LeaderboardWidths,
+    leaderboard_widths,
+)
+from dashboards.pages.tables import show_table
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View
 from orchestrator.columns import METRICS, SHOWN_METRICS, is_small_better
@@ -22,7 +28,6 @@ NAME = "configuration"
 COST_TITLES = {"storage_bytes": "storage", "compute_flops": "compute"}  # column -> title
 ORDERS = (*SHOWN_METRICS, *COST_TITLES, NAME)
 WIDTH = 250  # of an input, in pixels
-INTERVAL, COST, NARROW = 102, 82, 40  # widths of columns, in pixels
 
 
 def show(view: View) -> None:
@@ -40,13 +45,14 @@ def show(view: View) -> None:
 
 
 def _show_rows(rows: pd.DataFrame) -> None:
+    widths = leaderboard_widths(rows)
     st.dataframe(
         readable_table(rows),
         hide_index=True,
         width="stretch",
         key="leaderboard table",
-        column_config=_column_config(rows),
-        row_height=label_height(rows),
+        column_config=_column_config(widths),
+        row_height=widths.row,
     )
     st.caption(
         "Test data. ± is half the 95 % Student-t interval of the mean over n seeds; –: "
@@ -107,37 +113,20 @@ def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells | {"n": rows["n"]}, index=rows.index)
 
 
-def name_width(rows: pd.DataFrame) -> int:
-    """Return the width of the column of names, which has what the others leave."""
-    metrics = [metric_width(rows, name) for name in SHOWN_METRICS]
-    return TABLE_WIDTH - sum(metrics) - COST * len(COST_TITLES) - NARROW
-
-
-def metric_width(rows: pd.DataFrame, name: str) -> int:
-    """Return the width of the column of a metric; a narrow one if it is never defined."""
-    return INTERVAL if rows[f"{name}_mean"].notna().any() else NARROW
-
-
-def label_height(rows: pd.DataFrame) -> int:
-    """Return the height of a row, in which the longest name has as many lines as it takes."""
-    longest = int(rows["label"].str.len().max()) if len(rows) else 0
-    return row_height(longest * LETTER / name_width(rows))
-
-
-def _column_config(rows: pd.DataFrame) -> dict[str, Any]:
+def _column_config(widths: LeaderboardWidths) -> dict[str, Any]:
     text = st.column_config.TextColumn
     return {
-        NAME: text(pinned=True, width=name_width(rows)),
+        NAME: text(pinned=True, width=widths.name),
         **{
             column_title(name): text(
-                width=metric_width(rows, name),
+                width=widths.metrics[name],
                 help=find_quantity(name).title,
                 alignment="right",
             )
             for name in SHOWN_METRICS
         },
         **{
-            title: text(width=COST, help=find_quantity(name).title, alignment="right")
+            title: text(width=COSTS[name], help=find_quantity(name).title, alignment="right")
             for name, title in COST_TITLES.items()
         },
         "n": st.column_config.NumberColumn(width=NARROW, help="complete seeds"),

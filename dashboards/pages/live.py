@@ -20,7 +20,6 @@ from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.progress_text import duration_text
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60  # a larger graph cannot be read
-COUNTS = {"stages computed": "executed", "stages shared": "shared", "failed": "failed"}
 STATES = {
     "complete": "Complete: every trial learned its last task.",
     "over": "Over, but not every trial learned its last task.",
@@ -75,7 +74,9 @@ def _show_figures(state: StoredProgress) -> None:
     left = state["eta_seconds"] if state.state == "running" else None
     figures = {
         "trials done": f"{state['trials_done'] or 0:,} of {state['trials'] or 0:,}",
-        **{title: count_text(state[name]) for title, name in COUNTS.items()},
+        "stages computed": count_text(state.computed),
+        "stages shared": count_text(state["shared"]),
+        "failed": count_text(state.raised),
         "stages a minute": "–" if speed is None else f"{speed:.1f}",
         "time to go": "–" if left is None else duration_text(left),
     }

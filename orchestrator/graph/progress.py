@@ -79,7 +79,9 @@ class Progress:
         now = time.time_ns() / 1e9
         shown = ("phase", "trials", "trials_done", "asked_for", "shared", "executed", "to_go")
         return {name: getattr(self, name) for name in shown} | {
+            "computed": self.num_computed,
             "failed": self.failed,
+            "raised": self.raised,
             "running": sorted(key[:8] for key in self._running),
             "started_at": now - (time.monotonic() - self.started),
             "updated_at": now,

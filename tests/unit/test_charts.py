@@ -433,6 +433,13 @@ def test_a_difference_reaches_from_low_to_high_and_is_hollow_where_it_holds_0() 
     assert list(points.marker.symbol) == ["circle", "circle-open"]
 
 
+def test_a_chart_of_one_difference_leaves_room_for_the_title_of_its_axis() -> None:
+    row = {"label": ["er"], "against": "finetune", "n": 5, "difference": 0.3, "low": 0, "high": 1}
+    layout = charts.differences(pd.DataFrame(row)).layout
+    ticks_and_title = 70  # the ticks and two lines, in pixels
+    assert layout.height - layout.margin.t - (layout.minreducedheight or 64) >= ticks_and_title
+
+
 def candidates(num: int = 20) -> pd.DataFrame:
     """Return candidates whose objective is the exponent of lam and nothing else."""
     rng = np.random.default_rng(0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from dashboards.first_page import AT_ROOT, read_first_page
-from dashboards.pages.tables import LINE, ROW, WRAPPED, fitted_widths, row_height
+from dashboards.pages.leaderboard_widths import COSTS, NARROW, leaderboard_widths
+from dashboards.pages.tables import LINE, ROW, TABLE_WIDTH, WRAPPED, fitted_widths, row_height
+from orchestrator.columns import SHOWN_METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -24,6 +27,28 @@ def test_a_row_has_the_lines_of_its_longest_text_up_to_five() -> None:
     assert [row_height(lines) for lines in (0.4, 1, 1.1)] == [ROW, ROW, WRAPPED]
     assert row_height(3.2) - row_height(2.7) == LINE
     assert row_height(9) == row_height(5)
+
+
+def ranked(label: str, fwt: float | None = 0.1) -> pd.DataFrame:
+    """Return a row of the comparison."""
+    means = dict.fromkeys((f"{name}_mean" for name in SHOWN_METRICS), 0.5)
+    return pd.DataFrame([{"label": label, **means, "fwt_mean": fwt}])
+
+
+@pytest.mark.parametrize("label", ["ewc", "er memory_size=200", "a name of 78 characters" * 4])
+@pytest.mark.parametrize("fwt", [0.1, None])
+def test_a_leaderboard_cuts_no_column_and_leaves_room_for_names(
+    label: str, fwt: float | None
+) -> None:
+    widths = leaderboard_widths(ranked(label, fwt))
+    others = sum(widths.metrics.values()) + sum(COSTS.values()) + NARROW
+    assert widths.name + others == TABLE_WIDTH
+    letter = 5.5  # of lower case, on the screen
+    lines = 1 if widths.row == ROW else max(2, (widths.row - ROW) // LINE + 1)
+    assert (widths.name - 16) * lines >= letter * len(label)
+    assert widths.name >= 190 or lines == 1
+    # Whole means and intervals are 83 pixels wide, means alone 44, with 8 on either side.
+    assert widths.metrics["acc"] >= (99 if lines == 1 else 60)
 
 
 def test_the_server_is_named_before_any_script_of_streamlit_is_loaded() -> None:

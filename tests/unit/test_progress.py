@@ -27,6 +27,8 @@ FIELDS = {
     "to_go": int,
     "running": list,
     "failed": int,
+    "computed": int,
+    "raised": int,
     "started_at": float,
     "updated_at": float,
     "over": bool,
@@ -45,6 +47,8 @@ def test_a_stage_that_raised_is_not_computed() -> None:
         progress.count(RunStage(news.key))
         progress.count(news)
     assert (progress.executed, progress.num_computed, progress.raised) == (3, 2, 1)
+    content = progress.to_json()
+    assert (content["computed"], content["failed"], content["raised"]) == (2, 2, 1)
 
 
 def test_news_is_counted_as_it_comes() -> None:
