@@ -20,6 +20,7 @@ from orchestrator.terminal.escaping import escape_plotly
 
 DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
 DARKEST = 0.3  # share of the colour scale that is left out
+CLOSE = 1e-9  # difference of equal exponents
 MAX_TICKS = 6  # up to so many different values, each has a tick
 # Plotly draws all lines of parallel coordinates one pixel wide. A winner is several lines side by
 # side, so many shares of an axis apart.
@@ -134,12 +135,18 @@ def value_name(value: object) -> str:
 
 
 def _exponent_ticks(values: pd.Series[Any]) -> dict[str, Any]:
-    """Return ticks at the powers of ten, or at the least and most if fewer than two are inside."""
+    """Return ticks at the powers of ten, or at the least and most if fewer than two are inside.
+
+    If fewer than three powers are inside, there are ticks at 2 and 5 times the powers too.
+    """
     low, high = np.log10(values.min()), np.log10(values.max())
-    exponents: list[float] = [*range(ceil(low), floor(high) + 1)]
-    if len(exponents) < 2:
-        exponents = [low, high]
-    return {"tickvals": exponents, "ticktext": [tick_text(10.0**e) for e in exponents]}
+    powers = range(floor(low), floor(high) + 1)
+    steps = (1, 2, 5) if floor(high) - ceil(low) < 2 else (1,)
+    marks = [exponent + np.log10(step) for exponent in powers for step in steps]
+    inside = [mark for mark in marks if low - CLOSE <= mark <= high + CLOSE]
+    if len(inside) < 2:
+        inside = [low, high]
+    return {"tickvals": inside, "ticktext": [tick_text(10.0**mark) for mark in inside]}
 
 
 def tick_text(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
+from dashboards.charts.hyperparameters import tick_text
+from dashboards.charts.theme import GREY
 from dashboards.data.candidates import read_candidates, read_learning_curves, read_searches
 from dashboards.view import View
 from orchestrator.columns import COLUMNS, SELECTABLE
@@ -28,6 +31,11 @@ TITLES = {
 }
 ENDED = ("label", "status", "tasks_done", "story")
 SHOWN_WINNERS = 3
+FRACTION = re.compile(r"(?<==)-?\d+\.\d+(?:e[+-]?\d+)?(?=\s|$)")  # of a hyperparameter, in a label
+# Plotly draws the axes of parallel coordinates in black, and has no option for it.
+AXES = f"""<style>
+.parcoords .domain, .parcoords .tick > line {{ stroke: {GREY}; stroke-opacity: 0.8; }}
+</style>"""
 
 
 def show(view: View) -> None:
@@ -55,10 +63,18 @@ def show(view: View) -> None:
 def _show_hyperparameters(view: View, rows: pd.DataFrame, logarithmic: Container[str]) -> None:
     st.subheader("Hyperparameters and objective")
     objective = "objective" if rows["objective"].notna().any() else "val_acc"
+    st.html(AXES)
     view.chart(charts.parallel_coordinates(rows, objective, logarithmic), "parallel chart")
-    if rows["selected"].any():
-        st.caption("Orange: the winner. Grey: stopped, the objective is not known.")
+    st.caption(colours_text(rows, objective))
     view.chart(charts.importance(rows, objective), "importance chart")
+
+
+def colours_text(rows: pd.DataFrame, objective: str) -> str:
+    """Return what the colours of the candidates' lines mean, of those that are drawn."""
+    winner = "Thick and orange: a winner. " if rows["selected"].any() else ""
+    unknown = rows[objective].isna().any()
+    stopped = ' Grey, to "not known": stopped before it had an objective.' if unknown else ""
+    return f"{winner}From blue to yellow: the objective, from low to high.{stopped}"
 
 
 def _pick_search(table: pd.DataFrame) -> pd.DataFrame:
@@ -115,7 +131,12 @@ def _show_winners(rows: pd.DataFrame) -> None:
     for row in won.to_dict("records"):
         value = row["objective"]
         objective = "" if pd.isna(value) else f", objective {objective_text(value)}"
-        st.success(f"Chosen: {escape_markdown(row['label'])}{objective}")
+        st.success(f"Chosen: {escape_markdown(round_fractions(row['label']))}{objective}")
+
+
+def round_fractions(label: str) -> str:
+    """Return a label whose hyperparameters have three significant digits, save whole numbers."""
+    return FRACTION.sub(lambda number: tick_text(float(number.group())), label)
 
 
 def _curves(view: View, rows: pd.DataFrame) -> pd.DataFrame:

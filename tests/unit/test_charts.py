@@ -492,6 +492,23 @@ def test_the_winner_has_a_colour_of_its_own_and_a_logarithmic_space_an_axis_of_e
         assert high == max(axis["values"])
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.003, 0.06, ["0.005", "0.01", "0.02", "0.05"]),
+        (1.0, 20.0, ["1", "2", "5", "10", "20"]),
+        (0.5, 400.0, ["1", "10", "100"]),
+        (0.21, 0.49, ["0.21", "0.49"]),
+    ],
+)
+def test_a_logarithmic_axis_of_few_powers_has_ticks_between_them(
+    low: float, high: float, texts: list[str]
+) -> None:
+    axis = hyperparameters.dimension("config.training.lr", pd.Series([low, high]), True)
+    assert axis["ticktext"] == texts
+    assert list(axis["tickvals"]) == pytest.approx(np.log10(np.array(texts, float)))
+
+
 def test_a_hyperparameter_of_names_has_a_place_for_each_name() -> None:
     axis = hyperparameters.dimension("config.method.policy", pd.Series(["ring", None, "reservoir"]))
     values = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))

@@ -7,6 +7,7 @@ import pytest
 
 from dashboards.first_page import AT_ROOT, read_first_page
 from dashboards.pages.leaderboard_widths import COSTS, NARROW, leaderboard_widths
+from dashboards.pages.search import colours_text, round_fractions
 from dashboards.pages.tables import LINE, ROW, TABLE_WIDTH, WRAPPED, fitted_widths, row_height
 from orchestrator.columns import SHOWN_METRICS
 
@@ -49,6 +50,22 @@ def test_a_leaderboard_cuts_no_column_and_leaves_room_for_names(
     assert widths.name >= 190 or lines == 1
     # Whole means and intervals are 83 pixels wide, means alone 44, with 8 on either side.
     assert widths.metrics["acc"] >= (99 if lines == 1 else 60)
+
+
+def test_a_winner_has_three_digits_of_each_hyperparameter_and_whole_numbers_whole() -> None:
+    label = "ewc lam=1234567 training.lr=0.006631842 decay=1.23456e-07 v=1.2.3 momentum=0.9"
+    short = "ewc lam=1234567 training.lr=0.00663 decay=1.23e-07 v=1.2.3 momentum=0.9"
+    assert round_fractions(label) == short
+
+
+def test_the_colours_of_candidates_are_explained_and_those_that_none_has_are_not() -> None:
+    rows = pd.DataFrame({"objective": [0.5, 0.7], "selected": [False, False]})
+    assert (
+        colours_text(rows, "objective") == "From blue to yellow: the objective, from low to high."
+    )
+    ended = pd.DataFrame({"objective": [0.5, None], "selected": [True, False]})
+    assert colours_text(ended, "objective").startswith("Thick and orange: a winner.")
+    assert "Grey" in colours_text(ended, "objective")
 
 
 def test_the_server_is_named_before_any_script_of_streamlit_is_loaded() -> None:
