@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,8 @@ def read_scope(
     for column, values in given.items():
         if column not in SCOPE_COLUMNS:
             raise UnknownName("column to choose by", column, SCOPE_COLUMNS)
-        scope[column] = tuple(values) if isinstance(values, list | tuple) else (values,)
+        several = isinstance(values, Iterable) and not isinstance(values, str)
+        scope[column] = tuple(values) if several else (values,)  # type: ignore[assignment]
         for value in scope[column]:
             if value not in choices[column]:
                 raise UnknownName(column, str(value), choices[column])

@@ -18,12 +18,13 @@ from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.stages.stage import Chain
+from orchestrator.terminal.trial_options import hyperparameter_texts
 
 EMPTY = pd.DataFrame()
 
 
 def trials_table(plan: Plan) -> Table:
-    """Return a row for each trial: its label, setting, seeds, and the stages that it lacks.
+    """Return a row for each trial: its label, setting, seeds, missing stages, hyperparameters.
 
     A setting that all trials have is the title of the table.
     """
@@ -42,11 +43,15 @@ def trials_table(plan: Plan) -> Table:
     table.add_column("id", no_wrap=True)  # to be copied
     for header in ("seeds", "stages left"):
         table.add_column(header, justify="right", no_wrap=True)
+    options = list(hyperparameter_texts(plan.sweep, [seeds[0] for seeds in chains.values()], rows))
+    if any(options):
+        table.add_column("hyperparameters", overflow="fold")
     left = {*plan.stages_to_run}
-    for name, setting, seeds in zip(names, settings, chains.values(), strict=True):
+    for name, setting, seeds, text in zip(names, settings, chains.values(), options, strict=True):
         keys = {key for chain in seeds for key in chain.keys}
         about = (name,) if one_setting else (name, setting)
         cells = (*about, seeds[0].trial_id, str(len(seeds)), str(len(keys & left)))
+        cells += (text,) if any(options) else ()
         table.add_row(*map(Text, cells))
     return table
 

@@ -60,11 +60,8 @@ def trial_page(
             Text("nothing has been measured"),
             *_unfinished_lines(shown, traceback),
         )
-    # Masked, since nanmean warns where no seed has the cell.
-    mean = np.ma.masked_invalid(shown.matrices[shown.averaged_seeds]).mean(axis=0).filled(np.nan)
-    return Group(
-        *about, Text(""), AccuracyGrid(mean), *_figures(shown), *_unfinished_lines(shown, traceback)
-    )
+    grid = AccuracyGrid(shown.mean)
+    return Group(*about, Text(""), grid, *_figures(shown), *_unfinished_lines(shown, traceback))
 
 
 def _search_lines(results: Results, shown: TrialSelection) -> Iterator[str]:

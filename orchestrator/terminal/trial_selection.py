@@ -44,6 +44,13 @@ class TrialSelection:
         """The indices of the seeds to average: the complete ones, or all if none is complete."""
         return [i for i, ok in enumerate(self.is_complete) if ok or not any(self.is_complete)]
 
+    @property
+    def mean(self) -> R:
+        """R [T+1, T], the mean over `averaged_seeds` of what was measured."""
+        # Masked, since nanmean warns where no seed has the cell.
+        measured = np.ma.masked_invalid(self.matrices[self.averaged_seeds])
+        return np.asarray(measured.mean(axis=0).filled(np.nan))
+
 
 def select_trial(
     results: Results,

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -330,12 +331,31 @@ def test_results_and_comparison_are_shown_as_one_table_and_stay_frames(out: Path
     assert front["storage_bytes_mean"].min() == table["storage_bytes_mean"].min()
 
 
+def test_r_goes_by_a_label_and_without_a_seed_is_the_mean(out: Path) -> None:
+    results = rp.load(out)
+    trials = results.trials.query("scenario == 'class' and method == 'er'")
+    of_seeds = [results.r_matrix(trials["trial_id"].iloc[0], seed) for seed in (0, 1)]
+    np.testing.assert_array_equal(results.r_matrix("er class", 1), of_seeds[1])
+    np.testing.assert_allclose(results.r_matrix("er class"), np.mean(of_seeds, axis=0))
+    # A seed that is not complete does not count.
+    short = results.trials["seed"] == 1
+    status = results.trials["status"].mask(short, "stopped")
+    fewer = replace(results, trials=results.trials.assign(status=status))
+    np.testing.assert_array_equal(fewer.r_matrix("er class"), of_seeds[0])
+    wrong: list[tuple[tuple[Any, ...], str]] = [
+        (("er",), "'er' fits 2 trials"),
+        (("er class", 5), "unknown seed of trial .* '5'; valid: 0, 1"),
+        (("er class", None, "tests"), "unknown split 'tests'; did you mean 'test'"),
+    ]
+    for given, message in wrong:
+        with pytest.raises(rp.RepertoireError, match=message):
+            results.r_matrix(*given)
+
+
 def test_text_is_one_name_and_folders_are_given_one_by_one(out: Path) -> None:
     results = rp.load(out)
     assert repr(results.compare(columns="acc")) == repr(results.compare(columns=["acc"]))
-    for modes in (None, "max"):
-        front = results.pareto("acc", modes)
-        pd.testing.assert_frame_equal(front, results.pareto(["acc"], ["max"]))
+    pd.testing.assert_frame_equal(results.pareto("acc", "max"), results.pareto(["acc"]))
     wrong: list[tuple[tuple[Any, ...], str]] = [
         ((), "load: a folder is needed"),
         (([str(out)],), "must be paths of folders, given \\['.*; several are given one by one"),

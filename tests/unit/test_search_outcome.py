@@ -15,17 +15,20 @@ import search_lab as lab
 from rich.console import Console
 from search_lab import journal, points, trials
 
-from orchestrator.cli.run_sweep import NOTHING_LEFT
+from orchestrator.cli.run_sweep import NOTHING_LEFT, plan_sweep
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
+from orchestrator.results.folder.places import open_store
 from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
+from orchestrator.results.names.hyperparameter_text import value_text
 from orchestrator.results.names.naming import labels
 from orchestrator.results.searches import searches
 from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.comparison.rendering import render
 from orchestrator.terminal.search_page import candidates_text, search_tables
+from orchestrator.terminal.trial_list import trials_table
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +73,16 @@ def test_the_outcome_names_the_winner_s_hyperparameters_and_value(tmp_path: Path
     evaluated = trials(tmp_path, "evaluation")
     assert set(evaluated["trial_id"]) == {winner["trial_id"]}
     assert evaluated["config.method.lam"].iloc[0] == winner["hyperparameters"]["method.lam"]
+    planned = plan_sweep(
+        Sweep.load(tmp_path / "lab.yaml"),
+        open_store(tmp_path / "results", None),
+        tmp_path / "results" / "lab",
+    )[0]
+    # `lam` does not vary among the winners, so that it is no part of the trial's name.
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(trials_table(planned))
+    drawn = value_text(winner["hyperparameters"]["method.lam"])
+    assert f"0 lam={drawn}" in " ".join(console.export_text().split())
 
 
 def test_how_candidates_ended_is_in_the_outcome_the_table_and_the_plan(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.python.arguments import as_names, require_folders
 from orchestrator.cli.python.comparison import Comparison, as_comparison, comparison_html
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results import load as loading
 from orchestrator.results import results as tables
 from orchestrator.results.arrangement import sort_rows, with_columns
@@ -17,10 +17,15 @@ from orchestrator.results.best import with_best
 from orchestrator.results.comparison import VALUES, comparison
 from orchestrator.results.contrasts import with_differences
 from orchestrator.results.front import with_front
+from orchestrator.results.lookup import find_configuration
+from orchestrator.results.metrics import R
+from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
 from orchestrator.results.ranking import with_ranks
+from orchestrator.results.tables.schemas import SPLITS
 from orchestrator.sweep.objective.objective_text import Mode
 from orchestrator.terminal.comparison.rendering import render_first
+from orchestrator.terminal.trial_selection import select_trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PaperFigure
@@ -92,6 +97,31 @@ class Results(tables.Results):
         front = table[front_mask(table, metrics, chosen, ["table"])].reset_index(drop=True)
         front.attrs = dict(table.attrs)
         return as_comparison(front)
+
+    def r_matrix(
+        self, trial_id: str, seed: int | None = None, split: str = "test", sweep: str | None = None
+    ) -> R:
+        """Return R [T+1, T] of a trial; NaN where no accuracy was measured.
+
+        Args:
+            trial_id: its id, the beginning of one, its label, or a description, as for
+                `repertoire show`.
+            seed: one of its seeds; None: the mean over the complete ones, or over all if none is.
+            split: "test" or "validation".
+            sweep: name of a sweep that has the trial; None: any.
+
+        Raises:
+            UnknownName: there is no such trial, seed or split.
+            RepertoireError: several trials match.
+        """
+        if split not in SPLITS:
+            raise UnknownName("split", split, SPLITS)
+        if not match_id(self.trials["trial_id"], trial_id).any():
+            trial_id = str(find_configuration(self, trial_id)["trial_id"])
+        if seed is not None:
+            return super().r_matrix(trial_id, seed, split, sweep)
+        rows = self.trials if sweep is None else self.trials[self.trials["sweep"] == sweep]
+        return select_trial(replace(self, trials=rows), trial_id, None, split).mean
 
     def figure(
         self,

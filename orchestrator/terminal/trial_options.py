@@ -1,0 +1,59 @@
+"""The hyperparameters of the trials of a plan: what the file sets, and what was chosen for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.hashing import parse_json
+from orchestrator.results.names.hyperparameter_text import hyperparameter_text
+from orchestrator.stages.stage import Chain
+from orchestrator.sweep.method_entries import without_own_keys
+from orchestrator.sweep.reading.yaml_file import read_yaml_text
+from orchestrator.sweep.sweep import Sweep
+
+
+def hyperparameter_texts(
+    sweep: Sweep, chains: Sequence[Chain], rows: pd.DataFrame
+) -> Iterator[str]:
+    """Yield the hyperparameters of each trial as text: `lam=100 lr=0.1`.
+
+    They are the options that the trial's entry of `methods` sets, those that a search chose, and
+    those that were solved for to meet means. A choice at each task is `lam=per task`.
+
+    Args:
+        sweep: the sweep of the plan.
+        chains: a chain of each trial.
+        rows: a row for each of them, with the columns `config.*`.
+    """
+    entries = read_yaml_text(sweep.text, sweep.name).get("methods") or []
+    spaces = {group.name: list(group.space) for group in sweep.groups}
+    columns = [str(name) for name in rows if str(name).startswith("config.")]
+    for i, chain in enumerate(chains):
+        dials = parse_json(chain.means_dial) if chain.means_dial else {}
+        chosen = dict.fromkeys([*spaces.get(chain.group or "", []), *dials])
+        places = [*dict.fromkeys([*_set_places(entries, chain), *chosen])]
+        shown = [name for name in columns if _is_below(name, places)]
+        each = [place for place in chosen if not any(_is_below(name, [place]) for name in columns)]
+        texts = [hyperparameter_text(rows.iloc[[i]], shown).iloc[0]]
+        texts += [f"{place.rpartition('.')[2]}=per task" for place in each]
+        yield " ".join(filter(None, texts))
+
+
+def _set_places(entries: Iterable[Any], chain: Chain) -> Iterator[str]:
+    """Yield the places of what the entries of a method with the label of a chain set."""
+    for entry in entries:
+        if isinstance(entry, dict) and _is_entry_of(entry, chain):
+            yield from (f"method.{key}" for key in without_own_keys(entry) if key != "name")
+            yield from (f"training.{key}" for key in entry.get("training") or ())
+
+
+def _is_entry_of(entry: dict[str, Any], chain: Chain) -> bool:
+    return entry.get("name") == chain.method and entry.get("label") == chain.method_label
+
+
+def _is_below(column: str, places: Iterable[str]) -> bool:
+    """Return whether a column `config.*` is of one of some places, or of a part of it."""
+    return any(f"{column}.".startswith(f"config.{place}.") for place in places)

@@ -1,0 +1,62 @@
+"""`plan --trials`: what a file sets for each trial is listed, also where it does not vary."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.graph.plan import plan
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.trial_list import trials_table
+
+SWEEP = """\
+name: listed
+benchmark: {name: split_digits, scenario: class, num_tasks: 2}
+methods:
+  - finetune
+  - {name: er, memory_size: 20}
+  - {name: er, memory_size: 50, label: ER (ours)}
+  - {name: ewc, lam: {grid: [1, 30]}, gamma: 0.9, training: {lr: 0.1}}
+seeds: [0, 1]
+"""
+
+
+def hyperparameters(table: Table) -> list[str]:
+    """Return the last column of a table at 80 characters, the lines of each row joined."""
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(table)
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    (head,) = (i for i, line in enumerate(lines) if "hyperparameters" in line)
+    identity, at = lines[head].index(" id ") + 1, lines[head].index("hyperparameters")
+    texts: list[str] = []
+    for line in filter(str.strip, lines[head + 2 :]):
+        if line[identity] != " ":
+            texts.append("")
+        texts[-1] += f" {line[at:].strip()}"
+    return [text.strip() for text in texts]
+
+
+def test_each_trial_has_what_its_own_entry_sets(tmp_path: Path) -> None:
+    file = tmp_path / "listed.yaml"
+    file.write_text(SWEEP)
+    planned = plan(Sweep.load(file), StageStore(str(tmp_path / "stages")))
+    assert hyperparameters(trials_table(planned)) == [
+        "",
+        "memory_size=20",
+        "memory_size=50",
+        "gamma=0.9 lam=1 lr=0.1",
+        "gamma=0.9 lam=30 lr=0.1",
+    ]
+
+
+def test_without_options_there_is_no_column(tmp_path: Path) -> None:
+    file = tmp_path / "listed.yaml"
+    file.write_text(SWEEP.partition("  - {")[0] + "seeds: [0]\n")
+    planned = plan(Sweep.load(file), StageStore(str(tmp_path / "stages")))
+    headers = [column.header for column in trials_table(planned).columns]
+    assert headers == ["trial", "id", "seeds", "stages left"]
