@@ -20,14 +20,20 @@ from orchestrator.results.surface.rates import mean_over_cells, rates_by_seed
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.results.units import change_text, interval_text, si_text
+from orchestrator.terminal.surface_budgets import (
+    describe_excess,
+    describe_infeasible,
+    describe_unspent,
+)
 from orchestrator.terminal.surface_names import budget_text, cell_name
 
 
 def findings(surface: Surface) -> Iterator[str]:
-    """Yield the findings of a surface: winners, misfits, areas, rates, exchange, break-even."""
+    """Yield the findings of a surface: winners, budgets, areas, rates, exchange, break-even."""
     yield from describe_winners(surface)
     yield from describe_infeasible(surface)
     yield from describe_excess(surface)
+    yield from describe_unspent(surface)
     yield from describe_areas(surface)
     yield from describe_volumes(surface)
     yield from describe_rates(surface)
@@ -46,41 +52,6 @@ def describe_winners(surface: Surface) -> Iterator[str]:
         members = Counter(method for cell in tied for method in cell.ties)
         most = ", ".join(f"{surface.methods[m]} in {n}" for m, n in members.most_common(5))
         yield f"{len(tied)} of {len(cells)} cells are ties; among the best are {most}."
-
-
-def describe_infeasible(surface: Surface) -> Iterator[str]:
-    """Yield the methods that fit no cell, and the number of cells that others do not fit."""
-    unfit, cells = surface.infeasible.sum(axis=(1, 2)), surface.infeasible[0].size
-    nowhere = [name for name, n in zip(surface.methods, unfit, strict=True) if n == cells]
-    if nowhere:
-        yield f"Fit no cell: {', '.join(nowhere)}."
-    partly = [
-        f"{name} {n}" for name, n in zip(surface.methods, unfit, strict=True) if 0 < n < cells
-    ]
-    if partly:
-        yield f"Of {cells} cells do not fit: {', '.join(partly)}."
-
-
-def describe_excess(surface: Surface) -> Iterator[str]:
-    """Yield the methods that carry or spend more than their budget.
-
-    With `backbone: apart` a budget leaves out the frozen body, but tables of earlier releases do
-    not record this. Methods whose body alone exceeds the budget therefore have a sentence of their
-    own. Any other excess means that a dial was solved wrongly.
-    """
-    storage = np.array([np.inf if each is None else each for each in surface.storage])[:, None]
-    flops = np.where(np.isnan(surface.flops), np.inf, surface.flops)
-    above = (surface.carried - surface.bodies > storage) | (surface.spent > flops)
-    by_body = (surface.carried > storage) & ~above
-    for cells, what in (
-        (above, "Above their budget, so not comparable"),
-        (by_body, "Above their budget by a frozen body, which `backbone: apart` leaves out"),
-    ):
-        for number, name in enumerate(surface.methods):
-            if places := [
-                cell_name(surface, int(a), int(b)) for a, b in np.argwhere(cells[number])
-            ]:
-                yield f"{what}: {name} at {'; '.join(places)}."
 
 
 def describe_volumes(surface: Surface) -> Iterator[str]:

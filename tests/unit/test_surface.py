@@ -46,6 +46,7 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         prediction_flops=changes.get("prediction_flops", np.full((m, a, b), np.nan)),
         prediction_seconds=changes.get("prediction_seconds", np.full((m, a, b), np.nan)),
         flops=np.array(compute, dtype=float) * 1e9,
+        most_flops=changes.get("most_flops", np.full(b, np.inf)),
     )
 
 
@@ -293,6 +294,47 @@ def test_what_is_above_a_budget_by_a_frozen_body_is_not_solved_wrongly() -> None
         "Above their budget by a frozen body, which `backbone: apart` leaves out: er lam=10 at "
         "1 kB and 2 x.",
     ]
+
+
+def budget_rows(*cells: tuple[str, float, float]) -> pd.DataFrame:
+    """Return trials of two tasks in steps of 3 examples, each at a computation, with its FLOPs.
+
+    An example of fine-tuning costs 10 FLOPs, and so a step on each task 60.
+    """
+    table = rows().iloc[[0] * len(cells)].reset_index(drop=True)
+    names = ("method", "means_compute", "train_flops")
+    table[[*names]] = pd.DataFrame(cells, columns=names)
+    table["samples"] = table["train_flops"] / 10
+    return table.assign(**{"config.training.batch_size": 3}, consolidate_flops=0.0)
+
+
+@pytest.mark.parametrize(("spent", "above"), [(90, False), (150, False), (151, True)])
+def test_a_budget_of_part_of_an_epoch_has_room_for_less_than_a_step_more_than_fine_tuning(
+    spent: float, above: bool
+) -> None:
+    built = build_surface("b", budget_rows(("finetune", 1.5, 90), ("lwf", 1.5, spent)), "acc")
+    assert built.most_flops.tolist() == [90 + 60]
+    assert any(line.startswith("Above") for line in findings(built)) == above
+
+
+def test_a_budget_of_whole_epochs_tells_the_others() -> None:
+    one_and_more = budget_rows(("finetune", 1.0, 80), ("finetune", 1.3, 90), ("lwf", 1.3, 105))
+    built = build_surface("b", one_and_more, "acc")
+    assert built.most_flops.tolist() == [80, 80 * 1.3]
+    assert "Above their budget, so not comparable: lwf at 1 kB and 1.3 x." in [*findings(built)]
+
+
+def test_a_budget_is_not_known_where_fine_tuning_spends_different_flops() -> None:
+    differing = budget_rows(("finetune", 1.0, 80), ("finetune", 1.0, 90))
+    assert build_surface("b", differing, "acc").most_flops.tolist() == [np.inf]
+    assert build_surface("b", budget_rows(("lwf", 1.0, 80)), "acc").most_flops.tolist() == [np.inf]
+
+
+def test_methods_that_leave_computation_unspent_are_named_with_their_shares() -> None:
+    spent = np.array([[[0.991, 2.0]], [[0.5, np.nan]], [[0.984, 1.994]], [[np.nan, np.nan]]])
+    lab = surface(np.ones((4, 1, 2, 1)), spent=spent, most_flops=np.array([1.0, 2.0]))
+    (line,) = [each for each in findings(lab) if "unspent" in each]
+    assert line.endswith("over cells: b 0.50, c 0.98 to 1.00.")
 
 
 def test_what_was_solved_for_names_no_method() -> None:

@@ -18,6 +18,7 @@ from orchestrator.results.names.naming import base_names
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
+from orchestrator.results.surface.budgets import allowed_flops, most_flops
 
 STORAGE_BUDGET, COMPUTE_BUDGET, DIAL = MEANS
 BUDGETS = [STORAGE_BUDGET, COMPUTE_BUDGET]
@@ -53,6 +54,7 @@ class Surface:
             took, likewise.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             [B]; NaN if they are not known.
+        most_flops: FLOPs that no budget of computation is above [B]; inf if none are known.
     """
 
     title: str
@@ -69,6 +71,7 @@ class Surface:
     prediction_flops: Floats
     prediction_seconds: Floats
     flops: Floats
+    most_flops: Floats
 
     @property
     def mean(self) -> Floats:
@@ -136,6 +139,7 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         infeasible=infeasible,
         **costs,
         flops=allowed_flops(rows, compute),
+        most_flops=most_flops(rows, compute),
     )
 
 
@@ -169,23 +173,6 @@ def method_names(rows: pd.DataFrame) -> pd.Series[str]:
             result[own.index] + " " + hyperparameter_text(own, varying)
         ).str.strip()
     return result
-
-
-def allowed_flops(rows: pd.DataFrame, compute: tuple[float | None, ...]) -> Floats:
-    """Return the FLOPs of all tasks that each budget of computation allows [B].
-
-    They are those of fine-tuning, which meets its own budget; else the most that a trial spent.
-    """
-    spent = compute_flops(rows).where(rows["status"] == "complete")
-    fine_tuned = rows["method"] == "finetune"
-    spent = spent.where(fine_tuned) if fine_tuned.any() else spent
-    return np.array(
-        [
-            spent[rows[COMPUTE_BUDGET] == each].max() if each is not None else np.nan
-            for each in compute
-        ],
-        dtype=float,
-    )
 
 
 def _axis(column: pd.Series[Any]) -> tuple[Any, ...]:

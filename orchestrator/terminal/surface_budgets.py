@@ -1,0 +1,69 @@
+"""How the methods of a surface meet their budgets: what does not fit, exceeds, or is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.surface_names import cell_name
+
+ROUNDING = 1e-12  # of a budget, a product of floats
+WELL_USED = 0.99  # share of a budget
+
+
+def describe_infeasible(surface: Surface) -> Iterator[str]:
+    """Yield the methods that fit no cell, and the number of cells that others do not fit."""
+    unfit, cells = surface.infeasible.sum(axis=(1, 2)), surface.infeasible[0].size
+    nowhere = [name for name, n in zip(surface.methods, unfit, strict=True) if n == cells]
+    if nowhere:
+        yield f"Fit no cell: {', '.join(nowhere)}."
+    partly = [
+        f"{name} {n}" for name, n in zip(surface.methods, unfit, strict=True) if 0 < n < cells
+    ]
+    if partly:
+        yield f"Of {cells} cells do not fit: {', '.join(partly)}."
+
+
+def describe_excess(surface: Surface) -> Iterator[str]:
+    """Yield the methods that carry or spend more than their budget.
+
+    With `backbone: apart` a budget leaves out the frozen body, but tables of earlier releases do
+    not record this. Methods whose body alone exceeds the budget therefore have a sentence of their
+    own. Any other excess means that a dial was solved wrongly.
+    """
+    storage = np.array([np.inf if each is None else each for each in surface.storage])[:, None]
+    flops = surface.most_flops * (1 + ROUNDING)
+    above = (surface.carried - surface.bodies > storage) | (surface.spent > flops)
+    by_body = (surface.carried > storage) & ~above
+    for cells, what in (
+        (above, "Above their budget, so not comparable"),
+        (by_body, "Above their budget by a frozen body, which `backbone: apart` leaves out"),
+    ):
+        for number, name in enumerate(surface.methods):
+            if places := [
+                cell_name(surface, int(a), int(b)) for a, b in np.argwhere(cells[number])
+            ]:
+                yield f"{what}: {name} at {'; '.join(places)}."
+
+
+def describe_unspent(surface: Surface) -> Iterator[str]:
+    """Yield the methods that leave over 1 % of a cell's computation unspent, the least user first.
+
+    Shares are of `most_flops`, and so at least those of the budget.
+    """
+    if not np.isfinite(surface.most_flops).all():
+        return
+    used = np.round(surface.spent / surface.most_flops, 2)
+    least, most = np.fmin.reduce(used, axis=(1, 2)), np.fmax.reduce(used, axis=(1, 2))
+    parts = [
+        f"{surface.methods[m]} {least[m]:.2f}" + f" to {most[m]:.2f}" * bool(most[m] > least[m])
+        for m in np.argsort(least, kind="stable")
+        if least[m] < WELL_USED  # NaN, where no trial is complete, is not
+    ]
+    if parts:
+        yield (
+            "Whole steps leave computation unspent, as do methods without steps; shares of the "
+            f"budget that are spent, over cells: {', '.join(parts)}."
+        )
