@@ -112,7 +112,8 @@ def open_folders(
 def is_readable(file: Path) -> bool:
     """Return whether a Parquet file can be read to its end."""
     try:
-        pq.read_table(file, partitioning=None)
+        # Not by `read_table`, which opens the file twice: another process may replace it meanwhile.
+        pq.ParquetFile(file).read()
     except (pa.ArrowException, OSError):
         return False
     return True

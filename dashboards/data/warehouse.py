@@ -18,7 +18,8 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from dashboards.data.folders import REMEDY, SweepFolder, is_readable, open_folders
+from dashboards.data.attempts import answer_query
+from dashboards.data.folders import SweepFolder, open_folders
 from dashboards.data.late_metrics import read_late_metrics
 from dashboards.data.sql_views import view_query
 from orchestrator.columns import FLOPS, LATE_COSTS, LATE_STORAGE, METHOD_LABEL, SECONDS, STORAGE
@@ -114,7 +115,7 @@ class Warehouse:
         """Return the result of a query as a data frame.
 
         Raises:
-            RepertoireError: a file is damaged; names it.
+            RepertoireError: a file is damaged, or replaced at each attempt; names it.
         """
         answer: pd.DataFrame = self._query(lambda cursor: cursor.sql(sql).df())
         return answer
@@ -123,7 +124,7 @@ class Warehouse:
         """Return the result of a query as an Arrow table, in which integers can be null.
 
         Raises:
-            RepertoireError: a file is damaged; names it.
+            RepertoireError: a file is damaged, or replaced at each attempt; names it.
         """
         return self._query(lambda cursor: cursor.sql(sql).to_arrow_table())
 
@@ -187,17 +188,7 @@ class Warehouse:
         return answer
 
     def _query(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        try:
-            return question(self._connection.cursor())
-        except duckdb.Error as error:
-            # Looked for after an error only: to read every file before each query would take as
-            # long as it.
-            damaged = [str(path) for path in self._files() if not is_readable(path)]
-            if not damaged:
-                raise
-            raise RepertoireError(
-                f"damaged, so not shown: {', '.join(damaged)}; {REMEDY}"
-            ) from error
+        return answer_query(lambda: question(self._connection.cursor()), self._files())
 
     def _files(self) -> list[Path]:
         return [
