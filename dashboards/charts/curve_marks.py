@@ -27,6 +27,9 @@ LABEL_LINE = {
     "borderpad": 0,
 }
 MOST_MARKERS = 40  # of a line; more of them are a thick line
+# Sizes of markers in pixels. Those of single points shrink with the widths of the lines, so that
+# none hides another of the same value.
+MARKER, SINGLE_PER_WIDTH = 7.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -65,18 +68,27 @@ def curve_looks(labels: pd.Series[Any]) -> dict[Any, Look]:
     }
 
 
-def draw_curve(rows: pd.DataFrame, look: Look, task: int = 0) -> Iterator[go.Scatter]:
-    """Yield the faint line before a task was learned, the band if there are intervals, the line."""
+def draw_curve(
+    rows: pd.DataFrame, look: Look, markers: bool, task: int = 0
+) -> Iterator[go.Scatter]:
+    """Yield the faint line before a task was learned, the band if there are intervals, the line.
+
+    Args:
+        rows: the curve, of one panel.
+        look: its look.
+        markers: whether its points have markers; a single point has one in any case.
+        task: the task of the panel.
+    """
     rows = rows.sort_values("after")
     learned = rows[rows["after"] >= task]
     before = rows[rows["after"] <= (learned["after"].min() if len(learned) else np.inf)]
     if len(before) > 1:
-        yield curve_line(before, look).update(opacity=FAINT_LINE)
+        yield curve_line(before, look, markers).update(opacity=FAINT_LINE)
     spread = learned[np.isfinite(learned["accuracy_ci95"].astype(float))]
     if len(spread):
         yield interval_band(spread, look)
     if len(learned):
-        yield curve_line(learned, look)
+        yield curve_line(learned, look, markers or len(learned) == 1)
 
 
 def interval_band(rows: pd.DataFrame, look: Look) -> go.Scatter:
@@ -95,17 +107,18 @@ def interval_band(rows: pd.DataFrame, look: Look) -> go.Scatter:
     )
 
 
-def curve_line(rows: pd.DataFrame, look: Look) -> go.Scatter:
-    """Return a line with markers through the rows."""
+def curve_line(rows: pd.DataFrame, look: Look, markers: bool) -> go.Scatter:
+    """Return a line through the rows, with or without markers."""
+    size = MARKER if len(rows) > 1 else SINGLE_PER_WIDTH * look.width
     label = str(rows["label"].iloc[0])
     cells = zip(rows["after"], rows["accuracy_mean"], rows["accuracy_ci95"], strict=True)
     return go.Scatter(
         name=label,
-        mode="lines+markers" if len(rows) <= MOST_MARKERS else "lines",
+        mode="lines+markers" if markers else "lines",
         x=rows["after"] + look.shift,
         y=rows["accuracy_mean"],
         line={"color": look.color, "dash": look.dash, "width": look.width},
-        marker={"size": 7, "color": look.color, "symbol": look.symbol},
+        marker={"size": size, "color": look.color, "symbol": look.symbol},
         hoverinfo="text",
         hovertext=[
             f"<b>{label}</b><br>after {after} tasks: {interval_text(mean, half)}"

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.curve_marks import (
+    MOST_MARKERS,
     RANGE,
     add_end_labels,
     curve_looks,
@@ -37,9 +38,9 @@ def average_accuracy(seen: pd.DataFrame) -> go.Figure:
         return empty_figure("The accuracy on all tasks seen was not measured.")
     seen = with_short_labels(seen)
     looks = curve_looks(seen["label"])
-    figure = panels([""], 1, TALL)
+    figure, markers = panels([""], 1, TALL), seen["after"].nunique() <= MOST_MARKERS
     for label, rows in seen.groupby("label", sort=False):
-        add_traces(figure, draw_curve(rows, looks[label]), panel_position(0, 1))
+        add_traces(figure, draw_curve(rows, looks[label], markers), panel_position(0, 1))
     add_end_labels(figure, seen, looks, (0, 1), TALL)
     ticks = max(1, int(seen["after"].max()) // 10)
     figure.update_xaxes(title="tasks learned", dtick=ticks, range=task_range(seen))
@@ -62,12 +63,12 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
         return empty_figure("No accuracy was measured.")
     curves = with_short_labels(curves)
     looks = curve_looks(curves["label"])
-    tasks = spread_tasks(curves["task"])
+    tasks, markers = spread_tasks(curves["task"]), curves["after"].nunique() <= MOST_MARKERS
     figure = panels([f"task {task}" for task in tasks], ACROSS, HEIGHT)
     for index, task in enumerate(tasks):
         where, rows = panel_position(index, ACROSS), curves[curves["task"] == task]
         for label, part in rows.groupby("label", sort=False):
-            add_traces(figure, draw_curve(part, looks[label], task), where)
+            add_traces(figure, draw_curve(part, looks[label], markers, task), where)
         if index % ACROSS == ACROSS - 1 or task == tasks[-1]:
             add_end_labels(figure, rows, looks, (index, ACROSS), HEIGHT)
     # All at once, since plotly takes quadratic time to add them one by one.

@@ -45,11 +45,22 @@ def _pick_configurations(rows: pd.DataFrame) -> list[Any]:
     return st.multiselect(
         "Configurations",
         list(rows.index),
-        list(rows.index[:first]),
+        first_choice(rows, first),
         max_selections=MOST,
         format_func=lambda index: label[index],
         key=f"curves of table {rows['table'].iloc[0]}",
     )
+
+
+def first_choice(rows: pd.DataFrame, num: int) -> list[Any]:
+    """Return the index of the rows to show first: the best of each method by ACC.
+
+    Then the second best of each, and so on; in the order of the rows.
+    """
+    best = rows.sort_values("acc_mean", ascending=False, kind="stable")
+    place = best.groupby("method", sort=False).cumcount()
+    chosen = set(place.sort_values(kind="stable").index[:num])
+    return [index for index in rows.index if index in chosen]
 
 
 def _show_average(view: View, rows: pd.DataFrame) -> None:

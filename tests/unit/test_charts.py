@@ -356,6 +356,19 @@ def test_curves_of_equal_values_differ_in_dash_marker_and_width_and_stand_apart(
     assert widths == sorted(widths, reverse=True)
 
 
+def test_of_many_tasks_single_points_alone_have_markers_and_none_hides_another() -> None:
+    cells = [(after, task) for after in range(61) for task in (1, 40, 60)]
+    table = pd.DataFrame(cells, columns=["after", "task"]).assign(
+        accuracy_mean=0.5, accuracy_ci95=NAN
+    )
+    figure = charts.forgetting(pd.concat([table.assign(label=label) for label in "abc"]))
+    single = [trace for trace in figure.data if len(trace.x) == 1]
+    assert {trace.mode for trace in figure.data if len(trace.x) > 1} == {"lines"}
+    assert [trace.mode for trace in single] == ["lines+markers"] * 3
+    sizes = [trace.marker.size for trace in single]
+    assert all(before - after >= 2 for before, after in pairwise(sizes))  # a ring of a pixel
+
+
 def test_the_average_over_the_tasks_seen_is_drawn_with_its_interval_and_labelled_at_its_end() -> (
     None
 ):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from dashboards.first_page import AT_ROOT, read_first_page
+from dashboards.pages.forgetting import first_choice
 from dashboards.pages.leaderboard_widths import COSTS, NARROW, leaderboard_widths
 from dashboards.pages.search import colours_text, round_fractions
 from dashboards.pages.tables import LINE, ROW, TABLE_WIDTH, WRAPPED, fitted_widths, row_height
@@ -66,6 +67,16 @@ def test_the_colours_of_candidates_are_explained_and_those_that_none_has_are_not
     ended = pd.DataFrame({"objective": [0.5, None], "selected": [True, False]})
     assert colours_text(ended, "objective").startswith("Thick and orange: a winner.")
     assert "Grey" in colours_text(ended, "objective")
+
+
+def test_the_best_of_each_method_is_shown_before_the_second_best_of_any() -> None:
+    methods = ["er"] * 4 + ["ewc"] * 2 + ["joint"]
+    accuracies = [0.2, 0.8, 0.5, 0.9, 0.3, 0.4, None]
+    rows = pd.DataFrame({"method": methods, "acc_mean": accuracies})
+    assert first_choice(rows, 2) == [3, 5]
+    assert first_choice(rows, 3) == [3, 5, 6]
+    assert first_choice(rows, 5) == [1, 3, 4, 5, 6]
+    assert first_choice(rows, 9) == list(range(7))
 
 
 def test_the_server_is_named_before_any_script_of_streamlit_is_loaded() -> None:
