@@ -140,6 +140,7 @@ class Warehouse:
         pool = pool_trials(
             with_config_columns(table).to_pandas(),
             {folder.name: folder.path for folder in self.folders},
+            self.frame("SELECT DISTINCT sweep, trial_id, seed FROM stages WHERE NOT cached"),
         )
         return Results(pool.trials, pd.DataFrame(), pd.DataFrame(), pool.notes)
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from orchestrator.columns import CODE
+from orchestrator.columns import CODE, METHOD_LABEL
 from orchestrator.results.names.identity import common_trial_ids
-from orchestrator.results.pooling import ALSO_IN, pool_trials
+from orchestrator.results.pooling import ALSO_IN, LABELLED_IN, pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.sweep_folders import distinct_names, sweep_folders
 from orchestrator.results.tables.tables import Tables, read_tables
+
+TRIAL_KEY = ["sweep", "trial_id", "seed"]
 
 
 def load(*folders: str | Path) -> Results:
@@ -35,17 +37,24 @@ def load(*folders: str | Path) -> Results:
     parts = [_rename_sweep(part, name) for part, name in zip(parts, names, strict=True)]
     parts = _rename_trials(parts)
     trials = pa.concat_tables([part.trials for part in parts])
-    pool = pool_trials(trials.to_pandas(), dict(zip(names, paths, strict=True)))
-    # The types of config.* depend on all values, so they are chosen for the rows that are kept.
-    kept = with_config_columns(trials.filter(pa.array(pool.counts))).to_pandas()
     accuracy = pa.concat_tables([part.accuracy for part in parts]).to_pandas()
     stages = pa.concat_tables([part.stages for part in parts]).to_pandas()
+    by_name = dict(zip(names, paths, strict=True))
+    pool = pool_trials(trials.to_pandas(), by_name, computed_trials(stages))
+    # The types of config.* depend on all values, so they are chosen for the rows that are kept.
+    kept = with_config_columns(trials.filter(pa.array(pool.counts))).to_pandas()
     if not pool.counts.all():
         # The other tables lose the rows of the same trials and seeds.
         out = trials.filter(pa.array(~pool.counts)).to_pandas()
         accuracy, stages = _drop_trials(accuracy, out), _drop_trials(stages, out)
-    also_in = pool.trials[ALSO_IN].to_numpy()
-    return Results(kept.assign(**{ALSO_IN: also_in}), accuracy, stages, pool.notes)
+    shared = [METHOD_LABEL, LABELLED_IN] if LABELLED_IN in pool.trials else []
+    columns = {name: pool.trials[name].to_numpy() for name in (ALSO_IN, *shared)}
+    return Results(kept.assign(**columns), accuracy, stages, pool.notes)
+
+
+def computed_trials(stages: pd.DataFrame) -> pd.DataFrame:
+    """Return the (sweep, trial_id, seed) of which a stage was computed for that sweep itself."""
+    return stages.loc[stages["cached"] == False, TRIAL_KEY].drop_duplicates()  # noqa: E712
 
 
 def _sweep_name(tables: Tables, folder: Path) -> str:
@@ -84,6 +93,6 @@ def _replace_ids(table: pa.Table, names: Mapping[tuple[str, str], str]) -> pa.Ta
 
 def _drop_trials(table: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table without those of the (sweep, trial, seed) in `out`."""
-    key = ["sweep", "trial_id", "seed"]
-    dropped = pd.MultiIndex.from_frame(table[key]).isin(pd.MultiIndex.from_frame(out[key]))
+    keys, out_keys = (pd.MultiIndex.from_frame(rows[TRIAL_KEY]) for rows in (table, out))
+    dropped = keys.isin(out_keys)
     return table[~dropped].reset_index(drop=True)

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from orchestrator.columns import METHOD_LABEL
 from orchestrator.results.equal_values import require_equal_values
 
 TABLE = ["benchmark", "scenario", "num_tasks"]  # equal in all rows of a table of a comparison
 SETTING = ["sweep", *TABLE]
 CONFIGURATION = [*TABLE, "method", "trial_id"]
 ALSO_IN = "also_in"
+LABELLED_IN = "labelled_in"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +41,28 @@ class Pool:
     notes: tuple[str, ...] = ()
 
 
-def pool_trials(trials: pd.DataFrame, folders: Mapping[str, Path] | None = None) -> Pool:
+def pool_trials(
+    trials: pd.DataFrame,
+    folders: Mapping[str, Path] | None = None,
+    computed: pd.DataFrame | None = None,
+) -> Pool:
     """Return each (trial, seed, phase) once: the first of the rows with the most tasks done.
+
+    A label that one sweep gives a configuration is that of its rows in all sweeps.
 
     Args:
         trials: rows of the trials table, of one sweep or several. The caller gives sweeps of one
             name in several folders different names.
         folders: sweep -> folder, for messages.
+        computed: the (sweep, trial_id, seed) of which a stage was computed for that sweep, rather
+            than taken from the store; None if it is not known.
 
     Raises:
         RepertoireError: two complete rows of one (trial, seed) have different values.
     """
     if ALSO_IN in trials:
         return Pool(trials, np.ones(len(trials), dtype=bool))
+    trials = share_labels(trials, computed)
     rows = trials.reset_index(drop=True)
     key = [*CONFIGURATION, "phase", "seed"]
     if not rows.duplicated(key).any():
@@ -69,6 +80,43 @@ def pool_trials(trials: pd.DataFrame, folders: Mapping[str, Path] | None = None)
     also_in = rows.index.map(_other_sweeps(several)).fillna("").astype(str)
     kept = trials.assign(**{ALSO_IN: also_in})[counts]
     return Pool(kept, counts, (_duplicates_note(several, int((~counts).sum())),))
+
+
+def share_labels(trials: pd.DataFrame, computed: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return rows in which the evaluations of a configuration have the label of one of its sweeps.
+
+    It is the first label that is given. Of two sweeps that share a seed, the one that had its
+    stages from the store was run later. The column `labelled_in` names the sweep of the label.
+
+    Args:
+        trials: as for `pool_trials`.
+        computed: as for `pool_trials`.
+    """
+    evaluated = trials["phase"] == "evaluation"
+    labelled = (
+        evaluated & trials[METHOD_LABEL].notna() if METHOD_LABEL in trials else evaluated & False
+    )
+    if not labelled.any() or trials["sweep"].nunique() == 1:
+        return trials
+    rows = trials[evaluated].reset_index(drop=True)
+    rows[LABELLED_IN] = rows["sweep"].where(rows[METHOD_LABEL].notna())
+    order = rows.index[_is_later(rows, computed).argsort(kind="stable")]
+    by_configuration = rows.loc[order].groupby(CONFIGURATION, sort=False, dropna=False)
+    shared = by_configuration[[METHOD_LABEL, LABELLED_IN]].transform("first").sort_index()
+    shared.index = trials.index[evaluated]
+    labels = trials[METHOD_LABEL].where(~evaluated, shared[METHOD_LABEL])
+    return trials.assign(**{METHOD_LABEL: labels, LABELLED_IN: shared[LABELLED_IN]})
+
+
+def _is_later(rows: pd.DataFrame, computed: pd.DataFrame | None) -> NDArray[np.bool_]:
+    """Return whether the sweep of each row took stages of the configuration from another sweep."""
+    if computed is None:
+        return np.zeros(len(rows), dtype=bool)
+    own = pd.MultiIndex.from_frame(rows[list(computed)]).isin(pd.MultiIndex.from_frame(computed))
+    taken = rows.duplicated([*CONFIGURATION, "seed"], keep=False) & ~own
+    by_sweep = [rows[name] for name in ("sweep", *CONFIGURATION)]
+    later = taken.groupby(by_sweep, sort=False, dropna=False).transform("max")
+    return later.to_numpy(dtype=bool)
 
 
 def _other_sweeps(several: pd.DataFrame) -> dict[Any, str]:

@@ -176,6 +176,23 @@ def test_a_label_of_the_sweep_file_names_its_rows_with_what_varies_below_it() ->
     assert set(both.attrs["over_tables"].values()) == {"ER (ours)"}
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_label_wins_over_none_whatever_the_order_of_the_sweeps(seed: int) -> None:
+    labelled = [
+        row("er", sweep="zz", config={"memory_size": m}, method_label="mine") for m in (10, 20)
+    ]
+    plain = [row("er", seed, sweep="aa", config={"memory_size": m}) for m in (20, 30, 40)]
+    for rows in ([*plain, *labelled], [*labelled, *plain]):
+        by_trial = compare(*rows).set_index("trial_id")["label"]
+        # Those of `aa` keep the names that they have without `zz`.
+        assert by_trial.to_dict() == {
+            "er {'memory_size': 10}": "mine memory_size=10",
+            "er {'memory_size': 20}": "mine memory_size=20",
+            "er {'memory_size': 30}": "er memory_size=30",
+            "er {'memory_size': 40}": "er memory_size=40",
+        }
+
+
 def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:
     candidates = [
         row(phase="search", config={"lam": lam}, seed=100, acc=None, group="ewc") for lam in (1, 10)

@@ -331,6 +331,25 @@ def test_results_and_comparison_are_shown_as_one_table_and_stay_frames(out: Path
     assert front["storage_bytes_mean"].min() == table["storage_bytes_mean"].min()
 
 
+def test_of_two_labels_the_one_of_the_first_run_is_kept(own: ModuleType, tmp_path: Path) -> None:
+    from dashboards.data.warehouse import open_results  # DuckDB
+
+    def run_labelled(name: str, seeds: list[int], **label: str) -> rp.Results:
+        given = sections(own, name=name, seeds=seeds)
+        given["methods"] = [{"name": "er", "memory_size": 20, **label}]
+        given["benchmark"]["scenario"] = "class"
+        return rp.Sweep(**given).run(tmp_path, backend="inline")
+
+    with untracked():
+        run_labelled("zz", [0], label="mine")
+        run_labelled("bb", [0, 1])
+        run_labelled("aa", [0, 1, 2], label="later")
+    results = rp.load(tmp_path)
+    assert list(results.compare()["label"]) == ["mine"]
+    assert results.r_matrix("mine", 2).shape == (3, 2)
+    assert list(open_results([tmp_path]).comparison["label"]) == ["mine"]
+
+
 def test_r_goes_by_a_label_and_without_a_seed_is_the_mean(out: Path) -> None:
     results = rp.load(out)
     trials = results.trials.query("scenario == 'class' and method == 'er'")

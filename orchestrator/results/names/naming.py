@@ -15,7 +15,7 @@ from orchestrator.results.names.hyperparameter_text import (
     hyperparameter_text,
     short_column_names,
 )
-from orchestrator.results.pooling import TABLE
+from orchestrator.results.pooling import LABELLED_IN, TABLE
 from orchestrator.results.variation import varying_columns
 
 NAME = "base name"  # of a column
@@ -46,16 +46,27 @@ def labels(
     if by == "trial_id":
         return list(first["trial_id"])
     held_by = pd.Series(list(sweeps or ([name] for name in first["sweep"])), first.index, object)
-    own, tables = held_by.str[0], [name for name in within if name != "sweep"]
+    own, tables = _naming_sweeps(first, held_by), [name for name in within if name != "sweep"]
     result = pd.Series("", index=first.index, dtype=object)
     for sweep in dict.fromkeys(own):
         rows = first[[sweep in names for names in held_by]]
+        if LABELLED_IN in rows:  # a label of another sweep changes no name of this one
+            rows = rows.assign(**{METHOD_LABEL: rows[METHOD_LABEL].where(own[rows.index] == sweep)})
         named = _names_in_sweep(rows, by, config, tables, common)
         result.update(named[own[rows.index] == sweep])
     if not result.is_unique:
         for rows in _split_by(first, within):
             result.update(_distinguish(result[rows.index], rows, config))
     return list(result)
+
+
+def _naming_sweeps(first: pd.DataFrame, held_by: pd.Series[Any]) -> pd.Series[str]:
+    """Return the sweep that each name follows from: the one with its label, else the first."""
+    if LABELLED_IN not in first:
+        return held_by.str[0]
+    pairs = zip(first[LABELLED_IN], held_by, strict=True)
+    names = [given if given in sweeps else sweeps[0] for given, sweeps in pairs]
+    return pd.Series(names, first.index, object)
 
 
 def base_names(rows: pd.DataFrame) -> pd.Series[str]:
