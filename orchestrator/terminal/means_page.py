@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from orchestrator.results.units import si_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
-from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free
+from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import Trial
 
 MAX_LISTED = 20  # reasons
 
@@ -45,20 +46,31 @@ def price_lines(sweep: Sweep) -> Iterator[str]:
         stages = sum(trial.benchmark.num_tasks * len(trial.seeds) for trial in prices)
         yield (
             f"prices: {len(prices)} are missing, each a method that learns every task for one "
-            f"epoch; the run begins with their {stages} stages at most"
+            f"epoch; the run begins with their {stages} stages at most{price_text(prices)}"
         )
         yield from budget_lines([cell for cell in sweep.cells if cell.prices])
+
+
+def price_text(prices: Sequence[Trial]) -> str:
+    """Return what price trials cost, as far as it is known before they run; "" if it is not."""
+    try:
+        flops = estimate_prices(prices)
+    except Exception:  # a figure must not fail a plan, whatever a user's network raises
+        return ""
+    steps = si_text(flops, "FLOP")
+    return f", about {steps} for the steps of the network; what methods add is not known"
 
 
 def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield the FLOPs that cells may spend whose prices are missing, before and after sharing."""
     try:
         before, after = estimate_budgets(cells)
-    except Exception:  # a figure must not fail a plan, whatever a user's network raises
+    except Exception:  # as above
         return
     yield (
         f"cost: about {si_text(before, 'FLOP')} of training and consolidation on all seeds at most "
-        f"in the cells to solve for, {si_text(after, 'FLOP')} where they share stages"
+        f"in the cells to solve for, {si_text(after, 'FLOP')} where they share stages; the prices "
+        "come on top"
     )
 
 

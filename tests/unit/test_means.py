@@ -47,10 +47,10 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_figures
 from orchestrator.terminal.means_page import (
     anchor_lines,
-    budget_lines,
     cost_lines,
     free_lines,
     network_lines,
+    price_lines,
 )
 
 pytestmark = pytest.mark.slow
@@ -566,14 +566,17 @@ def test_a_plan_says_what_the_cells_may_cost_before_their_prices_are_counted(
     """Each of four cells has the FLOPs of 3 epochs of 128 images; both of finetune are the same."""
     means = "{storage: {grid: [5 kB, 9 kB]}, compute: 3}"
     sweep = load_means(tmp_path, "[finetune, er]", means)
-    cells = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    sweep = solve_sweep(sweep, open_store(tmp_path / "results", None))
     cell = 3 * 128 * STEP
-    assert estimate_budgets(cells) == (4 * cell, 3 * cell)
-    (line,) = budget_lines(cells)
+    assert estimate_budgets(sweep.cells) == (4 * cell, 3 * cell)
+    prices, line = price_lines(sweep)
     assert line == (
         f"cost: about {si_text(4 * cell, 'FLOP')} of training and consolidation on all seeds at "
-        f"most in the cells to solve for, {si_text(3 * cell, 'FLOP')} where they share stages"
+        f"most in the cells to solve for, {si_text(3 * cell, 'FLOP')} where they share stages; the "
+        "prices come on top"
     )
+    # Their stages learn 128 images once: of finetune in one chain, of er with each memory.
+    assert f" stages at most, about {si_text(3 * 128 * STEP, 'FLOP')} for the steps" in prices
 
 
 def test_a_plan_of_free_computation_has_the_steps_of_the_network(tmp_path: Path) -> None:

@@ -51,19 +51,35 @@ def estimate_free(cells: Iterable[Cell]) -> tuple[float, float]:
     They are those of the network's steps, on all seeds. What a method adds to a step, such as
     replay, and consolidation is left out: nothing says how much it is before the method runs.
     """
-    before, by_stage, units = 0.0, dict[str, float](), dict[str, float]()
-    for cell in cells:
-        if cell.compute is not None or not is_ready(cell):
-            continue
-        unit = unit_trial(cell.trial)
+    free = (cell.trial for cell in cells if cell.compute is None and is_ready(cell))
+    chains = list(network_steps(free))
+    return sum(sum(each.values()) for each in chains), sum_stages(chains)
+
+
+def estimate_prices(trials: Iterable[Trial]) -> float:
+    """Return the FLOPs of the network's steps in the stages of price trials, each stage once."""
+    return sum_stages(network_steps(trials))
+
+
+def sum_stages(chains: Iterable[dict[str, float]]) -> float:
+    """Return the FLOPs of the stages of chains (key -> FLOPs), each stage once."""
+    by_stage: dict[str, float] = {}
+    for each in chains:
+        by_stage |= each
+    return sum(by_stage.values())
+
+
+def network_steps(trials: Iterable[Trial]) -> Iterator[dict[str, float]]:
+    """Yield, for each trial and seed, key -> FLOPs of the network's own steps in a stage."""
+    units: dict[str, float] = {}
+    for trial in trials:
+        unit = unit_trial(trial)
         if unit.identity not in units:
             units[unit.identity] = example_flops(unit.stages(unit.seeds[0]))
-        for seed in cell.trial.seeds:
-            stages = cell.trial.stages(seed)
-            steps = [units[unit.identity] * n for n in examples_shown(cell.trial, stages)]
-            before += sum(steps)
-            by_stage |= dict(zip((stage.key for stage in stages[1:]), steps, strict=True))
-    return before, sum(by_stage.values())
+        for seed in trial.seeds:
+            stages = trial.stages(seed)
+            steps = [units[unit.identity] * n for n in examples_shown(trial, stages)]
+            yield dict(zip((stage.key for stage in stages[1:]), steps, strict=True))
 
 
 def examples_shown(trial: Trial, stages: tuple[Stage, ...]) -> Iterator[int]:
