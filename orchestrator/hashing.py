@@ -1,4 +1,4 @@
-"""Keys: digests of canonical JSON with a tag. No other module hashes."""
+"""Keys: digests of canonical JSON with a tag. No other module computes keys."""
 
 from __future__ import annotations
 

@@ -51,25 +51,27 @@ class StoredProgress:
         return max(0.0, time.time() - last)  # noqa: TID251 - display
 
     @property
-    def computed(self) -> int | None:
+    def num_computed(self) -> int | None:
         """Stages trained to their end, as the terminal counts them; None if unknown.
 
         A file of an older release lacks them: those that ended and did not fail.
         """
-        if self["computed"] is not None or self["executed"] is None:
-            return self["computed"]
-        return int(self["executed"] - (self["failed"] or 0))
+        computed, executed = self["computed"], self["executed"]
+        if computed is None and executed is not None:
+            computed = executed - (self["failed"] or 0)
+        return None if computed is None else int(computed)
 
     @property
-    def raised(self) -> int | None:
+    def num_raised(self) -> int | None:
         """Stages that raised; in a file of an older release also those that diverged."""
-        return self["failed"] if self["raised"] is None else self["raised"]
+        raised = self["failed"] if self["raised"] is None else self["raised"]
+        return None if raised is None else int(raised)
 
     @property
     def stages_per_minute(self) -> float | None:
         """Stages computed per minute since the start; None before the first."""
         seconds = (self["updated_at"] or 0) - (self["started_at"] or 0)
-        return 60 * self.computed / seconds if seconds > 0 and self.computed else None
+        return 60 * self.num_computed / seconds if seconds > 0 and self.num_computed else None
 
 
 def read_progress(folder: SweepFolder) -> StoredProgress | None:

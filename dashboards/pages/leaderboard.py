@@ -12,7 +12,7 @@ from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import comparison_columns, configurations, differences
 from dashboards.pages.leaderboard_widths import (
     COSTS,
-    NARROW,
+    SMALLEST,
     LeaderboardWidths,
     leaderboard_widths,
 )
@@ -129,7 +129,7 @@ def _column_config(widths: LeaderboardWidths) -> dict[str, Any]:
             title: text(width=COSTS[name], help=find_quantity(name).title, alignment="right")
             for name, title in COST_TITLES.items()
         },
-        "n": st.column_config.NumberColumn(width=NARROW, help="complete seeds"),
+        "n": st.column_config.NumberColumn(width=SMALLEST, help="complete seeds"),
     }
 
 

@@ -13,7 +13,7 @@ from orchestrator.columns import SHOWN_METRICS
 
 # Widths in pixels: of `0.425 ± 0.272` in one line and in two, of the number of seeds and of the
 # least column, of costs, and of a letter of a title.
-INTERVAL, STACKED, NARROW = 102, 64, 40
+INTERVAL, STACKED, SMALLEST = 102, 64, 40
 COSTS = {"storage_bytes": 72, "compute_flops": 88}
 LETTER = 6
 
@@ -51,7 +51,7 @@ def leaderboard_widths(rows: pd.DataFrame) -> LeaderboardWidths:
 def metric_widths(rows: pd.DataFrame, most: int) -> dict[str, int]:
     """Return the width of the column of each metric: of its title if it is never defined."""
     titles = {
-        name: max(NARROW, LETTER * len(short_label(name)) + PADDING) for name in SHOWN_METRICS
+        name: max(SMALLEST, LETTER * len(short_label(name)) + PADDING) for name in SHOWN_METRICS
     }
     return {
         name: max(title, most) if rows[f"{name}_mean"].notna().any() else title
@@ -61,4 +61,4 @@ def metric_widths(rows: pd.DataFrame, most: int) -> dict[str, int]:
 
 def width_left(metrics: Mapping[str, int]) -> int:
     """Return the width that columns of metrics of these widths leave for the names."""
-    return TABLE_WIDTH - sum(metrics.values()) - sum(COSTS.values()) - NARROW
+    return TABLE_WIDTH - sum(metrics.values()) - sum(COSTS.values()) - SMALLEST

@@ -74,9 +74,9 @@ def _show_figures(state: StoredProgress) -> None:
     left = state["eta_seconds"] if state.state == "running" else None
     figures = {
         "trials done": f"{state['trials_done'] or 0:,} of {state['trials'] or 0:,}",
-        "stages computed": count_text(state.computed),
+        "stages computed": count_text(state.num_computed),
         "stages shared": count_text(state["shared"]),
-        "failed": count_text(state.raised),
+        "failed": count_text(state.num_raised),
         "stages a minute": "–" if speed is None else f"{speed:.1f}",
         "time to go": "–" if left is None else duration_text(left),
     }

@@ -1,6 +1,6 @@
 """Numbers as text: quantities with their units, metrics, intervals and objectives.
 
-Terminal, report, dashboard and figures format with these functions alone.
+Terminal, report, dashboard and figures format amounts, metrics and intervals with these functions.
 """
 
 from __future__ import annotations

@@ -111,8 +111,7 @@ def _figures(shown: TrialSelection) -> list[Text]:
 
 def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
     if depth < 2 <= num_tasks:
-        tasks = "no task is" if depth == 0 else "only one task is"
-        return f"{tasks} learned so far, of {num_tasks}"
+        return f"{'only one' if depth else 'no'} task is learned so far, of {num_tasks}"
     reasons = (explain_undefined_fwt(scenario, depth, seen) for seen in (True, False))
     return next(reason for reason in reasons if reason)
 

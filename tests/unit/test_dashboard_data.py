@@ -414,18 +414,18 @@ def test_progress_says_whether_it_runs_and_how_fast(tmp_path: Path) -> None:
 
 def test_stages_that_failed_are_not_among_those_computed() -> None:
     older = StoredProgress(progress_content(executed=10, failed=4))
-    assert (older.computed, older.raised) == (6, 4)
+    assert (older.num_computed, older.num_raised) == (6, 4)
     assert older.stages_per_minute == pytest.approx(6)
     # Of ten stages one raised, three diverged and two were stored by another process meanwhile.
     present = StoredProgress(progress_content(executed=10, computed=7, failed=4, raised=1))
-    assert (present.computed, present.raised) == (7, 1)
+    assert (present.num_computed, present.num_raised) == (7, 1)
     assert present.stages_per_minute == pytest.approx(7)
 
 
 def test_a_run_in_which_all_stages_failed_computed_none() -> None:
     failed = StoredProgress(progress_content(executed=3, failed=3))
-    assert (failed.computed, failed.stages_per_minute) == (0, None)
-    assert StoredProgress({}).computed is None
+    assert (failed.num_computed, failed.stages_per_minute) == (0, None)
+    assert StoredProgress({}).num_computed is None
 
 
 def test_half_a_progress_file_is_none(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dashboards.first_page import AT_ROOT, read_first_page
 from dashboards.pages.forgetting import first_choice
-from dashboards.pages.leaderboard_widths import COSTS, NARROW, leaderboard_widths
+from dashboards.pages.leaderboard_widths import COSTS, SMALLEST, leaderboard_widths
 from dashboards.pages.search import colours_text, round_fractions
 from dashboards.pages.tables import LINE, ROW, TABLE_WIDTH, WRAPPED, fitted_widths, row_height
 from orchestrator.columns import SHOWN_METRICS
@@ -43,7 +43,7 @@ def test_a_leaderboard_cuts_no_column_and_leaves_room_for_names(
     label: str, fwt: float | None
 ) -> None:
     widths = leaderboard_widths(ranked(label, fwt))
-    others = sum(widths.metrics.values()) + sum(COSTS.values()) + NARROW
+    others = sum(widths.metrics.values()) + sum(COSTS.values()) + SMALLEST
     assert widths.name + others == TABLE_WIDTH
     letter = 5.5  # of lower case, on the screen
     lines = 1 if widths.row == ROW else max(2, (widths.row - ROW) // LINE + 1)

@@ -1,6 +1,6 @@
 """Leases in an object store, which writes and lists objects but creates none exclusively.
 
-Whoever wants a stage writes an object of its own, a claim, and then lists all claims. It has the
+To lease a stage, a process writes an object of its own, a claim, and lists all claims. It has the
 lease if no other claims the stage. A listing has all that was written before, so of two that claim
 a stage at once, one at least sees both, and never does each see itself alone. Of claimants that see
 each other, the first by name keeps its claim and lists again; the others withdraw theirs. A claim
