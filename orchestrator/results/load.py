@@ -54,7 +54,7 @@ def load(*folders: str | Path) -> Results:
 
 def computed_trials(stages: pd.DataFrame) -> pd.DataFrame:
     """Return the (sweep, trial_id, seed) of which a stage was computed for that sweep itself."""
-    return stages.loc[stages["cached"] == False, TRIAL_KEY].drop_duplicates()  # noqa: E712
+    return stages.loc[stages["cached"].eq(False), TRIAL_KEY].drop_duplicates()
 
 
 def _sweep_name(tables: Tables, folder: Path) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from orchestrator.results.units import si_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
@@ -14,6 +15,8 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
 MAX_LISTED = 20  # reasons
+T = TypeVar("T")
+Figure = TypeVar("Figure")
 
 
 def means_lines(sweep: Sweep) -> list[str]:
@@ -51,11 +54,18 @@ def price_lines(sweep: Sweep) -> Iterator[str]:
         yield from budget_lines([cell for cell in sweep.cells if cell.prices])
 
 
+def try_estimate(estimate: Callable[[Sequence[T]], Figure], given: Sequence[T]) -> Figure | None:
+    """Return an estimate; None if a user's network raises, since a figure must not fail a plan."""
+    try:
+        return estimate(given)
+    except Exception:
+        return None
+
+
 def price_text(prices: Sequence[Trial]) -> str:
     """Return what price trials cost, as far as it is known before they run; "" if it is not."""
-    try:
-        flops = estimate_prices(prices)
-    except Exception:  # a figure must not fail a plan, whatever a user's network raises
+    flops = try_estimate(estimate_prices, prices)
+    if flops is None:
         return ""
     steps = si_text(flops, "FLOP")
     return f", about {steps} for the steps of the network; what methods add is not known"
@@ -63,10 +73,10 @@ def price_text(prices: Sequence[Trial]) -> str:
 
 def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield the FLOPs that cells may spend whose prices are missing, before and after sharing."""
-    try:
-        before, after = estimate_budgets(cells)
-    except Exception:  # as above
+    estimate = try_estimate(estimate_budgets, cells)
+    if estimate is None:
         return
+    before, after = estimate
     yield (
         f"cost: about {si_text(before, 'FLOP')} of training and consolidation on all seeds at most "
         f"in the cells to solve for, {si_text(after, 'FLOP')} where they share stages; the prices "
@@ -76,10 +86,7 @@ def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:
 
 def free_lines(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield the FLOPs of the steps of cells of free computation, before and after sharing."""
-    try:
-        before, after = estimate_free(cells)
-    except Exception:  # as above
-        return
+    before, after = try_estimate(estimate_free, cells) or (0.0, 0.0)
     if before:
         yield (
             f"cost: about {si_text(before, 'FLOP')} for the steps of the network on all seeds, "

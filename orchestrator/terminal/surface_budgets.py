@@ -51,7 +51,7 @@ def describe_excess(surface: Surface) -> Iterator[str]:
 def describe_unspent(surface: Surface) -> Iterator[str]:
     """Yield the methods that leave over 1 % of a cell's computation unspent, the least user first.
 
-    Shares are of `most_flops`, and so at least those of the budget.
+    Shares are of `most_flops`, which may be above the budget, so they are at most those of it.
     """
     if not np.isfinite(surface.most_flops).all():
         return

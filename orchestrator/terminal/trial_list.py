@@ -43,7 +43,7 @@ def trials_table(plan: Plan) -> Table:
     table.add_column("id", no_wrap=True)  # to be copied
     for header in ("seeds", "stages left"):
         table.add_column(header, justify="right", no_wrap=True)
-    options = list(hyperparameter_texts(plan.sweep, [seeds[0] for seeds in chains.values()], rows))
+    options = hyperparameter_texts(plan.sweep, [seeds[0] for seeds in chains.values()], rows)
     if any(options):
         table.add_column("hyperparameters", overflow="fold")
     left = {*plan.stages_to_run}

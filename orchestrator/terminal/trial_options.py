@@ -15,10 +15,8 @@ from orchestrator.sweep.reading.yaml_file import read_yaml_text
 from orchestrator.sweep.sweep import Sweep
 
 
-def hyperparameter_texts(
-    sweep: Sweep, chains: Sequence[Chain], rows: pd.DataFrame
-) -> Iterator[str]:
-    """Yield the hyperparameters of each trial as text: `lam=100 lr=0.1`.
+def hyperparameter_texts(sweep: Sweep, chains: Sequence[Chain], rows: pd.DataFrame) -> list[str]:
+    """Return the hyperparameters of each trial as text: `lam=100 lr=0.1`.
 
     They are the options that the trial's entry of `methods` sets, those that a search chose, and
     those that were solved for to meet means. A choice at each task is `lam=per task`.
@@ -31,15 +29,27 @@ def hyperparameter_texts(
     entries = read_yaml_text(sweep.text, sweep.name).get("methods") or []
     spaces = {group.name: list(group.space) for group in sweep.groups}
     columns = [str(name) for name in rows if str(name).startswith("config.")]
-    for i, chain in enumerate(chains):
+    shown, at_each_task = [], []
+    for chain in chains:
         dials = parse_json(chain.means_dial) if chain.means_dial else {}
         chosen = dict.fromkeys([*spaces.get(chain.group or "", []), *dials])
-        places = [*dict.fromkeys([*_set_places(entries, chain), *chosen])]
-        shown = [name for name in columns if _is_below(name, places)]
-        each = [place for place in chosen if not any(_is_below(name, [place]) for name in columns)]
-        texts = [hyperparameter_text(rows.iloc[[i]], shown).iloc[0]]
-        texts += [f"{place.rpartition('.')[2]}=per task" for place in each]
-        yield " ".join(filter(None, texts))
+        places = (*_set_places(entries, chain), *chosen)
+        shown.append(tuple(name for name in columns if _is_below(name, places)))
+        without = [place for place in chosen if not any(_is_below(c, [place]) for c in columns)]
+        at_each_task.append([f"{place.rpartition('.')[2]}=per task" for place in without])
+    texts = zip(_value_texts(rows, shown), at_each_task, strict=True)
+    return [" ".join(filter(None, (values, *more))) for values, more in texts]
+
+
+def _value_texts(rows: pd.DataFrame, shown: Sequence[tuple[str, ...]]) -> pd.Series[str]:
+    """Return the values of some columns of each row as text; rows of the same columns at once."""
+    result = pd.Series("", rows.index, dtype=object)
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place, columns in enumerate(shown):
+        places.setdefault(columns, []).append(place)
+    for columns, alike in places.items():
+        result.iloc[alike] = hyperparameter_text(rows.iloc[alike], columns)
+    return result
 
 
 def _set_places(entries: Iterable[Any], chain: Chain) -> Iterator[str]:
