@@ -64,7 +64,7 @@ def prepare(dirs: tuple[Path, ...]) -> None:
     import dashboards.pages.app  # noqa: F401
     from dashboards.data.scope import Scope
     from dashboards.gallery import draw_trade_off
-    from dashboards.view import open_tables
+    from dashboards.page import open_tables
 
     with suppress(Exception):  # the page shows what is wrong
         draw_trade_off(open_tables(dirs), Scope()).to_json()

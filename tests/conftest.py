@@ -104,6 +104,7 @@ def read(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
+@pytest.hookimpl(optionalhook=True)  # `-p no:xdist` knows no such hook
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFixtures:
     """Return the scheduler of `pytest -n`; tests start in the order of their files."""
     config.option.loadscopereorder = False

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboards.page import Page, open_page, show_counts
 from dashboards.pages import (
     costs,
     equal_means,
@@ -20,11 +21,10 @@ from dashboards.pages import (
     trade_off,
 )
 from dashboards.pages.heading import fold_filters, placeholder, show_folders, show_heading
-from dashboards.view import View, open_view, show_counts
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.escaping import escape_markdown
 
-PAGES: dict[str, Callable[[View], None]] = {
+PAGES: dict[str, Callable[[Page], None]] = {
     "Trade-off": trade_off.show,
     "Leaderboard": leaderboard.show,
     "R matrix": r_matrix.show,
@@ -39,7 +39,7 @@ PAGES: dict[str, Callable[[View], None]] = {
 def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
     """Draw the requested page, by default `first`."""
     st.set_page_config(page_title="Repertoire", layout="wide")
-    opened: list[View] = []
+    opened: list[Page] = []
     pages = [
         st.Page(
             partial(_page, title, opened),
@@ -53,7 +53,7 @@ def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
     show_heading(chosen.title)
     with placeholder():
         # Here and not on the pages, so that all pages share the filters of the sidebar.
-        opened.append(open_view(dirs))
+        opened.append(open_page(dirs))
         fold_filters()
         show_folders(dirs, opened[0].warehouse)
         chosen.run()
@@ -64,11 +64,11 @@ def page_path(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def _page(title: str, opened: Sequence[View]) -> None:
-    (view,) = opened
+def _page(title: str, opened: Sequence[Page]) -> None:
+    (page,) = opened
     try:
-        show_counts(view)
-        PAGES[title](view)
+        show_counts(page)
+        PAGES[title](page)
     except RepertoireError as error:
         st.error(escape_markdown(error))
 

@@ -8,47 +8,47 @@ import streamlit as st
 from dashboards import charts
 from dashboards.data.comparing import configurations
 from dashboards.data.stages import count_shared, read_stages
+from dashboards.page import Page
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.report.cost_captions import frozen_body
-from dashboards.view import View
 from orchestrator.results.units import si_text
 from orchestrator.terminal.escaping import escape_markdown
 
 MAX_BARS = 40  # bars in a drawing
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Draw storage by category, computation by phase, and stages computed and shared."""
-    table = configurations(view.warehouse, view.scope)
+    table = configurations(page.warehouse, page.scope)
     if table.empty:
         show_nothing_complete(table)
     else:
-        _draw(view, table)
+        _draw(page, table)
         show_left_out(table)
-    _show_sharing(view)
+    _show_sharing(page)
 
 
-def _draw(view: View, table: pd.DataFrame) -> None:
-    rows = view.pick_table(table, "costs of")
+def _draw(page: Page, table: pd.DataFrame) -> None:
+    rows = page.pick_table(table, "costs of")
     if len(rows) > MAX_BARS:
         st.info(
             f"The first {MAX_BARS} of {len(rows):,} configurations; narrow down in the sidebar."
         )
         rows = rows.head(MAX_BARS)
     st.subheader("Storage, by category")
-    view.chart(charts.storage(rows), "storage chart")
+    page.chart(charts.storage(rows), "storage chart")
     st.caption(
         "Bytes that must live until the next task, after the last task; mean over seeds. "
         f"{escape_markdown(frozen_body(rows))}"
     )
     st.subheader("Computation, by phase")
-    view.chart(charts.computation(rows), "computation chart")
+    page.chart(charts.computation(rows), "computation chart")
     st.caption("FLOPs of matrix products and convolutions, whole trial; mean over seeds.")
 
 
-def _show_sharing(view: View) -> None:
+def _show_sharing(page: Page) -> None:
     st.subheader("Stages shared")
-    shares = count_shared(view.warehouse, view.scope)
+    shares = count_shared(page.warehouse, page.scope)
     if shares.empty:
         st.info("No stage has been computed yet.")
         return
@@ -60,4 +60,4 @@ def _show_sharing(view: View) -> None:
             f"Without sharing they would take {si_text(row['flops'], 'FLOP')}, "
             f"with it {si_text(row['distinct_flops'], 'FLOP')}."
         )
-    view.chart(charts.sharing(read_stages(view.warehouse, view.scope)), "sharing chart")
+    page.chart(charts.sharing(read_stages(page.warehouse, page.scope)), "sharing chart")

@@ -19,9 +19,9 @@ from dashboards.data.means import (
     read_surfaces,
     select_cell,
 )
+from dashboards.page import Page
 from dashboards.pages.pricing import show_prices
 from dashboards.pages.tables import show_table
-from dashboards.view import View
 from orchestrator.columns import METRICS
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_markdown
@@ -43,21 +43,21 @@ NO_MEANS = (
 )
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Draw the surface of a sweep with means; of any sweep growth, and FLOPs against seconds."""
     metric = str(choose("Metric", METRICS, 0, short_label))
-    surfaces = {each.title: each for each in read_surfaces(view.warehouse, view.scope, metric)}
-    growth, costs = (read(view.warehouse, view.scope) for read in (read_growth, read_costs))
+    surfaces = {each.title: each for each in read_surfaces(page.warehouse, page.scope, metric)}
+    growth, costs = (read(page.warehouse, page.scope) for read in (read_growth, read_costs))
     if not surfaces:
         st.info(NO_MEANS)
     title = choose_setting(surfaces or dict.fromkeys([*growth["setting"], *costs["setting"]]))
     methods: Sequence[str] = ()
     if surface := surfaces.get(title):
-        place, methods = _show_surface(view, surface, metric), surface.methods
-        _show_growth(view, select_cell(growth, surface, place), methods, cell_name(surface, *place))
+        place, methods = _show_surface(page, surface, metric), surface.methods
+        _show_growth(page, select_cell(growth, surface, place), methods, cell_name(surface, *place))
     else:
-        _show_growth(view, growth[growth["setting"] == title])
-    _show_agreement(view, costs[costs["setting"] == title], methods)
+        _show_growth(page, growth[growth["setting"] == title])
+    _show_agreement(page, costs[costs["setting"] == title], methods)
 
 
 def choose_setting(titles: Iterable[str]) -> str:
@@ -79,21 +79,21 @@ def choose(label: str, options: Sequence[Any], first: int, name: Any = str) -> A
     )
 
 
-def _show_surface(view: View, surface: Surface, metric: str) -> tuple[int, int]:
+def _show_surface(page: Page, surface: Surface, metric: str) -> tuple[int, int]:
     """Draw a surface; return the numbers of the chosen storage and computation."""
     st.markdown(f"**{escape_markdown(surface.title)}**, {len(surface.seeds)} seeds")
     st.subheader("Who wins where")
-    view.chart(charts.winners(surface), "winners chart")
+    page.chart(charts.winners(surface), "winners chart")
     st.caption(
         f"The best in {short_label(metric)} of each cell. A filled cell has one winner; in an "
         "unfilled one the methods of the strip are not told apart (paired t-tests, Holm's "
         "correction for all pairs). Hatched: nothing fits, or nothing is complete."
     )
     _show_findings(surface, metric)
-    _show_search(view, surface)
-    place = _show_budgets(view, surface, metric)
-    _show_method(view, surface, metric)
-    show_prices(view, surface, metric)
+    _show_search(page, surface)
+    place = _show_budgets(page, surface, metric)
+    _show_method(page, surface, metric)
+    show_prices(page, surface, metric)
     return place
 
 
@@ -102,37 +102,37 @@ def _show_findings(surface: Surface, metric: str) -> None:
         st.markdown("\n".join(f"- {escape_markdown(line)}" for line in findings(surface)))
 
 
-def _show_search(view: View, surface: Surface) -> None:
-    heads, *rows = search_rows(read_search_costs(view.warehouse, surface)) or [()]
+def _show_search(page: Page, surface: Surface) -> None:
+    heads, *rows = search_rows(read_search_costs(page.warehouse, surface)) or [()]
     if rows:
         table = pd.DataFrame(rows, columns=list(heads))
         st.dataframe(table, hide_index=True, key="search costs")
         st.caption("What the search within cells cost, beside the trials that it chose.")
 
 
-def _show_budgets(view: View, surface: Surface, metric: str) -> tuple[int, int]:
+def _show_budgets(page: Page, surface: Surface, metric: str) -> tuple[int, int]:
     st.subheader(f"{short_label(metric)} against bytes and against FLOPs")
     sizes = list(map(storage_name, surface.storage))
     epochs = list(map(compute_name, surface.compute))
     with st.container(horizontal=True):
         compute = epochs.index(choose("At computation", epochs, len(epochs) - 1))
         storage = sizes.index(choose("At storage", sizes, len(sizes) - 1))
-    view.chart(charts.storage_chart(surface, compute, metric), "bytes chart")
+    page.chart(charts.storage_chart(surface, compute, metric), "bytes chart")
     st.caption(
         f"At {epochs[compute]}. Bars are 95 % intervals over seeds; dashed: joint retraining; "
         "crosses: budgets that a method does not fit."
     )
-    view.chart(charts.compute_chart(surface, storage, metric), "computation chart")
+    page.chart(charts.compute_chart(surface, storage, metric), "computation chart")
     st.caption(
         f"At {sizes[storage]}. A ring is where joint retraining overtakes a method for good."
     )
     return storage, compute
 
 
-def _show_method(view: View, surface: Surface, metric: str) -> None:
+def _show_method(page: Page, surface: Surface, metric: str) -> None:
     st.subheader("One method over the grid")
     method = surface.methods.index(choose("Method", surface.methods, 0))
-    view.chart(charts.accuracies(surface, method, metric), "grid chart")
+    page.chart(charts.accuracies(surface, method, metric), "grid chart")
     st.caption("White lines join equal values. Hatched: does not fit, or not complete.")
     name = surface.methods[method]
     for what, words in RATE_WORDS.items():
@@ -147,7 +147,7 @@ def _show_method(view: View, surface: Surface, metric: str) -> None:
 
 
 def _show_growth(
-    view: View, costs: pd.DataFrame, methods: Sequence[str] = (), cell: str = ""
+    page: Page, costs: pd.DataFrame, methods: Sequence[str] = (), cell: str = ""
 ) -> None:
     if costs.empty:
         return
@@ -158,7 +158,7 @@ def _show_growth(
         shown = st.multiselect("Configurations", labels, shown, key="growth of")
     num_tasks = _pick_num_tasks(costs)
     rows = costs[costs["label"].isin(shown)]
-    view.chart(charts.growth(rows, num_tasks, methods), "growth chart")
+    page.chart(charts.growth(rows, num_tasks, methods), "growth chart")
     show_table(growth_table(rows, num_tasks), "growth table")
     st.caption(describe_fits(rows))
 
@@ -176,10 +176,10 @@ def _pick_num_tasks(costs: pd.DataFrame) -> int:
     return int(num_tasks)
 
 
-def _show_agreement(view: View, costs: pd.DataFrame, methods: Sequence[str]) -> None:
+def _show_agreement(page: Page, costs: pd.DataFrame, methods: Sequence[str]) -> None:
     if costs.empty:
         return
     st.subheader("FLOPs against seconds")
-    view.chart(charts.agreement(costs, methods), "agreement chart")
+    page.chart(charts.agreement(costs, methods), "agreement chart")
     for line in agreement_sentences(costs):
         st.markdown(escape_markdown(line))

@@ -10,8 +10,8 @@ import streamlit as st
 from dashboards import charts
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
+from dashboards.page import Page
 from dashboards.pages.wording import show_left_out, show_nothing_complete
-from dashboards.view import View
 from orchestrator.results.cells import MOST_TASKS, spread_tasks
 
 FIRST, MOST = 6, 14  # configurations shown at first; more than MOST colours look alike
@@ -19,23 +19,23 @@ LINES = 80  # drawn before the user chooses others
 FEW_TASKS = 9  # of more than MOST_TASKS, shown before the user chooses others
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Draw the accuracy over the tasks seen, and that on each task; bands are intervals."""
-    table = configurations(view.warehouse, view.scope)
+    table = configurations(page.warehouse, page.scope)
     if table.empty:
         show_nothing_complete(table)
         return
-    rows = view.pick_table(table, "forgetting of")
+    rows = page.pick_table(table, "forgetting of")
     chosen = _pick_configurations(rows)
     if not chosen:
         st.info("Choose a configuration.")
         return
-    accuracies = read_curves(view.warehouse, rows.loc[chosen])
+    accuracies = read_curves(page.warehouse, rows.loc[chosen])
     if not accuracies["accuracy_mean"].notna().any():
         st.info("No accuracy was measured for these: accuracy.parquet has none.")
         return
-    _show_average(view, rows.loc[chosen])
-    _show_tasks(view, accuracies, int(rows["num_tasks"].iloc[0]))
+    _show_average(page, rows.loc[chosen])
+    _show_tasks(page, accuracies, int(rows["num_tasks"].iloc[0]))
     show_left_out(table)
 
 
@@ -63,20 +63,20 @@ def first_choice(rows: pd.DataFrame, num: int) -> list[Any]:
     return [index for index in rows.index if index in chosen]
 
 
-def _show_average(view: View, rows: pd.DataFrame) -> None:
+def _show_average(page: Page, rows: pd.DataFrame) -> None:
     st.subheader("Accuracy over the tasks seen")
-    curves = read_average_curves(view.warehouse, rows)
-    view.chart(charts.average_accuracy(curves), "average chart")
+    curves = read_average_curves(page.warehouse, rows)
+    page.chart(charts.average_accuracy(curves), "average chart")
     st.caption(
         "Test data, mean over the tasks learned so far and over complete seeds; bands are 95 % "
         "Student-t intervals, absent with one seed."
     )
 
 
-def _show_tasks(view: View, accuracies: pd.DataFrame, num_tasks: int) -> None:
+def _show_tasks(page: Page, accuracies: pd.DataFrame, num_tasks: int) -> None:
     st.subheader("Accuracy on each task")
     tasks = _pick_tasks(num_tasks)
-    view.chart(charts.forgetting(accuracies[accuracies["task"].isin(tasks)]), "curves")
+    page.chart(charts.forgetting(accuracies[accuracies["task"].isin(tasks)]), "curves")
     st.caption(
         "The dotted line marks the point at which the task was learned; what was before is faint. "
         "Lines join what was measured; points of equal values stand side by side."

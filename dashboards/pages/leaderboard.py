@@ -10,6 +10,7 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import comparison_columns, configurations, differences
+from dashboards.page import Page
 from dashboards.pages.leaderboard_widths import (
     COSTS,
     SMALLEST,
@@ -18,7 +19,6 @@ from dashboards.pages.leaderboard_widths import (
 )
 from dashboards.pages.tables import show_table
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
-from dashboards.view import View
 from orchestrator.columns import METRICS, SHOWN_METRICS, is_small_better
 from orchestrator.results.units import decimal_text, interval_text, p_value_text, range_text
 from orchestrator.terminal.comparison.rendering import render
@@ -30,18 +30,18 @@ ORDERS = (*SHOWN_METRICS, *COST_TITLES, NAME)
 WIDTH = 250  # of an input, in pixels
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Show a sortable table of one setting, downloads, and differences from a reference."""
-    table = configurations(view.warehouse, view.scope)
+    table = configurations(page.warehouse, page.scope)
     if table.empty:
         show_nothing_complete(table)
         return
-    rows = view.pick_table(table, "leaderboard of")
+    rows = page.pick_table(table, "leaderboard of")
     _show_rows(_pick_rows(rows))
     show_left_out(table)
     show_undefined(rows, *METRICS)
     _show_downloads(rows)
-    _show_differences(view, rows)
+    _show_differences(page, rows)
 
 
 def _show_rows(rows: pd.DataFrame) -> None:
@@ -142,7 +142,7 @@ def _show_downloads(rows: pd.DataFrame) -> None:
         st.download_button("LaTeX", render(table, "latex"), f"{name}.tex", "text/plain")
 
 
-def _show_differences(view: View, rows: pd.DataFrame) -> None:
+def _show_differences(page: Page, rows: pd.DataFrame) -> None:
     st.subheader("Paired differences")
     if len(rows) < 2:
         st.info("There is only one configuration, so there are no differences.")
@@ -153,8 +153,8 @@ def _show_differences(view: View, rows: pd.DataFrame) -> None:
     reference = st.selectbox("Against", range(len(rows)), plain, format_func=label.__getitem__)
     metric = st.selectbox("In", METRICS, format_func=lambda name: find_quantity(name).title)
     best = rows.sort_values(f"{metric}_mean", ascending=False).head(MAX_ROWS)
-    contrasts = differences(view.warehouse, rows, reference, metric, list(best.sort_index().index))
-    view.chart(charts.differences(contrasts, metric), "differences chart")
+    contrasts = differences(page.warehouse, rows, reference, metric, list(best.sort_index().index))
+    page.chart(charts.differences(contrasts, metric), "differences chart")
     st.caption(_differences_caption(len(rows)))
     show_table(_readable_differences(contrasts), "differences table")
 

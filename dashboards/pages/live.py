@@ -14,8 +14,8 @@ from dashboards.data.stages import (
     read_progress,
     stage_rows,
 )
+from dashboards.page import Page
 from dashboards.pages.live_rows import show_events, show_failures, show_running
-from dashboards.view import View
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.progress_text import duration_text
 
@@ -29,16 +29,16 @@ STATES = {
 }
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Show each sweep's progress, what runs, what failed, and the graph of a small sweep."""
-    folders = [f for f in view.warehouse.folders if f.name in (view.scope.sweep or {f.name})]
+    folders = [f for f in page.warehouse.folders if f.name in (page.scope.sweep or {f.name})]
     if not folders:
         st.info("There is no sweep to follow.")
         return
     names = [folder.name for folder in folders]
     running = [i for i, folder in enumerate(folders) if _state(folder) == "running"]
     chosen = st.selectbox("Sweep", names, running[0] if running else 0, key="live sweep")
-    _show_progress(view, chosen)
+    _show_progress(page, chosen)
 
 
 def _state(folder: SweepFolder) -> str:
@@ -47,20 +47,20 @@ def _state(folder: SweepFolder) -> str:
 
 
 @st.fragment(run_every=EVERY_SECONDS)
-def _show_progress(view: View, sweep: str) -> None:
-    view = view.reload()
-    folder = next(folder for folder in view.warehouse.folders if folder.name == sweep)
+def _show_progress(page: Page, sweep: str) -> None:
+    page = page.reload()
+    folder = next(folder for folder in page.warehouse.folders if folder.name == sweep)
     state = read_progress(folder)
     if state is None:
         st.info("The progress is not known: progress.json is missing or damaged.")
     else:
         _show_figures(state)
-        show_running(view, folder, state)
-    show_failures(view, sweep)
+        show_running(page, folder, state)
+    show_failures(page, sweep)
     if state is not None:
-        show_events(view, sweep, state)
-    _show_statuses(view, sweep)
-    _show_graph(view, sweep)
+        show_events(page, sweep, state)
+    _show_statuses(page, sweep)
+    _show_graph(page, sweep)
 
 
 def _show_figures(state: StoredProgress) -> None:
@@ -90,8 +90,8 @@ def count_text(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
-def _show_statuses(view: View, sweep: str) -> None:
-    table = count_trial_statuses(view.warehouse, sweep)
+def _show_statuses(page: Page, sweep: str) -> None:
+    table = count_trial_statuses(page.warehouse, sweep)
     if table.empty:
         st.info("No table has been written yet; the first is written after the first stage.")
         return
@@ -99,11 +99,11 @@ def _show_statuses(view: View, sweep: str) -> None:
     st.dataframe(table.rename(columns={"n": "trials, a seed each"}), hide_index=True)
 
 
-def _show_graph(view: View, sweep: str) -> None:
-    num = count_stages(view.warehouse, sweep)
+def _show_graph(page: Page, sweep: str) -> None:
+    num = count_stages(page.warehouse, sweep)
     if num > MOST_STAGES:
         st.caption(f"{num:,} stages: too many to draw as a graph (at most {MOST_STAGES}).")
     elif num:
         st.subheader("Trial graph")
-        rows: pd.DataFrame = stage_rows(view.warehouse, sweep)
-        view.chart(charts.trial_graph(rows), "trial graph")
+        rows: pd.DataFrame = stage_rows(page.warehouse, sweep)
+        page.chart(charts.trial_graph(rows), "trial graph")

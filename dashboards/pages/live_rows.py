@@ -8,7 +8,7 @@ import streamlit as st
 from dashboards.data.folders import SweepFolder
 from dashboards.data.running import event_lines, read_endings, read_running, running_table
 from dashboards.data.stages import StoredProgress
-from dashboards.view import View
+from dashboards.page import Page
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.failures import group_endings, trials_line
 from orchestrator.terminal.progress_text import duration_text
@@ -16,7 +16,7 @@ from orchestrator.terminal.progress_text import duration_text
 MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
 
 
-def show_running(view: View, folder: SweepFolder, progress: StoredProgress) -> None:
+def show_running(page: Page, folder: SweepFolder, progress: StoredProgress) -> None:
     """Show each running stage: its trial, its place, and its seconds so far."""
     if progress.state != "running":
         return
@@ -27,7 +27,7 @@ def show_running(view: View, folder: SweepFolder, progress: StoredProgress) -> N
     elif not stages:
         st.caption("No stage is being computed at this moment.")
     else:
-        rows = running_table(view.warehouse, folder.name, stages)
+        rows = running_table(page.warehouse, folder.name, stages)
         st.dataframe(readable_stages(rows), hide_index=True, width="stretch", key="running now")
 
 
@@ -53,9 +53,9 @@ def task_text(after: float) -> str:
     return str(int(after)) if after else "first state"
 
 
-def show_failures(view: View, sweep: str) -> None:
+def show_failures(page: Page, sweep: str) -> None:
     """Show a line for all trials that failed or diverged alike, with file and line."""
-    endings = group_endings(read_endings(view.warehouse, sweep), by=())
+    endings = group_endings(read_endings(page.warehouse, sweep), by=())
     if not endings:
         return
     st.subheader("Failures")
@@ -66,9 +66,9 @@ def show_failures(view: View, sweep: str) -> None:
     st.caption("The traceback: repertoire show DIR TRIAL --traceback.")
 
 
-def show_events(view: View, sweep: str, progress: StoredProgress) -> None:
+def show_events(page: Page, sweep: str, progress: StoredProgress) -> None:
     """Show the last events of the run, newest first."""
-    lines = event_lines(view.warehouse, sweep, progress)
+    lines = event_lines(page.warehouse, sweep, progress)
     if lines:
         st.subheader("Last events")
         table = pd.DataFrame(

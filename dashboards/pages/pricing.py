@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.charts.quantities import short_label
-from dashboards.view import View
+from dashboards.page import Page
 from orchestrator.columns import HOUR_SECONDS
 from orchestrator.results.surface.prices import FLOP_UNITS, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
@@ -22,14 +22,14 @@ NUMBERS = (0.0, *(float(f"1e{e}") for e in range(3, 13)))
 WIDTH = 300  # of a slider, in pixels
 
 
-def show_prices(view: View, surface: Surface, metric: str) -> None:
+def show_prices(page: Page, surface: Surface, metric: str) -> None:
     """Draw the metric against the price that the sliders make of bytes and FLOPs."""
     st.subheader("Prices")
     prices = choose_prices()
     if not prices.storage and not prices.compute:
         st.info("Everything is free. Move a slider to give storage or computation a price.")
         return
-    view.chart(charts.price_chart(surface, prices, metric), "price chart")
+    page.chart(charts.price_chart(surface, prices, metric), "price chart")
     heads = ("from price", "best", "at", short_label(metric), "not told apart")
     rows = [winner_cells(surface, winner) for winner in price_winners(surface, prices)]
     st.dataframe(pd.DataFrame(rows, columns=list(heads)), hide_index=True, key="price table")

@@ -13,7 +13,7 @@ from dashboards import charts
 from dashboards.charts.metric_cells import CELLS
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.matrices import list_configurations, mean_matrix, mean_metrics, read_matrices
-from dashboards.view import View
+from dashboards.page import Page
 from orchestrator.columns import METRICS, explain_undefined_fwt
 from orchestrator.results.metrics import R
 from orchestrator.results.units import decimal_text
@@ -22,9 +22,9 @@ from orchestrator.terminal.escaping import escape_markdown
 MEAN = "mean"
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Draw R of a configuration, of a seed or the mean, with the cells of a metric highlighted."""
-    table = list_configurations(view.warehouse, view.scope)
+    table = list_configurations(page.warehouse, page.scope)
     if table.empty:
         st.info("There is no trial to show.")
         return
@@ -33,11 +33,11 @@ def show(view: View) -> None:
     # Candidates have no test data, so that nothing can be selected by them.
     splits = ["validation"] if row["phase"] == "search" else ["test", "validation"]
     split = choices.radio("Accuracy on", splits, horizontal=True, key="split", width="content")
-    by_seed = read_matrices(view.warehouse, row["sweep"], row["trial_id"], split)
+    by_seed = read_matrices(page.warehouse, row["sweep"], row["trial_id"], split)
     measured = {seed: r for seed, r in by_seed.items() if (r == r).any()}
     _show_missing(row, by_seed, measured)
     if measured:
-        _draw(view, row, measured, choices)
+        _draw(page, row, measured, choices)
 
 
 def _pick_trial(table: pd.DataFrame) -> pd.Series[Any]:
@@ -63,7 +63,7 @@ def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], measured: dict[i
         st.info(f"Reason: {escape_markdown(str(row['story']).partition(chr(10))[0])}")
 
 
-def _draw(view: View, row: pd.Series[Any], measured: dict[int, R], choices: DeltaGenerator) -> None:
+def _draw(page: Page, row: pd.Series[Any], measured: dict[int, R], choices: DeltaGenerator) -> None:
     seeds: list[int | str] = [MEAN, *measured] if len(measured) > 1 else list(measured)
     seed = choices.radio("Seed", seeds, horizontal=True, key="seed", width="content")
     uses = _pick_uses()
@@ -71,7 +71,7 @@ def _draw(view: View, row: pd.Series[Any], measured: dict[int, R], choices: Delt
     r = mean_matrix(shown)
     _show_metrics(mean_metrics(shown, row["scenario"]))
     title = f"{row['label']}, {f'seed {seed}' if isinstance(seed, int) else 'mean over seeds'}"
-    view.chart(charts.r_matrix(r, None if uses == "none" else uses, title), "R chart")
+    page.chart(charts.r_matrix(r, None if uses == "none" else uses, title), "R chart")
     why = explain_undefined_fwt(row["scenario"], len(r) - 1)
     st.caption(
         "Cells above the white step are of tasks not learned yet; row 0 is the untrained network; "

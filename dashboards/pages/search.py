@@ -13,7 +13,7 @@ from dashboards import charts
 from dashboards.charts.hyperparameters import tick_text
 from dashboards.charts.theme import GREY
 from dashboards.data.candidates import read_candidates, read_learning_curves, read_searches
-from dashboards.view import View
+from dashboards.page import Page
 from orchestrator.columns import COLUMNS, SELECTABLE
 from orchestrator.results.units import OBJECTIVE, objective_text
 from orchestrator.terminal.escaping import escape_markdown
@@ -38,9 +38,9 @@ AXES = f"""<style>
 </style>"""
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Draw the candidates of one search by hyperparameter, importance and learning curve."""
-    table = read_candidates(view.warehouse, view.scope)
+    table = read_candidates(page.warehouse, page.scope)
     if table.empty:
         st.info(
             "None of these sweeps searches hyperparameters, or no candidate has begun yet. "
@@ -48,25 +48,25 @@ def show(view: View) -> None:
         )
         return
     rows = _pick_search(table)
-    document = read_searches(view.warehouse).get(rows.iloc[0]["sweep"])
+    document = read_searches(page.warehouse).get(rows.iloc[0]["sweep"])
     _show_protocol(document, rows)
     _show_winners(rows)
-    _show_hyperparameters(view, rows, logarithmic_spaces(document, rows.iloc[0]["group"]))
+    _show_hyperparameters(page, rows, logarithmic_spaces(document, rows.iloc[0]["group"]))
     st.subheader("Learning curves")
-    view.chart(charts.learning_curves(_curves(view, rows)), "learning chart")
+    page.chart(charts.learning_curves(_curves(page, rows)), "learning chart")
     _show_ended_early(rows)
     st.subheader("Every candidate")
     _show_table(rows, tuple(TITLES), "candidates table")
     st.caption("Validation data, mean over the search's seeds; –: not known.")
 
 
-def _show_hyperparameters(view: View, rows: pd.DataFrame, logarithmic: Container[str]) -> None:
+def _show_hyperparameters(page: Page, rows: pd.DataFrame, logarithmic: Container[str]) -> None:
     st.subheader("Hyperparameters and objective")
     objective = "objective" if rows["objective"].notna().any() else "val_acc"
     st.html(AXES)
-    view.chart(charts.parallel_coordinates(rows, objective, logarithmic), "parallel chart")
+    page.chart(charts.parallel_coordinates(rows, objective, logarithmic), "parallel chart")
     st.caption(colours_text(rows, objective))
-    view.chart(charts.importance(rows, objective), "importance chart")
+    page.chart(charts.importance(rows, objective), "importance chart")
 
 
 def colours_text(rows: pd.DataFrame, objective: str) -> str:
@@ -139,8 +139,8 @@ def round_fractions(label: str) -> str:
     return FRACTION.sub(lambda number: tick_text(float(number.group())), label)
 
 
-def _curves(view: View, rows: pd.DataFrame) -> pd.DataFrame:
-    table = read_learning_curves(view.warehouse, view.scope)
+def _curves(page: Page, rows: pd.DataFrame) -> pd.DataFrame:
+    table = read_learning_curves(page.warehouse, page.scope)
     return table.merge(rows[["sweep", "trial_id"]])
 
 

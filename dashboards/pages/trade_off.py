@@ -13,8 +13,8 @@ from dashboards import charts
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import MEAN_COSTS, configurations
 from dashboards.data.sql_views import sql_literal
+from dashboards.page import Page, show_separation, split_tables
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
-from dashboards.view import View, show_separation, split_tables
 from orchestrator.columns import METRICS
 from orchestrator.results.pareto import front_mask
 from orchestrator.results.pooling import SETTING
@@ -39,9 +39,9 @@ PLANE_CAPTION = (
 )
 
 
-def show(view: View) -> None:
+def show(page: Page) -> None:
     """Draw a metric against two costs, or the plane of both; a click shows a configuration."""
-    configured = configurations(view.warehouse, view.scope)
+    configured = configurations(page.warehouse, page.scope)
     if configured.empty:
         show_nothing_complete(configured)
         return
@@ -54,7 +54,7 @@ def show(view: View) -> None:
         st.markdown(f"**{escape_markdown(title)}**")
         # All rows of a table are comparable, so they share a panel.
         rows = table.drop(columns=SETTING)
-        _show_chart(view, table, draw(rows, metric, costs), title)
+        _show_chart(page, table, draw(rows, metric, costs), title)
     st.caption(PLANE_CAPTION if plane == PLANE else AXES_CAPTION)
     show_separation(configured)
     show_left_out(configured)
@@ -109,18 +109,18 @@ def axis_title(column: str) -> str:
     return short_label(column) if column in METRICS else find_quantity(column).title
 
 
-def _show_chart(view: View, rows: pd.DataFrame, figure: go.Figure, key: str) -> None:
-    chosen = view.chart(figure, f"trade-off {key}", on_select="rerun", selection_mode="points")
-    _show_selection(view, rows, chosen)
+def _show_chart(page: Page, rows: pd.DataFrame, figure: go.Figure, key: str) -> None:
+    chosen = page.chart(figure, f"trade-off {key}", on_select="rerun", selection_mode="points")
+    _show_selection(page, rows, chosen)
 
 
-def _show_selection(view: View, table: pd.DataFrame, chosen: Any) -> None:
+def _show_selection(page: Page, table: pd.DataFrame, chosen: Any) -> None:
     ids = [point.get("customdata") for point in chosen.selection.points]
     rows = table[table["trial_id"].isin(pd.Series(ids, dtype=object).explode())]
     if rows.empty:
         return
     st.subheader(escape_markdown(rows.iloc[0]["label"]))
-    configured = view.warehouse.configurations(
+    configured = page.warehouse.configurations(
         f"trial_id = {sql_literal(rows.iloc[0]['trial_id'])}"
     )
     config = configured.iloc[0].filter(like="config.").dropna()

@@ -55,10 +55,8 @@ class OptunaSampler:
     def tell(self, number: int, values: Values | None, failed: bool) -> None:
         """Report the end of a candidate; a candidate that was stopped early counts as pruned."""
         trial = self._trials.pop(number)
-        if values is not None:
-            self._study.tell(trial, values)
-        else:
-            self._study.tell(trial, state=self._states.FAIL if failed else self._states.PRUNED)
+        end = self._states.FAIL if failed else self._states.PRUNED
+        self._study.tell(trial, values, end if values is None else None)
 
 
 def suggest_value(trial: Any, place: str, domain: Domain) -> Any:

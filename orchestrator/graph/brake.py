@@ -152,8 +152,7 @@ def pull_on_signal(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
 
 def detach_terminal() -> None:
     """Redirect output to the null device if it goes to the terminal, which is closed."""
-    for descriptor in (1, 2):
-        if os.isatty(descriptor):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, descriptor)
-            os.close(null)
+    for descriptor in filter(os.isatty, (1, 2)):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, descriptor)
+        os.close(null)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -58,11 +59,8 @@ class ResNet32(Network):
 
 
 def _stages() -> Iterator[nn.Module]:
-    before = WIDTHS[0]
-    for after in WIDTHS:
-        for _ in range(BLOCKS):
-            yield _PlainBlock(before, after)
-            before = after
+    widths = [width for width in WIDTHS for _ in range(BLOCKS)]
+    return (_PlainBlock(before, after) for before, after in pairwise([WIDTHS[0], *widths]))
 
 
 class _PlainBlock(nn.Module):

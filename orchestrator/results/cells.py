@@ -19,10 +19,8 @@ MOST_TASKS = 12  # panels of a chart; a hundred take a browser a minute, and can
 def spread_tasks(tasks: Iterable[int], most: int = MOST_TASKS) -> list[int]:
     """Return the tasks, sorted; of more than `most` the first, the last and some between them."""
     every = sorted({int(task) for task in tasks})
-    if len(every) <= most:
-        return every
-    places = np.linspace(0, len(every) - 1, most).round().astype(int)
-    return [every[place] for place in places]
+    places = np.linspace(0, len(every) - 1, min(len(every), most))
+    return [every[place] for place in places.round().astype(int)]
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,10 @@ def describe_scope(cls: type[Method]) -> Iterator[str]:
 def takes_input(cls: type[Method], kind: str) -> bool:
     """Return whether a method takes inputs of a kind, in any scenario and with any network."""
     config, settings = cls.Config(), product(cls.scenarios, OTHER_BODIES[kind])
-    return any(cls.objection(config, setting(s, kind, body)) is None for s, body in settings)
+    return any(cls.objection(config, usual_setting(s, kind, body)) is None for s, body in settings)
 
 
-def setting(scenario: str, kind: str, network: str) -> Setting:
+def usual_setting(scenario: str, kind: str, network: str) -> Setting:
     """Return a setting of five tasks of two classes."""
     return Setting(
         scenario=scenario,
@@ -80,7 +80,7 @@ def setting(scenario: str, kind: str, network: str) -> Setting:
 def default_texts(cls: type[Method]) -> Iterator[str]:
     """Yield each hyperparameter with its default, per scenario where that is left to it."""
     by_scenario = {
-        scenario: cls.with_defaults(cls.Config(), setting(scenario, "images", "mlp"))
+        scenario: cls.with_defaults(cls.Config(), usual_setting(scenario, "images", "mlp"))
         for scenario in SCENARIOS
         if scenario in cls.scenarios
     }

@@ -1,4 +1,4 @@
-"""The view that every page of the dashboard receives: the results in scope, and its charts."""
+"""What every page of the dashboard receives: the results in scope, and how its charts look."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]
 
 
 @dataclass(frozen=True)
-class View:
+class Page:
     """The results that a page shows.
 
     Attributes:
@@ -56,8 +56,8 @@ class View:
         drawn = apply_theme(figure, self.dark)
         return st.plotly_chart(drawn, theme=None, key=key, config=CHART, **options)
 
-    def reload(self) -> View:
-        """Return the view with the present tables."""
+    def reload(self) -> Page:
+        """Return the page with the present tables."""
         return replace(self, warehouse=open_tables(self.dirs))
 
     def pick_table(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -106,10 +106,10 @@ def open_tables(dirs: tuple[Path, ...]) -> Warehouse:
     return _open_warehouse(dirs, file_states(dirs))
 
 
-def open_view(dirs: tuple[Path, ...]) -> View:
+def open_page(dirs: tuple[Path, ...]) -> Page:
     """Open folders, again if a table has changed, and draw the filters in the sidebar."""
     warehouse = open_tables(dirs)
-    return View(dirs, warehouse, _filters(warehouse), st.context.theme.type == "dark")
+    return Page(dirs, warehouse, _filters(warehouse), st.context.theme.type == "dark")
 
 
 def _filters(warehouse: Warehouse) -> Scope:
@@ -131,20 +131,20 @@ def _filters(warehouse: Warehouse) -> Scope:
     return Scope(**chosen)
 
 
-def show_counts(view: View) -> None:
+def show_counts(page: Page) -> None:
     """Show the number of trials in scope, and notes on missing or damaged tables."""
-    _show_statuses(view)
-    if notes := view.warehouse.notes:
+    _show_statuses(page)
+    if notes := page.warehouse.notes:
         st.warning("\n\n".join(_shorten_notes(notes)))
     with st.sidebar:
-        for line in _shorten_notes(view.warehouse.older):
+        for line in _shorten_notes(page.warehouse.older):
             st.caption(line)
 
 
-def _show_statuses(view: View) -> None:
-    counts = view.warehouse.frame(
+def _show_statuses(page: Page) -> None:
+    counts = page.warehouse.frame(
         "SELECT status, count(*) AS n, count(DISTINCT sweep) AS sweeps FROM trials "
-        f"WHERE {view.scope.where()} GROUP BY status ORDER BY n DESC"
+        f"WHERE {page.scope.where()} GROUP BY status ORDER BY n DESC"
     )
     if len(counts):
         parts = [
@@ -153,7 +153,7 @@ def _show_statuses(view: View) -> None:
         ]
         with st.sidebar:
             st.caption(f"Trials, a seed each: {', '.join(parts)}.")
-    elif not view.warehouse.notes:  # the notes would say why there is none
+    elif not page.warehouse.notes:  # the notes would say why there is none
         st.info("No trial is in the chosen scope. Remove a filter in the sidebar.")
 
 
