@@ -24,7 +24,7 @@ demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare t
 test: $(VENV)/.ready-test  ## Run the test suite, in two processes; some six minutes on two cores
 	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" --ignore tests/browser $(PAGES:%=--ignore %)
 
-test-pages: $(VENV)/.ready-test  ## Test the dashboard, the report, figures and the notebook, without a browser
+test-pages: $(VENV)/.ready-test  ## Test the dashboard, the report, figures, the notebook and MLflow, without a browser
 	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" $(PAGES)
 
 test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Chromium

@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 SERVERS = ("cluster", "browser")  # folders whose tests share a server
 MLFLOW = "mlflow"  # tests that share a database that MLflow has prepared
 ALONE = (*SERVERS, MLFLOW)
+TREES = "architecture"  # tests that share the syntax trees of all modules
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -89,7 +90,7 @@ class SharedFixtures(LoadScopeScheduling):
 def scope(nodeid: str) -> str:
     """Return the name of what a test shares with others of its process."""
     file = nodeid.partition("::")[0]
-    if (folder := Path(file).parent.name) in SERVERS:
+    if (folder := Path(file).parent.name) in (*SERVERS, TREES):
         return folder
     text = read(HERE.parent / file)
     if "blank_database" in text:

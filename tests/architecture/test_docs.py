@@ -13,19 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pytest
 import typer
 import yaml
+from syntax import MODULES, PACKAGES, ROOT, nodes
 
 import methods
 from orchestrator.cli.app import app
 from orchestrator.results import metrics
 from orchestrator.sweep.sweep import Sweep
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-PACKAGES = ("orchestrator", "methods", "dashboards")
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 PAGES = sorted(p for p in (ROOT / "docs" / "methods").glob("*.md") if p.name != "README.md")
 SWEEPS = sorted((ROOT / "sweeps").glob("*.yaml"))
 
@@ -75,14 +72,9 @@ def known_command(words: list[str]) -> tuple[click.Command, list[str]] | None:
     return command, rest
 
 
-@cache
-def parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes())
-
-
 def texts_of_the_code() -> Iterator[str]:
     """Yield the texts in the packages, with … for what is filled in."""
-    for node in (node for path in MODULES for node in ast.walk(parse(path))):
+    for node in (node for path in MODULES for node in nodes(path)):
         if isinstance(node, ast.JoinedStr):
             parts = (v.value if isinstance(v, ast.Constant) else "…" for v in node.values)
             yield "".join(map(str, parts))
@@ -203,11 +195,6 @@ def test_every_metric_cites_its_paper_and_says_where_it_deviates() -> None:
         assert "Deviations:" in text, function.__name__
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=relative_path)
-def test_every_sweep_loads_and_is_named_after_its_file(path: Path) -> None:
-    assert Sweep.load(path).name == path.stem
-
-
 def test_every_sweep_in_the_documents_loads(tmp_path: Path) -> None:
     for document in DOCUMENTS:
         for language, block in FENCE.findall(document.read_text(encoding="utf-8")):
@@ -222,7 +209,7 @@ def test_no_file_function_or_class_outgrows_its_budget() -> None:
     for path in MODULES:
         text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= ALLOWED.get(relative_path(path), MAX_FILE_LINES), path
-        for node in ast.walk(parse(path)):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 statements = sum(isinstance(inner, ast.stmt) for inner in ast.walk(node)) - 1
                 assert statements <= MAX_STATEMENTS, (path, node.name)

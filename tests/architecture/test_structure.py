@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("orchestrator", "methods", "dashboards")
+from syntax import ROOT, parse_packages
+
 Imports = dict[str, set[str]]
 # Prepositions, adverbs, participles and adjectives: alone they say neither what a function does nor
 # what it returns.
@@ -27,18 +26,6 @@ FORBIDDEN = frozenset(
 )
 CONTRACT = {"fresh"}  # of networks, which users write; a user's network may define it
 VAGUE = frozenset({"found", "mine", "said", "told"})
-
-
-def module_name(path: Path) -> str:
-    name = str(path.relative_to(ROOT))
-    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-@cache
-def parse_packages() -> dict[str, ast.Module]:
-    """Return the syntax tree of each of our modules by its name."""
-    paths = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-    return {module_name(path): ast.parse(path.read_bytes()) for path in paths}
 
 
 def imported_names(tree: ast.Module) -> Iterator[str]:
@@ -132,12 +119,9 @@ def test_a_name_in_two_modules_is_repeated_unless_it_is_private_or_a_method() ->
     assert repeated_names({"one": one, "two": two}) == {"f"}
 
 
-Definitions = dict[str, dict[str, str]]
-
-
-def constants(trees: dict[str, ast.Module]) -> Definitions:
-    """Return name -> module -> value, as code, of the constants of modules."""
-    values: Definitions = {}
+def constants(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
+    """Return the constants of modules, each with the modules that define it."""
+    places: dict[str, list[str]] = {}
     for module, tree in trees.items():
         for node in tree.body:
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
@@ -146,8 +130,8 @@ def constants(trees: dict[str, ast.Module]) -> Definitions:
                 names = [target] if whole else target.elts
                 for name in names:
                     if isinstance(name, ast.Name) and name.id.isupper() and len(name.id) > 1:
-                        values.setdefault(name.id, {})[module] = ast.unparse(node.value)
-    return values
+                        places.setdefault(name.id, []).append(module)
+    return places
 
 
 def ambiguous_constants(trees: dict[str, ast.Module]) -> set[str]:
@@ -171,7 +155,7 @@ def test_the_names_of_columns_are_constants_of_one_module() -> None:
     places = constants(parse_packages())
     shared = {name for name, modules in places.items() if "orchestrator.columns" in modules}
     assert {"COLUMNS", "METRICS", "CATEGORIES", "PHASES", "FLOPS", "WORK", "HOUR_SECONDS"} <= shared
-    assert {name: [*places[name]] for name in shared if len(places[name]) > 1} == {}
+    assert {name: places[name] for name in shared if len(places[name]) > 1} == {}
 
 
 def test_a_constant_is_ambiguous_if_two_modules_define_it_and_others_import_both() -> None:
@@ -263,7 +247,8 @@ def replaces_a_file(node: ast.AST) -> bool:
         # That of text takes two arguments, that of a date named ones.
         as_of_path = node.func.attr == "replace" and len(node.args) == 1 and not node.keywords
         return as_of_path and ast.unparse(node.func.value) != "self.registration"
-    return isinstance(node, ast.Attribute) and ast.unparse(node) == "os.replace"
+    own = isinstance(node, ast.Attribute) and node.attr == "replace"
+    return own and ast.unparse(node) == "os.replace"
 
 
 def test_one_module_alone_replaces_files() -> None:

@@ -52,7 +52,9 @@ def keys_of_file(path: Path, folder: Path) -> dict[str, str]:
         if "cifar100" in path.name:
             patch.setenv(DATA_VARIABLE, str(folder))  # a data set is read once for each folder
             patch.setitem(DATASETS, "cifar100", replace(DATASETS["cifar100"], read=small_cifar100))
-        return keys_of(Sweep.load(path))
+        sweep = Sweep.load(path)
+        assert sweep.name == path.stem
+        return keys_of(sweep)
 
 
 def small_cifar100(folder: Path) -> tuple[np.ndarray, ...]:

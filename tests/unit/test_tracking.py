@@ -49,12 +49,9 @@ from orchestrator.tracking.sender import REPLACES
 from orchestrator.tracking.sent import IDENTITY_TAG, SENT, Sent
 from orchestrator.tracking.sync_report import SyncReport
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(120),
-    # MLflow's database models use a loader that SQLAlchemy deprecates.
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
-]
+# MLflow's database models use a loader that SQLAlchemy deprecates.
+NOLOAD = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+pytestmark = [pytest.mark.slow, pytest.mark.pages, pytest.mark.timeout(120), NOLOAD]
 
 TASKS = 3
 
