@@ -16,6 +16,7 @@ from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target
 
 NICENESS = 15  # stages go first: what is sent late is sent all the same
+AUTOGROUP = Path("/proc/self/autogroup")
 WAIT_SECONDS = 600.0  # another sender of a large sweep may hold the lock for minutes
 REPORT_FIELDS = ("runs", "steps", "artifacts", "removed", "complete", "problem")
 
@@ -25,14 +26,26 @@ def main() -> None:
     stop = Event()
     # It ends between two trials, so that no run is left half sent.
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    with suppress(OSError):
-        os.nice(NICENESS)
+    give_way()
     request = json.load(sys.stdin)
     folder, running = Path(request.pop("folder")), request.pop("running")
     report = send(folder, Target(**request), running, stop)
     with suppress(BrokenPipeError):  # the sweep did not wait
         sys.stdout.write(json.dumps({name: getattr(report, name) for name in REPORT_FIELDS}))
         sys.stdout.flush()
+
+
+def give_way() -> None:
+    """Lower the priority of this process, and of its session if it is the session's first.
+
+    Linux may divide the processor among sessions first (autogroups, sched(7)); niceness then counts
+    within a session alone.
+    """
+    with suppress(OSError):
+        os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            AUTOGROUP.write_text(str(NICENESS))
 
 
 def send(folder: Path, target: Target, running: bool, stop: Event) -> SyncReport:

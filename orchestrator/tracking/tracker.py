@@ -24,10 +24,11 @@ from orchestrator.tracking.sync import report_if_sent
 from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target, TrackingError
 
-# A sweep that ends before FIRST_SECONDS is sent once, at its end.
-FIRST_SECONDS, EVERY_SECONDS = 30.0, 60.0
 # The share of the time between two calls that the first of them may have taken.
 MAX_SHARE = 1 / 30
+# A sweep that ends before FIRST_SECONDS is sent once, at its end: to import MLflow and to create
+# its database takes some four seconds.
+FIRST_SECONDS, EVERY_SECONDS = 120.0, 60.0
 
 
 class MLflowTracker:
