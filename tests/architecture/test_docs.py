@@ -150,6 +150,15 @@ def test_the_readme_counts_the_methods() -> None:
     assert f"the {len(methods.METHODS)} that are there" in text
 
 
+def test_the_readme_is_short_and_its_table_is_that_of_the_quick_start() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    quick_start = (ROOT / "docs" / "howto" / "quick-start.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 80
+    title = "split_digits, class-incremental"
+    table = text[text.index(title) : text.index("![")]
+    assert table in quick_start[quick_start.index(title) :]
+
+
 def test_every_file_that_the_architecture_names_exists() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     bases = [ROOT, *(ROOT / package for package in PACKAGES)]
