@@ -11,7 +11,7 @@ INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compil
 # Many tests start processes, each of which would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-pages test-browser test-storm test-gpu test-fast check docs perf clean
+.PHONY: help setup demo test test-pages test-browser test-storm test-gpu test-fast check docs additions perf clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,11 @@ check: $(VENV)/.ready-test  ## Lint, types, import contracts
 docs: $(VENV)/.ready-docs  ## Build the documentation as a site: open site/index.html
 	@# Not --quiet: the warnings that end a strict build would not be counted.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
+
+additions: $(VENV)/.ready-test  ## After adding a built-in: write the schema of sweep files, and the keys and numbers of what is new
+	$(BIN)/repertoire schema > sweeps/sweep.schema.json
+	$(BIN)/python tests/golden/test_keys.py
+	$(BIN)/python tests/golden/golden_methods.py
 
 perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, a sweep against plain Tune, a GPU, fused siblings, and what a trial costs at 250 and at 1,000
 	$(BIN)/python -m perf.one_run

@@ -138,7 +138,7 @@ class ContinualBackprop(Method):
             if count:
                 # The fraction of a unit that is left counts for the next step.
                 self._pending[place] -= count
-                self.replace(place, units, least_useful(self.utility[units], mature, count))
+                self.replace(place, units, select_least_useful(self.utility[units], mature, count))
             self.pending[place].fill_(self._pending[place])
 
     def spans(self) -> Iterator[slice]:
@@ -175,7 +175,7 @@ def inputs_of(rows: Tensor, factor: int) -> Tensor:
     return (rows.unsqueeze(1) * factor + torch.arange(factor, device=rows.device)).flatten()
 
 
-def least_useful(utility: Tensor, mature: Tensor, count: int) -> Tensor:
+def select_least_useful(utility: Tensor, mature: Tensor, count: int) -> Tensor:
     """Return the `count` mature units of the least utility."""
     young = ~mature.to(utility.device)
     return utility.masked_fill(young, float("inf")).sort(stable=True).indices[:count]

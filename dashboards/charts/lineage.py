@@ -33,7 +33,7 @@ def trial_graph(stages: pd.DataFrame) -> go.Figure:
     if len(nodes) > MAX_STAGES:
         return empty_figure(f"{len(nodes)} stages: too many to draw (at most {MAX_STAGES}).")
     figure = go.Figure(layout={"template": template(), "hovermode": "closest"})
-    figure.add_trace(_joints(nodes))
+    figure.add_trace(_branch_points(nodes))
     for cached, rows in nodes.groupby("cached"):
         figure.add_trace(_circles(rows, bool(cached)))
     figure.update_xaxes(title="tasks learned", dtick=1)
@@ -101,7 +101,7 @@ def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
     )
 
 
-def _joints(nodes: pd.DataFrame) -> go.Scatter:
+def _branch_points(nodes: pd.DataFrame) -> go.Scatter:
     joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
     return go.Scatter(
         x=_line_ends(joints["after_from"], joints["after"]),

@@ -12,8 +12,8 @@ from orchestrator.results.growth import (
     APART,
     LIMIT,
     WITHOUT_BODY,
-    leave_bodies_out,
     memory_limits,
+    subtract_bodies,
 )
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
@@ -90,7 +90,7 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         "GROUP BY ALL ORDER BY min(place), after"
     )
     costs = ["storage_bytes", "compute_flops"]
-    known = leave_bodies_out(answer.dropna(subset=costs))
+    known = subtract_bodies(answer.dropna(subset=costs))
     rows = name_settings(add_labels(warehouse, known))
     rows = rows.assign(**{LIMIT: memory_limits})
     return rows[["setting", "label", *BUDGETS, "after", *costs, LIMIT, APART]]

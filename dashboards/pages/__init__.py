@@ -1,5 +1,5 @@
 """The pages of the dashboard, each a function of a `Page`; charts are drawn by `charts`.
 
-May import `page.py`, `charts` and `data`, and the orchestrator below `cli`. Begin with `app.py`,
-then `leaderboard.py`.
+May import `page.py`, `charts`, `data`, captions of `report`, and the orchestrator below `cli`.
+Begin with `app.py`, then `leaderboard.py`.
 """

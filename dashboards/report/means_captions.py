@@ -37,13 +37,13 @@ def growth(costs: pd.DataFrame, num_tasks: int, cell: str) -> str:
     given = costs[STORAGE_BUDGET].iloc[0] if STORAGE_BUDGET in costs else None
     budget = nan if given is None or pd.isna(given) else float(given)  # NA: storage is free
     sentences = [
-        most_growing(fits, "storage_bytes", num_tasks, budget),
-        most_growing(fits, "compute_flops", num_tasks),
+        find_fastest_growth(fits, "storage_bytes", num_tasks, budget),
+        find_fastest_growth(fits, "compute_flops", num_tasks),
     ]
     return " ".join([*([f"At {cell}."] if cell else []), *sentences, describe_fits(costs)])
 
 
-def most_growing(
+def find_fastest_growth(
     fits: dict[str, dict[str, Growth]], column: str, num_tasks: int, budget: float = nan
 ) -> str:
     """Return a sentence on a cost of T tasks: how many methods grow, and which grows most."""

@@ -1,4 +1,4 @@
-"""Whether a process of this host lives, for what it left behind: a lease, a half-written folder."""
+"""Whether a process of this host is alive: if not, its lease and partial folders are removed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def has_ended(pid: int) -> bool:
-    """Return whether no process of this host has a number."""
+    """Return whether no process of this host has this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -19,7 +19,7 @@ ROUNDING = 1e-9  # of a line
 # Bytes that a method with a storage dial carries at most; NaN: it has none.
 LIMIT = "storage_limit_bytes"
 MEMORY_DIAL = '"method.'  # begins the name of a memory's size in `means_dial`
-APART = "body_apart"  # whether the budget leaves a frozen body out, see `leave_bodies_out`
+APART = "body_apart"  # whether the budget leaves a frozen body out, see `subtract_bodies`
 WITHOUT_BODY = "storage_without_backbone_bytes"
 BODY_APART = "Bytes are those without a frozen body, which `backbone: apart` leaves out."
 
@@ -71,20 +71,20 @@ def memory_limits(rows: pd.DataFrame) -> pd.Series[float]:
     return storage.astype(float).where(dial.astype(str).str.contains(MEMORY_DIAL, regex=False))
 
 
-def leave_bodies_out(rows: pd.DataFrame) -> pd.DataFrame:
+def subtract_bodies(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows whose `storage_bytes` are those that count against their budget.
 
     Args:
         rows: `storage_bytes`, WITHOUT_BODY (null in tables of releases without such networks) and
             `config`, of trials; the last two are dropped and APART is added.
     """
-    apart = rows["config"].map(body_is_apart).astype(bool)
+    apart = rows["config"].map(excludes_body).astype(bool)
     without = rows[WITHOUT_BODY].fillna(rows["storage_bytes"])
     size = rows["storage_bytes"].where(~apart, without)
     return rows.drop(columns=[WITHOUT_BODY, "config"]).assign(storage_bytes=size, **{APART: apart})
 
 
-def body_is_apart(config: object) -> bool:
+def excludes_body(config: object) -> bool:
     """Return whether the means of a trial leave a frozen body out of the budget of storage.
 
     Args:

@@ -83,7 +83,7 @@ def pool_trials(
 
 
 def share_labels(trials: pd.DataFrame, computed: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return rows in which the evaluations of a configuration have the label of one of its sweeps.
+    """Return the rows with one label for all evaluations of a configuration, of one of its sweeps.
 
     It is the first label that is given. Of two sweeps that share a seed, the one that had its
     stages from the store was run later. The column `labelled_in` names the sweep of the label.

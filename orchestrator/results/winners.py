@@ -16,11 +16,11 @@ AT_EACH_TASK = "config.selection."
 BUDGETS = "config.selection.means."
 CELL = ("means_storage_bytes", "means_compute")
 DIAL_OF_STEPS = "training.iterations"
-Key = tuple[object, ...]
+ConfigKey = tuple[object, ...]
 Points = Sequence[Mapping[str, object]]  # for each task, its hyperparameters by place
 
 
-def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str]:
+def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[ConfigKey, str]:
     """Return the values of CONFIGURATION -> hyperparameters of each winner: `lam=100 lr=0.1`.
 
     They are those in which the candidates of the search differ. A winner that was selected at each
@@ -41,7 +41,7 @@ def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[K
         schedule = None if DIAL_OF_STEPS in str(row.get("means_dial")) else row.get(SCHEDULE)
         if isinstance(schedule, str):
             text = _schedule_text(parse_json(schedule))
-        elif _at_each_task(one).notna().to_numpy().any():
+        elif _read_schedules(one).notna().to_numpy().any():
             text = _seed_schedules_text(stages[stages["trial_id"] == row["trial_id"]])
         else:
             text = _candidate_hyperparameters(trials, one)
@@ -50,12 +50,12 @@ def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[K
     return texts
 
 
-def configuration_keys(rows: pd.DataFrame) -> Iterable[Key]:
+def configuration_keys(rows: pd.DataFrame) -> Iterable[ConfigKey]:
     """Return the values of CONFIGURATION of each row."""
     return zip(*(rows[name] for name in CONFIGURATION), strict=True)
 
 
-def _at_each_task(trial: pd.DataFrame) -> pd.DataFrame:
+def _read_schedules(trial: pd.DataFrame) -> pd.DataFrame:
     """Return the columns with the selection at each task, without the budgets of a cell."""
     chosen = trial.filter(like=AT_EACH_TASK)
     return chosen[[name for name in chosen if not str(name).startswith(BUDGETS)]]

@@ -13,8 +13,8 @@ from orchestrator.sweep.spaces.domains import Point
 from orchestrator.sweep.trial import Trial
 
 Final = Literal["complete", "stopped", "diverged", "failed", "infeasible", "twin"]
-Status = Literal["waiting", "running", "paused"] | Final
-OVER: frozenset[Status] = frozenset(get_args(Final))
+CandidateStatus = Literal["waiting", "running", "paused"] | Final
+OVER: frozenset[CandidateStatus] = frozenset(get_args(Final))
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Candidate:
     trial: Trial
     goal: int
     stratum: str = ""
-    status: Status = "waiting"
+    status: CandidateStatus = "waiting"
     depth: int = -1
     values: Values | None = None
     latest_values: Values | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event
-from orchestrator.search.candidate import Candidate, Status
+from orchestrator.search.candidate import Candidate, CandidateStatus
 from orchestrator.search.group_state import GroupState
 from orchestrator.search.journal import Journal
 from orchestrator.search.journal_entries import JournalEntry
@@ -145,7 +145,7 @@ class GroupSearch:
         return [event for c in others for event in self._apply(Stopped(c.number))]
 
     def _end(
-        self, candidate: Candidate, status: Status, values: Values | None, story: str
+        self, candidate: Candidate, status: CandidateStatus, values: Values | None, story: str
     ) -> list[Event]:
         if status != "failed":
             self._write(

@@ -13,7 +13,7 @@ from itertools import islice
 
 from orchestrator.graph.events import Event
 from orchestrator.results.units import objective_text
-from orchestrator.search.candidate import Candidate, Status
+from orchestrator.search.candidate import Candidate, CandidateStatus
 from orchestrator.search.draws import Draws
 from orchestrator.search.ports import Adopted, Decision, Scheduler, Stopped, Values
 from orchestrator.sweep.group import Group
@@ -80,7 +80,7 @@ class GroupState:
 
     def _create_candidate(self, point: Point) -> Candidate:
         seeds, story = self.search.seeds, ""
-        status: Status = "waiting"
+        status: CandidateStatus = "waiting"
         try:
             trial = self.group.build_trial(point, seeds)
         except InfeasiblePoint as error:
@@ -124,7 +124,7 @@ class GroupState:
         return [] if candidate.is_over else self._stop(candidate)
 
     def end(
-        self, candidate: Candidate, status: Status, values: Values | None, story: str
+        self, candidate: Candidate, status: CandidateStatus, values: Values | None, story: str
     ) -> list[Event]:
         """End a candidate that reached its goal, or cannot reach it."""
         candidate.status, candidate.values, candidate.story = status, values, story

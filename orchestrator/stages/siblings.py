@@ -34,7 +34,7 @@ def numerics(
 
     The fused program rounds differently, so that its stages have keys of their own.
     """
-    if training.fuse is None or reason_apart(benchmark, network, training, method) is not None:
+    if training.fuse is None or explain_unfused(benchmark, network, training, method) is not None:
         return {}
     return {"numerics": f"fused {VERSION}"}
 
@@ -49,7 +49,7 @@ def fusible_parts(stage: Stage) -> Parts:
     return stage.benchmark, stage.network, stage.training, stage.method
 
 
-def reason_apart(
+def explain_unfused(
     benchmark: Benchmark, network: Component, training: Training, method: Component
 ) -> str | None:
     """Return the reason that stages are not fused, or None if they are."""
@@ -70,10 +70,10 @@ def _reasons(
         yield f"network {network.name} is too large to gain from it"
     if feature_sets(benchmark):
         yield "it learns on features of a frozen body"
-    yield from _options_apart(training)
+    yield from _list_unfusible_options(training)
 
 
-def _options_apart(training: Training) -> Iterator[str]:
+def _list_unfusible_options(training: Training) -> Iterator[str]:
     """Yield the options of a training that the fused program does not have."""
     plain = TrainingOptions()
     for name in ("schedule", "clip", "keep_optimizer", "early_stopping", "precision", "compile"):

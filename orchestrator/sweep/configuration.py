@@ -22,7 +22,7 @@ from orchestrator.sweep.common_training import merge_training
 from orchestrator.sweep.dotted_names import find_dotted_names
 from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.method_entries import without_own_keys
+from orchestrator.sweep.method_entries import drop_entry_keys
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.reading.yaml_file import parse_yaml
 from orchestrator.sweep.spaces.nesting import canonical_place, is_known_place, with_values
@@ -119,7 +119,7 @@ class Configurations:
             "benchmark": dict(self.content["benchmark"]),
             "network": _to_entry(self.content.get("network", "mlp")),
             "training": merge_training(self.content.get("training", {}), own_training),
-            "method": dict(without_own_keys(method)),
+            "method": dict(drop_entry_keys(method)),
         }
         for path, value in values.items():
             section, _, field = path.partition(".")

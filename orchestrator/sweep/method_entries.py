@@ -57,7 +57,7 @@ def read_method_entries(
             valid = "keys and values"
             mistakes.append(f"{where}.training: must be {valid}, given {abbreviate(own)}")
         label = read_label(given, where, mistakes)
-        parts = read_component("method", where, without_own_keys(given), source, mistakes, grids)
+        parts = read_component("method", where, drop_entry_keys(given), source, mistakes, grids)
         entries += [
             MethodEntry(replace(part, label=label), trainings, isinstance(own, dict))
             for part in parts
@@ -90,7 +90,7 @@ def read_label(given: Any, where: str, mistakes: list[str]) -> str:
     return str(label)
 
 
-def without_own_keys(entry: Any) -> Any:
+def drop_entry_keys(entry: Any) -> Any:
     """Return an entry of `methods` without its own training and its label."""
     if not isinstance(entry, dict):
         return entry

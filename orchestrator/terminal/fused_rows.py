@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from orchestrator.graph.plan import Plan
-from orchestrator.stages.siblings import fusible_parts, max_siblings, reason_apart, sibling_key
+from orchestrator.stages.siblings import explain_unfused, fusible_parts, max_siblings, sibling_key
 
 
 def fused_rows(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -20,6 +20,6 @@ def fused_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     most = max((max_siblings(stage.training) for stage in stages), default=0)
     largest = min(max(keys.values(), default=0), most)
     yield "stages to be fused", f"{keys.total()}, up to {largest} at a time" if keys else "0"
-    reasons = Counter(why for stage in stages if (why := reason_apart(*fusible_parts(stage))))
+    reasons = Counter(why for stage in stages if (why := explain_unfused(*fusible_parts(stage))))
     for reason, count in reasons.items():
         yield "stages not fused", f"{count}: {reason}"

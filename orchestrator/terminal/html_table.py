@@ -32,7 +32,7 @@ def _section(block: Block, width: int) -> str:
     above += [f'<b style="color:#D55E00">{escape(block.warning)}</b>'] if block.warning else []
     heads = [escape(header) for header in block.headers]
     rows = [
-        [bold(escape(cell), block.is_best(i, j)) for j, cell in enumerate(row)]
+        [mark_bold(escape(cell), block.is_best(i, j)) for j, cell in enumerate(row)]
         for i, row in enumerate(block.rows)
     ]
     parts = [
@@ -44,7 +44,7 @@ def _section(block: Block, width: int) -> str:
     return f"<tbody>{''.join(parts)}</tbody>"
 
 
-def bold(text: str, is_bold: bool) -> str:
+def mark_bold(text: str, is_bold: bool) -> str:
     """Return HTML, in bold if asked for."""
     return f"<b>{text}</b>" if is_bold else text
 

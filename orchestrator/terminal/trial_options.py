@@ -10,7 +10,7 @@ import pandas as pd
 from orchestrator.hashing import parse_json
 from orchestrator.results.names.hyperparameter_text import hyperparameter_text
 from orchestrator.stages.stage import Chain
-from orchestrator.sweep.method_entries import without_own_keys
+from orchestrator.sweep.method_entries import drop_entry_keys
 from orchestrator.sweep.reading.yaml_file import read_yaml_text
 from orchestrator.sweep.sweep import Sweep
 
@@ -56,7 +56,7 @@ def _set_places(entries: Iterable[Any], chain: Chain) -> Iterator[str]:
     """Yield the places of what the entries of a method with the label of a chain set."""
     for entry in entries:
         if isinstance(entry, dict) and _is_entry_of(entry, chain):
-            yield from (f"method.{key}" for key in without_own_keys(entry) if key != "name")
+            yield from (f"method.{key}" for key in drop_entry_keys(entry) if key != "name")
             yield from (f"training.{key}" for key in entry.get("training") or ())
 
 

@@ -15,7 +15,7 @@ from orchestrator.tracking.experiment_pages import configure_pages, set_views
 from orchestrator.tracking.pages import NOTE
 from orchestrator.tracking.sent import FORMER_PREFIX, HIDDEN, IDENTITY_TAG, RUNNING, SENT, Sent
 from orchestrator.tracking.target import Target, TrackingError
-from orchestrator.tracking.trial_run import Point
+from orchestrator.tracking.trial_run import MetricPoint
 
 # MLflow's limits: entities in a call (all kinds, parameters), length of values and names, page.
 MAX_TOGETHER, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
@@ -62,7 +62,7 @@ class Experiment:
     def log(
         self,
         sent: Sent,
-        metrics: Sequence[Point] = (),
+        metrics: Sequence[MetricPoint] = (),
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:

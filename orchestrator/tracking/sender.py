@@ -16,7 +16,7 @@ from orchestrator.tracking.sent import HIDDEN, IDENTITY_TAG, RUNNING, Sent
 from orchestrator.tracking.statuses import STATUS, sweep_status
 from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target
-from orchestrator.tracking.trial_run import Point, TrialRun
+from orchestrator.tracking.trial_run import MetricPoint, TrialRun
 
 SWEEP, TRIAL, REPLACES = "sweep", f"{HIDDEN}trial", f"{HIDDEN}replaces"
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
@@ -126,7 +126,7 @@ class Sender:
         self._created = sent.run_id
         return sent
 
-    def _new_points(self, sent: Sent, trial: TrialRun) -> list[Point]:
+    def _new_points(self, sent: Sent, trial: TrialRun) -> list[MetricPoint]:
         """Return the points of the steps that were not sent, and count these steps as sent."""
         points = trial.points(sent.start_ms, sent.step + 1)
         self._report.steps += max(trial.last_step - sent.step, 0)
@@ -139,9 +139,9 @@ class Sender:
         sent: Sent,
         tags: Mapping[str, str],
         params: Mapping[str, str],
-        objective: Sequence[Point],
+        objective: Sequence[MetricPoint],
         uploaded: bool,
-        points: Sequence[Point] = (),
+        points: Sequence[MetricPoint] = (),
     ) -> None:
         """Log the new points, parameters and tags of a run, if there are any, in one call."""
         labels = digest("tracked labels", [params, tags, objective])

@@ -20,7 +20,7 @@ MAX_CHARTED_TASKS = 12
 
 Floats = NDArray[np.float64]
 # A metric's name and value, milliseconds since the epoch, step.
-Point = tuple[str, float, int, int]
+MetricPoint = tuple[str, float, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ class TrialRun:
         means = [self.costs[name][done, step].mean() for name in PHASE_SECONDS]
         return float(np.nan_to_num(means).sum())
 
-    def points(self, start_ms: int, first: int) -> list[Point]:
+    def points(self, start_ms: int, first: int) -> list[MetricPoint]:
         """Return the points of the steps from `first` on.
 
         The time of a step is the computing time up to it: a step that is sent twice is the same
@@ -132,7 +132,7 @@ class TrialRun:
             for name, value in self.metrics(step).items()
         ]
 
-    def objective_points(self, start_ms: int) -> list[Point]:
+    def objective_points(self, start_ms: int) -> list[MetricPoint]:
         """Return the objective as a point of the last step; it may be known long after the step."""
         if not np.isfinite(self.objective) or self.last_step < 0:
             return []

@@ -109,7 +109,7 @@ def repeated_names(trees: dict[str, ast.Module]) -> set[str]:
 
 def test_a_public_function_or_class_of_the_orchestrator_has_a_name_of_its_own() -> None:
     trees = {name: t for name, t in parse_packages().items() if name.startswith("orchestrator")}
-    # The public API has classes of its own over the inner ones (ADR 39).
+    # The public API has classes of its own over the inner ones (ADR 56).
     assert repeated_names(trees) == {"main", "load", "Results", "Sweep"}
 
 

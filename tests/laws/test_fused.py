@@ -38,7 +38,7 @@ from orchestrator.stages.fused.slots import ON_GPU, split_groups
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.stages.run_stage import State, run_stage
-from orchestrator.stages.siblings import is_fused, reason_apart, sibling_key
+from orchestrator.stages.siblings import explain_unfused, is_fused, sibling_key
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.usage import Clock
@@ -151,7 +151,7 @@ def test_numerics_are_in_a_key_only_where_a_stage_is_fused() -> None:
 def test_what_is_not_covered_is_trained_apart(options: dict[str, Any], reason: str) -> None:
     stage = chain("finetune", 0, replace(TRAINING, **options))[1]
     parts = (stage.benchmark, stage.network, stage.training, stage.method)
-    assert (reason_apart(*parts), is_fused(stage), sibling_key(stage)) == (reason, False, None)
+    assert (explain_unfused(*parts), is_fused(stage), sibling_key(stage)) == (reason, False, None)
 
 
 @pytest.mark.parametrize(

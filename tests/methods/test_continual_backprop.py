@@ -7,7 +7,12 @@ import torch
 from torch import nn
 
 from methods.base import Config, Examples, Outlook, Setting
-from methods.continual_backprop import ContinualBackprop, contributions, inputs_of, least_useful
+from methods.continual_backprop import (
+    ContinualBackprop,
+    contributions,
+    inputs_of,
+    select_least_useful,
+)
 from methods.finetune import Finetune
 from methods.testing.blobs import Blobs, stream
 from methods.testing.snapshots import snapshots
@@ -79,7 +84,7 @@ def test_a_unit_s_outgoing_weights_are_those_of_all_its_positions():
 def test_only_the_least_useful_mature_units_are_chosen():
     utility = torch.tensor([0.1, 5.0, 0.2, 0.3, 4.0])
     mature = torch.tensor([False, True, True, False, True])
-    assert least_useful(utility, mature, 2).tolist() == [2, 4]
+    assert select_least_useful(utility, mature, 2).tolist() == [2, 4]
 
 
 def test_a_unit_is_replaced_when_a_whole_one_is_due_and_mature():

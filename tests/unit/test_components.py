@@ -104,6 +104,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
     ("name", "message"),
     [
         ("no_such_module:Mine", "cannot be imported: ModuleNotFoundError"),
+        ("mine.py:Mine", "a module is named without .py; write mine:Mine"),
         ("methods.er:Nobody", r"no class 'Nobody' in .*methods/er\.py; valid: ER$"),
         ("methods.base:nn", "is not a subclass of methods.base.Method"),
         ("orchestrator.networks.networks:MLP", "is not a subclass of methods.base.Method"),

@@ -28,7 +28,7 @@ from orchestrator.results.folder.garbage import delete_garbage, find_garbage
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.wanted_keys import Rules
-from orchestrator.results.growth import body_is_apart
+from orchestrator.results.growth import excludes_body
 from orchestrator.search.features import compute_features
 from orchestrator.stages import build_stages
 from orchestrator.stages.features import feature_task
@@ -439,7 +439,7 @@ def test_a_budget_counts_the_body_unless_it_is_apart(folder, backbone, share):
     (trial,) = solve_sweep(sweep, store_of(folder)).trials
     body = build(load(folder)).frozen_bytes
     assert trial.method.config.memory_bytes == 5000 - 4 * 130 - share * body
-    assert body_is_apart(canonical_json(trial.config)) == (backbone == "apart")
+    assert excludes_body(canonical_json(trial.config)) == (backbone == "apart")
 
 
 def test_a_sum_without_the_body_says_so_and_adds_up(folder):

@@ -15,7 +15,7 @@ from dashboards.charts.growth import growth_table
 from dashboards.charts.method_styles import method_styles
 from dashboards.report import means_captions
 from orchestrator.results.agreement import measured_costs, rank_agreements
-from orchestrator.results.growth import fit_growth, leave_bodies_out
+from orchestrator.results.growth import fit_growth, subtract_bodies
 
 pytestmark = pytest.mark.slow
 
@@ -125,14 +125,14 @@ def test_a_budget_is_compared_with_the_bytes_that_count_against_it() -> None:
     means = {"storage_bytes": 100_000, "backbone": "apart"}
     for config, above in (({"selection": {"means": means}}, "10"), ({}, "1")):
         given = rows.drop(columns="body_apart").assign(config=json.dumps(config))
-        counted = leave_bodies_out(given)
+        counted = subtract_bodies(given)
         (row,) = growth_table(counted, 50).to_dict("records")
         assert row["above its budget from T"] == above
         caption = means_captions.growth(counted, 50, "")
         assert f"above the budget of 100 kB from T = {above} on" in caption
         assert ("without a frozen body" in caption) == (above == "10")
     old = rows.assign(storage_without_backbone_bytes=None, config=json.dumps(config))
-    assert leave_bodies_out(old)["storage_bytes"].tolist() == sizes.tolist()
+    assert subtract_bodies(old)["storage_bytes"].tolist() == sizes.tolist()
 
 
 def trials() -> pd.DataFrame:

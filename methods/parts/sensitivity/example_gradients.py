@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vjp, vmap
 
 from methods.parts.sensitivity.directions import BatchDirections, SizeOf
-from methods.parts.sensitivity.without_compiler import without_compiler
+from methods.parts.sensitivity.gradients_without_compiler import gradients_without_compiler
 
 
 def sum_by_example(
@@ -49,7 +49,7 @@ def sum_by_example(
             total = {name: t + weight * size_of(gradient[name]) for name, t in total.items()}
         return total
 
-    with without_compiler():
+    with gradients_without_compiler():
         sizes = vmap(example_sizes)(x, weights_BK, directions_BKC)
     return {name: size.sum(dim=0) for name, size in sizes.items()}
 

@@ -8,21 +8,21 @@ from typing import Any, NotRequired, TypedDict
 from methods.base import Method
 from orchestrator.networks.base import Network
 
-Section = Mapping[str, Any]
+GivenSection = Mapping[str, Any]
 
 
 class Sections(TypedDict):
     """The top level of a sweep file; each section has the form that it has in the file."""
 
     name: str
-    benchmark: Section
-    methods: Sequence[str | type[Method] | Section]
+    benchmark: GivenSection
+    methods: Sequence[str | type[Method] | GivenSection]
     seeds: Sequence[int]
-    network: NotRequired[str | type[Network] | Section]
-    means: NotRequired[str | Section]
-    training: NotRequired[Section]
-    evaluate: NotRequired[str | Section]
-    search: NotRequired[Section]
-    budget: NotRequired[Section]
-    resources: NotRequired[Section]
-    mlflow: NotRequired[Section]
+    network: NotRequired[str | type[Network] | GivenSection]
+    means: NotRequired[str | GivenSection]
+    training: NotRequired[GivenSection]
+    evaluate: NotRequired[str | GivenSection]
+    search: NotRequired[GivenSection]
+    budget: NotRequired[GivenSection]
+    resources: NotRequired[GivenSection]
+    mlflow: NotRequired[GivenSection]

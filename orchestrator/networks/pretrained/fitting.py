@@ -42,12 +42,12 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
 
 def _without_prefix(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors of the body: as they are if none is missing, else those below a prefix."""
-    forms = [dict(tensors), *_forms_below(tensors)]
+    forms = [dict(tensors), *_strip_prefixes(tensors)]
     return next((form for form in forms if not _find_missing(own, form)), forms[-1])
 
 
-def _forms_below(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    """Yield the tensors below each prefix that names have, with what is beside it and no head.
+def _strip_prefixes(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Yield the tensors below each known prefix, without the prefix and without the head.
 
     The state of a stage has beside `network.body` what its method carries, which is all left out.
     Beside `body` a network has its head alone, so that anything else is refused as unexpected.

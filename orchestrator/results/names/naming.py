@@ -104,7 +104,7 @@ def _names_in_sweep(
 def _distinguish(
     names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]
 ) -> pd.Series[str]:
-    """Return names of one table in which each that an earlier row has gets an addition."""
+    """Return the names of a table made unique: one that an earlier row has gets an addition."""
     if names.is_unique:  # the usual case
         return names
     result, taken = names.copy(), {*names}

@@ -9,8 +9,8 @@ from orchestrator.results.growth import (
     APART,
     LIMIT,
     WITHOUT_BODY,
-    leave_bodies_out,
     memory_limits,
+    subtract_bodies,
 )
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
@@ -57,7 +57,7 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
     rows = own[[*CHAIN, "label", "config", LIMIT]].merge(
         stages[[*CHAIN, "after", *costs, WITHOUT_BODY]], on=CHAIN
     )
-    by_task = leave_bodies_out(rows).groupby(["label", "after"], sort=False, as_index=False)
+    by_task = subtract_bodies(rows).groupby(["label", "after"], sort=False, as_index=False)
     return by_task.agg({**dict.fromkeys([*costs, LIMIT], "mean"), APART: "any"})
 
 

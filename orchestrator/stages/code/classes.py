@@ -98,6 +98,7 @@ def import_own_module(what: str, name: str, source: Source | None = None) -> Mod
     module = name.partition(":")[0]
     source = capture_source([name]) if source is None else source
     if module not in source.modules:
+        refuse_file_name(what, name)
         refuse_standard_module(what, module)
     try:
         own = module in source.modules
@@ -107,6 +108,14 @@ def import_own_module(what: str, name: str, source: Source | None = None) -> Mod
         raise RepertoireError(
             f"{what} cannot be imported: {why}. {import_advice(module, source)}"
         ) from error
+
+
+def refuse_file_name(what: str, name: str) -> None:
+    """Raise RepertoireError for the name of a file, `mine.py:Class`."""
+    module, _, attribute = name.partition(":")
+    if module.endswith(".py"):
+        own = f"{module.removesuffix('.py')}:{attribute}"
+        raise RepertoireError(f"{what}: a module is named without .py; write {own}")
 
 
 def missing_class(module: ModuleType, name: str, base: type[Any]) -> str:

@@ -40,7 +40,7 @@ class ChainPrices:
         return compute * unit.flops(len(unit.batches))
 
     def next_price(self, steps: Sequence[int]) -> TaskPrice:
-        """Return the price of the task after those that were learned in numbers of steps."""
+        """Return the price of the next task, given the number of steps on each task before it."""
         learned, price = self.counted[: len(steps)], self.counted[len(steps)]
         shown = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
         # What the price trial had been shown of each task, one epoch.

@@ -53,7 +53,7 @@ class TaskPrice:
         if self.uneven and not epochs:
             return min(sum(self.batches[:rest]), self.epoch)
         further = (epochs - 1) * sum(self.batches) + sum(self.batches[:rest])
-        return self.epoch + further + self._at_intervals(iterations)
+        return self.epoch + further + self._interval_flops(iterations)
 
     def consolidation_flops(self, iterations: int) -> int:
         """Return the FLOPs of consolidation after a number of iterations."""
@@ -102,7 +102,7 @@ class TaskPrice:
         """The FLOPs of the first step, if the others cost what `batches` say."""
         return self.epoch - sum(self.batches[1:])
 
-    def _at_intervals(self, iterations: int) -> int:
+    def _interval_flops(self, iterations: int) -> int:
         if self.interval is None:
             return 0
         # The last batch of an epoch may be short.

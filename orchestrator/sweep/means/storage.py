@@ -59,7 +59,7 @@ def fit_storage(
     fixed = counted_bytes(carried, backbone)
     left, text = (
         budget - sum(fixed.values()),
-        f"{describe_sum(fixed)}{describe_apart(carried, fixed)}",
+        f"{describe_sum(fixed)}{describe_excluded_body(carried, fixed)}",
     )
     if left < 0:
         most = " at most" if trial.method.cls.sized_by_learning else ""
@@ -188,7 +188,7 @@ def describe_sum(sizes: Bytes) -> str:
     return f"it carries {' + '.join(parts)}{total}"
 
 
-def describe_apart(carried: Bytes, counted: Bytes) -> str:
+def describe_excluded_body(carried: Bytes, counted: Bytes) -> str:
     """Return the bytes that do not count as text: " (its backbone of 44,700,000 B is apart)"."""
     left_out = sum(carried.values()) - sum(counted.values())
     return f" (its backbone of {left_out:,} B is apart)" if left_out else ""

@@ -24,7 +24,7 @@ class Compiler(ModuleType):
 
 
 @contextmanager
-def without_compiler() -> Iterator[None]:
+def gradients_without_compiler() -> Iterator[None]:
     """Let `torch.func` take gradients without its compiler.
 
     It would import the compiler, as much processor time as the import of torch itself (2 s), only
