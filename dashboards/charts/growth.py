@@ -16,7 +16,7 @@ from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
 from orchestrator.results.growth import APART, BODY_APART, Growth, fit_cost
 from orchestrator.results.surface.surface import STORAGE_BUDGET
-from orchestrator.results.units import UNDEFINED, si_text
+from orchestrator.results.units import UNDEFINED, percent_text, si_text
 from orchestrator.terminal.growth_tables import formula
 
 # Column -> what it is of T, and its short name.
@@ -142,7 +142,7 @@ def growth_fits(costs: pd.DataFrame) -> dict[str, dict[str, Growth]]:
 def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, str]:
     """Return the cells of a fit: formula, how it was found, value with a number of tasks."""
     short = name.partition(" ")[0]
-    off = f", off by up to {100 * fit.misfit:.0f} %" if fit.misfit >= 0.005 else ""
+    off = f", off by up to {percent_text(fit.misfit)}" if fit.misfit >= 0.005 else ""
     return {
         name: formula(fit, unit),
         f"{short} are": f"{fit.kind} over the last {fit.tasks}{off}",

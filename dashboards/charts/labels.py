@@ -11,6 +11,7 @@ from scipy.optimize import isotonic_regression
 
 from orchestrator.results.intervals import Floats
 from orchestrator.results.units import column_text
+from orchestrator.sweep.means.budget_text import epochs_text
 
 BUDGET = re.compile(r"\s*\bmeans\.(storage_bytes|compute)=([\d.e+]+)")  # of a cell, in a label
 LONGEST = 28  # characters of a label in a drawing; the hover text has the whole name
@@ -40,7 +41,7 @@ def shorten_budgets(label: str) -> str:
     """Return a label whose budgets of equal means, last in it, are amounts: `er 80 kB 16 x`."""
     budgets = {name: float(value) for name, value in BUDGET.findall(label)}
     texts = [
-        f"{value:g} x" if name == "compute" else column_text(name, value)
+        epochs_text(value) if name == "compute" else column_text(name, value)
         for name, value in sorted(budgets.items(), reverse=True)
     ]
     return " ".join([BUDGET.sub("", label).strip(), *texts]) if texts else label

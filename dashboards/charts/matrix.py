@@ -16,6 +16,7 @@ from dashboards.charts.theme import FAINT, HIGHLIGHT, bar_title, template
 from orchestrator.results.cells import ANNOTATED_TASKS, list_cells, step_corners
 from orchestrator.results.colours import colour_scale
 from orchestrator.results.metrics import R
+from orchestrator.results.units import METRIC_FORMAT
 from orchestrator.terminal.escaping import escape_plotly
 
 MOST_APART = 30  # tasks
@@ -57,7 +58,9 @@ def _heatmap(r: R, uses: str | None) -> go.Heatmap:
     heat.update(text=_texts(r, uses), hoverongaps=True, **_gaps(num_tasks))
     heat.texttemplate = "%{text}" if num_tasks <= ANNOTATED_TASKS else None
     heat.colorbar = {"title": bar_title("accuracy"), "thickness": 14}
-    heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
+    heat.hovertemplate = (
+        f"after %{{y}} tasks, on task %{{x}}: %{{z:{METRIC_FORMAT}}}<extra></extra>"
+    )
     return heat
 
 

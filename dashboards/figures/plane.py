@@ -15,6 +15,7 @@ from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
 from dashboards.figures.labels import draw_labels
 from orchestrator.columns import COLUMNS
 from orchestrator.results.colours import COLOUR_MAP
+from orchestrator.results.units import decimal_text
 
 ACROSS = 2  # panels
 CARRIED, COMPUTED = COLUMNS["storage_bytes"], COLUMNS["compute_flops"]
@@ -90,6 +91,6 @@ def label_points(axes: Axes, rows: pd.DataFrame) -> None:
     """Draw a label beside each point; configurations at one place share one of several lines."""
     labels: dict[tuple[float, float], list[str]] = {}
     for row, place in zip(rows.to_dict("records"), point_positions(rows), strict=True):
-        labels.setdefault(place, []).append(f"{row['label']}  ({row['acc_mean']:.2f})")
+        labels.setdefault(place, []).append(f"{row['label']}  ({decimal_text(row['acc_mean'])})")
     texts = ["\n".join(lines) for lines in labels.values()]
     draw_labels(axes, texts, list(labels), margin=LABEL_MARGIN)

@@ -19,6 +19,7 @@ from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import decimal_text
+from orchestrator.sweep.means.budget_text import epochs_number
 from orchestrator.terminal.surface_names import compute_name, storage_name
 from orchestrator.terminal.surface_tables import winner_text
 
@@ -121,7 +122,7 @@ def budgets(surfaces: Sequence[Surface]) -> Figure:
         draw_lines(left, surface, storage, mean[:, :, -1], half[:, :, -1])
         draw_lines(right, surface, compute, mean[:, -1], half[:, -1])
         left.set_xticks(storage, list(map(storage_name, surface.storage)), fontsize=8)
-        right.set_xticks(compute, [f"{epochs:g}" for epochs in compute], fontsize=8)
+        right.set_xticks(compute, [epochs_number(epochs) for epochs in compute], fontsize=8)
         left.set_title(f"{surface.title}\nat {compute_name(surface.compute[-1])}", fontsize=9)
         right.set_title(f"at {storage_name(surface.storage[-1])}", fontsize=9)
         left.set_xlabel("storage carried from task to task", fontsize=8)

@@ -12,8 +12,8 @@ import streamlit as st
 
 from dashboards.data.folders import newest_record
 from dashboards.data.warehouse import Warehouse
+from orchestrator.results.units import duration_text
 from orchestrator.terminal.escaping import escape_markdown
-from orchestrator.terminal.progress_text import duration_text
 
 NARROW = 900  # pixels: a screen without room for a chart beside the filters
 # Streamlit folds its sidebar away on telephones alone; a click on its button does it elsewhere.

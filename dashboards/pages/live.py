@@ -16,8 +16,8 @@ from dashboards.data.stages import (
 )
 from dashboards.page import Page
 from dashboards.pages.live_rows import show_events, show_failures, show_running
+from orchestrator.results.units import duration_text
 from orchestrator.terminal.escaping import escape_markdown
-from orchestrator.terminal.progress_text import duration_text
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60  # a larger graph cannot be read
 STATES = {

@@ -9,9 +9,9 @@ from dashboards.data.folders import SweepFolder
 from dashboards.data.running import event_lines, read_endings, read_running, running_table
 from dashboards.data.stages import StoredProgress
 from dashboards.page import Page
+from orchestrator.results.units import duration_text
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.failures import group_endings, trials_line
-from orchestrator.terminal.progress_text import duration_text
 
 MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
 

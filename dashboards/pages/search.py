@@ -15,7 +15,7 @@ from dashboards.charts.theme import GREY
 from dashboards.data.candidates import read_candidates, read_learning_curves, read_searches
 from dashboards.page import Page
 from orchestrator.columns import COLUMNS, SELECTABLE
-from orchestrator.results.units import OBJECTIVE, objective_text
+from orchestrator.results.units import METRIC_FORMAT, OBJECTIVE, objective_text
 from orchestrator.terminal.escaping import escape_markdown
 
 LABELS = {f"val_{name}": COLUMNS[name].label for name in SELECTABLE}
@@ -155,7 +155,7 @@ def _show_ended_early(rows: pd.DataFrame) -> None:
 
 def _show_table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
     number = st.column_config.NumberColumn
-    metrics = dict.fromkeys(LABELS.values(), number(format="%.3f"))
+    metrics = dict.fromkeys(LABELS.values(), number(format=f"%{METRIC_FORMAT}"))
     st.dataframe(
         rows[list(columns)].rename(columns=TITLES),
         hide_index=True,

@@ -9,7 +9,14 @@ import pandas as pd
 
 from dashboards.charts.costs import STORAGE_PARTS
 from orchestrator.columns import LATE_STORAGE
-from orchestrator.results.units import column_text, decimal_text, si_text
+from orchestrator.results.units import (
+    bytes_text,
+    column_text,
+    decimal_text,
+    flops_text,
+    percent_text,
+    times_text,
+)
 
 Row = Mapping[Hashable, Any]
 COST_NAMES = {"storage_bytes": "Storage", "compute_flops": "Computation"}
@@ -28,7 +35,7 @@ def storage(rows: pd.DataFrame) -> str:
     beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
     if beside[0] > 0:
         share = beside[0] / most["storage_bytes_mean"]
-        sentence += f" {share:.0%} of what {most['label']} carries is {beside[1]}."
+        sentence += f" {percent_text(share)} of what {most['label']} carries is {beside[1]}."
     return f"{sentence} {frozen_body(rows)}".rstrip()
 
 
@@ -42,10 +49,10 @@ def frozen_body(rows: pd.DataFrame) -> str:
     if extremes is None:
         return ""
     most, bodies = extremes[1], carriers[BODY]
-    sizes = " to ".join(dict.fromkeys(si_text(size, "B") for size in (bodies.min(), bodies.max())))
+    sizes = " to ".join(dict.fromkeys(bytes_text(size) for size in (bodies.min(), bodies.max())))
     return (
         f"A frozen, pretrained body is {sizes} of it; without the body {most['label']} carries "
-        f"most, {si_text(most[WITHOUT_BODY], 'B')}."
+        f"most, {bytes_text(most[WITHOUT_BODY])}."
     )
 
 
@@ -59,7 +66,9 @@ def computation(rows: pd.DataFrame) -> str:
     shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
     if shares.max() > 0:
         label = rows["label"].to_numpy()[shares.argmax()]
-        sentence += f" Consolidation is {shares.max():.0%} of it for {label}, the largest share."
+        sentence += (
+            f" Consolidation is {percent_text(shares.max())} of it for {label}, the largest share."
+        )
     return sentence
 
 
@@ -67,9 +76,9 @@ def sharing(rows: pd.DataFrame) -> str:
     """Return the numbers of trained stages, all and distinct, and the FLOPs saved by sharing."""
     return " ".join(
         f"{row['sweep']}: {row['stages']:,} trained stages asked for, {row['distinct']:,} of them "
-        f"distinct: {si_text(row['flops'] - row['distinct_flops'], 'FLOP')} of "
-        f"{si_text(row['flops'], 'FLOP')} "
-        f"({_saved_share(row['flops'], row['distinct_flops']):.1%}) saved."
+        f"distinct: {flops_text(row['flops'] - row['distinct_flops'])} of "
+        f"{flops_text(row['flops'])} "
+        f"({percent_text(_saved_share(row['flops'], row['distinct_flops']), 1)}) saved."
         for row in rows.to_dict("records")
     )
 
@@ -99,7 +108,7 @@ def _extremes_sentence(most: Row, least: Row, cost: str, does: str) -> str:
     if most["trial_id"] == least["trial_id"]:
         return f"{most['label']} {does} {column_text(cost, high)}."
     times = (
-        f", {high / low:.1f} times as much as {least['label']} ({column_text(cost, low)})"
+        f", {times_text(high / low)} as much as {least['label']} ({column_text(cost, low)})"
         if low
         else ""
     )

@@ -17,7 +17,7 @@ from orchestrator.results.surface.prices import (
     Prices,
 )
 from orchestrator.results.surface.surface import STORAGE_BUDGET, Surface
-from orchestrator.results.units import interval_text, si_text
+from orchestrator.results.units import interval_text, short_number, si_text, times_text
 from orchestrator.terminal.growth_tables import formula
 from orchestrator.terminal.price_tables import describe_prices, reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
@@ -72,16 +72,16 @@ def _final_cost(fit: Growth, unit: str, num_tasks: int, budget: float) -> str:
 
 def prices(surface: Surface, given: Prices, winners: Sequence[PricedWinner]) -> str:
     """Return the best methods for the lowest and for any price, and what the prices cover."""
-    paid = f"At {price_text(given)}. {describe_prices(given)} {OTHER_PRICES}"
+    paid = f"At {rates_text(given)}. {describe_prices(given)} {OTHER_PRICES}"
     if not winners:
         return f"{paid} {reason_without_prices(given)}"
-    least = f"The cheapest trial costs {winners[0].price:.3g}: {winner_text(surface, winners[0])}."
+    lowest, highest = winners[0].price, winners[-1].price
+    least = f"The cheapest trial costs {short_number(lowest)}: {winner_text(surface, winners[0])}."
     if len(winners) == 1:
         return f"{least} No dearer one is more accurate. {paid}"
-    times = winners[-1].price / winners[0].price
     return (
-        f"{least} The most accurate costs {winners[-1].price:.3g}, {times:.3g} times as much: "
-        f"{winner_text(surface, winners[-1])}. {paid}"
+        f"{least} The most accurate costs {short_number(highest)}, {times_text(highest / lowest)} "
+        f"as much: {winner_text(surface, winners[-1])}. {paid}"
     )
 
 
@@ -92,7 +92,7 @@ def winner_text(surface: Surface, winner: PricedWinner) -> str:
     return f"{surface.methods[winner.method]} at {cell_name(surface, *winner.place)}, ACC {acc}"
 
 
-def price_text(given: Prices) -> str:
+def rates_text(given: Prices) -> str:
     """Return the prices of a GB-month and of a PFLOP or a GPU-hour as text."""
     unit, factor = (GPU_HOUR, HOUR_SECONDS) if given.by_time else ("PFLOP", FLOP_UNITS["PFLOP"])
     return f"{given.storage * 1e9:g} a GB-month and {given.compute * factor:g} a {unit}"

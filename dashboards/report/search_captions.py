@@ -6,7 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
-from orchestrator.results.units import objective_text
+from orchestrator.results.units import objective_text, percent_text
 
 
 def search(rows: pd.DataFrame) -> str:
@@ -35,7 +35,9 @@ def importance(shares: pd.Series[float]) -> str:
     name, share = shares.index[0], float(shares.iloc[0])
     if not isfinite(share):
         return "The objective does not depend on any hyperparameter that was searched."
-    return f"{name} has {share:.0%} of the importance for the objective in a random forest."
+    return (
+        f"{name} has {percent_text(share)} of the importance for the objective in a random forest."
+    )
 
 
 def count_text(n: int, what: str) -> str:

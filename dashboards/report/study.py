@@ -11,8 +11,7 @@ from dashboards.data.folders import SweepFolder
 from dashboards.data.stages import WORK_SQL, read_progress
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import PHASE_SECONDS
-from orchestrator.results.units import si_text
-from orchestrator.terminal.progress_text import duration_text
+from orchestrator.results.units import duration_text, si_text
 
 VERSIONS = ("repertoire-cl", "torch", "python", "ray")
 WALL = " + ".join(f"coalesce({name}, 0)" for name in PHASE_SECONDS)

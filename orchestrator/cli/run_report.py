@@ -18,10 +18,10 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.results.searches import searches
+from orchestrator.results.units import duration_text
 from orchestrator.terminal.comparison.rendering import render_first
 from orchestrator.terminal.console import terminal_width
 from orchestrator.terminal.failures import group_endings, trials_line
-from orchestrator.terminal.progress_text import duration_text
 from orchestrator.terminal.search_page import search_tables
 
 CONTINUES = "and the same command continues"

@@ -1,22 +1,57 @@
-"""Numbers as text: quantities with their units, metrics, intervals and objectives.
+"""Numbers as text: quantities with their units, metrics, intervals, shares, prices and objectives.
 
-Terminal, report, dashboard and figures format amounts, metrics and intervals with these functions.
+Terminal, report, dashboard and figures format what they show with these functions. Sums that add up
+by hand, as those of the solver of `sweep.means`, have all their digits instead.
 """
 
 from __future__ import annotations
 
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 
-from orchestrator.columns import COLUMNS, METRICS
+from orchestrator.columns import COLUMNS, HOUR_SECONDS, METRICS
 from orchestrator.columns import UNDEFINED as UNDEFINED
 
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+PLACES = 3  # decimals of a metric, a difference of metrics or a correlation
+METRIC_FORMAT = f".{PLACES}f"
 OBJECTIVE = "4g"  # format of an objective, which may be a metric, or a cost of any size
 
 
 def column_text(name: str, value: float) -> str:
     """Return a value of a column of the tables: a cost with its unit, or a metric."""
-    return decimal_text(value) if name in METRICS else si_text(value, COLUMNS[name].unit)
+    return decimal_text(value) if name in METRICS else amount_text(value, COLUMNS[name].unit)
+
+
+def amount_text(value: float, unit: str) -> str:
+    """Return a quantity with its unit; seconds as hours and minutes from a minute on."""
+    long = unit == "s" and 60 <= value < inf
+    return duration_text(value) if long else si_text(value, unit)
+
+
+def bytes_text(size: float) -> str:
+    """Return a number of bytes: `117 kB`."""
+    return column_text("storage_bytes", size)
+
+
+def flops_text(flops: float) -> str:
+    """Return a number of FLOPs: `3.50 GFLOP`."""
+    return column_text("compute_flops", flops)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration to a second: `40 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def hours_text(seconds: float) -> str:
+    """Return seconds as hours in decimals, as processor time is paid: `0.20`."""
+    return decimal_text(seconds / HOUR_SECONDS, 2)
 
 
 def si_text(value: float, unit: str) -> str:
@@ -49,21 +84,31 @@ def _exponent(value: float) -> int:
     return int(f"{value:.2e}".partition("e")[2])
 
 
-def decimal_text(value: float, places: int = 3) -> str:
+def decimal_text(value: float, places: int = PLACES) -> str:
     """Return a metric, a difference or a correlation to some decimals; zero has no sign."""
     # + 0.0 turns -0.0 into 0.0.
-    return UNDEFINED if isnan(value) else f"{round(value, places) + 0.0:.{places}f}"
+    return UNDEFINED if isnan(value) else f"{round(value, places) + 0.0:,.{places}f}"
+
+
+def signed_text(value: float) -> str:
+    """Return a difference with its sign: `+0.100`, `-0.100`, `0.000`."""
+    sign = "+" if round(value, PLACES) > 0 else ""
+    return f"{sign}{decimal_text(value)}"
 
 
 def interval_text(mean: float, half_width: float) -> str:
     """Return `0.800 ± 0.012`; only the mean if the half-width is NaN."""
-    centre = decimal_text(mean)
-    return centre if isnan(mean) or isnan(half_width) else f"{centre} ± {half_width:.3f}"
+    return _with_half_width(decimal_text(mean), mean, half_width)
+
+
+def _with_half_width(text: str, mean: float, half_width: float) -> str:
+    known = not (isnan(mean) or isnan(half_width))
+    return f"{text} ± {decimal_text(half_width)}" if known else text
 
 
 def change_text(mean: float, half_width: float = float("nan")) -> str:
     """Return `+0.100 ± 0.012`; only the change if the half-width is NaN."""
-    return f"{mean:+.3f}" if isnan(half_width) else f"{mean:+.3f} ± {half_width:.3f}"
+    return _with_half_width(signed_text(mean), mean, half_width)
 
 
 def range_text(low: float, high: float) -> str:
@@ -74,6 +119,24 @@ def range_text(low: float, high: float) -> str:
 def p_value_text(p: float) -> str:
     """Return a p-value to three decimals."""
     return "<0.001" if p < 0.001 else decimal_text(p)
+
+
+def percent_text(share: float, places: int = 0) -> str:
+    """Return a share of a whole in percent: `37%`."""
+    return UNDEFINED if isnan(share) else f"{share:.{places}%}"
+
+
+def times_text(ratio: float) -> str:
+    """Return a ratio: `2.5 times`, `1,230 times`."""
+    return f"{short_number(ratio)} times"
+
+
+def short_number(value: float) -> str:
+    """Return a price or a ratio to three significant digits: `0.5`, `1,230,000`, `2.5e-06`.
+
+    Trailing zeros are left out, and only small numbers have an exponent.
+    """
+    return f"{float(f'{value:.3g}'):,.15g}"
 
 
 def objective_text(value: float) -> str:

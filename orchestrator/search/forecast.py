@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.results.units import times_text
 from orchestrator.search.group_search import GroupSearch
 from orchestrator.search.per_task import PerTaskStudy
 from orchestrator.search.seed_selection import SeedSelection
@@ -99,4 +100,4 @@ def _forecast_per_task(selections: list[SeedSelection]) -> Iterator[Row]:
     yield "search: groups x seeds", str(len(selections))
     yield "search: candidates a task, at most", str(candidates)
     yield "search: stages, at most", f"{with_graph}, and stage 0"
-    yield "search: without the graph", f"{without} ({without / with_graph:.3g} times)"
+    yield "search: without the graph", f"{without} ({times_text(without / with_graph)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.results.units import decimal_text
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.spaces.domains import Point
 from orchestrator.sweep.trial import Trial
@@ -45,6 +46,8 @@ class TaskCandidate:
         """Return its outcome for a reader; empty if it failed, or has not ended."""
         if self.status in ("failed", "running"):
             return ""
-        accuracy = "no accuracy" if self.accuracy is None else f"accuracy {self.accuracy:.4f}"
+        accuracy = (
+            "no accuracy" if self.accuracy is None else f"accuracy {decimal_text(self.accuracy)}"
+        )
         chosen = "; chosen" if self.chosen else ""
         return f"tried for {self.step} at task {self.task}: {accuracy} on it{chosen}"

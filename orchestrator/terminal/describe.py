@@ -19,10 +19,9 @@ from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
-from orchestrator.results.units import si_text
+from orchestrator.results.units import duration_text, percent_text, si_text
 from orchestrator.terminal.fused_rows import fused_rows
 from orchestrator.terminal.method_list import first_sentence, methods_table
-from orchestrator.terminal.progress_text import duration_text
 
 
 def plan_table(
@@ -102,7 +101,9 @@ def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
     seconds = sum(recorded.cost(order).seconds for order in orders)
     known = 1 - recorded.sources[ASSUMED] / len(orders)
     if known:
-        assumed = "" if known == 1 else f" ({known:.0%} recorded, else {ASSUMED_SECONDS:g} s)"
+        assumed = (
+            "" if known == 1 else f" ({percent_text(known)} recorded, else {ASSUMED_SECONDS:g} s)"
+        )
         yield "time left, one stage at a time", duration_text(seconds) + assumed
     if peak := max(map(recorded.peak, orders)):
         yield "largest recorded peak of memory", si_text(peak, "B")

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import interval_text
+from orchestrator.results.units import interval_text, short_number
 from orchestrator.terminal.surface_names import cell_name
 
 HEADS = ("from price", "best", "at", "ACC", "not told apart")
@@ -56,7 +56,7 @@ def winner_cells(surface: Surface, winner: PricedWinner) -> tuple[str, ...]:
     ties = [surface.methods[method] for method, _, _ in winner.ties[1:]]
     more = f" +{len(ties) - MOST_TIES}" if len(ties) > MOST_TIES else ""
     return (
-        f"{winner.price:.3g}",
+        short_number(winner.price),
         surface.methods[winner.method],
         cell_name(surface, *winner.place),
         interval_text(mean, half),

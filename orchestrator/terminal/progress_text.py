@@ -1,8 +1,9 @@
-"""Progress and durations as text."""
+"""Progress as text."""
 
 from __future__ import annotations
 
 from orchestrator.graph.progress import Progress
+from orchestrator.results.units import duration_text
 
 PHASE_TEXTS = {"search": "searching", "features": "features"}
 
@@ -22,14 +23,3 @@ def progress_line(progress: Progress) -> str:
         parts.append(f"{progress.failed} failed")
     parts.append("ETA " + (duration_text(eta) if eta is not None else "-"))
     return " · ".join(parts)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration as text: `40 s`, `3 min 20 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

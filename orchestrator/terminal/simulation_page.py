@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from rich.console import Group
 from rich.table import Table
 
-from orchestrator.columns import HOUR_SECONDS
 from orchestrator.graph.simulation import Simulation
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS
 from orchestrator.results.durations import Durations
-from orchestrator.results.units import si_text
+from orchestrator.results.units import bytes_text, duration_text, hours_text, percent_text
 from orchestrator.sweep.options import Resources
-from orchestrator.terminal.progress_text import duration_text
 
 Row = tuple[str, str]
 
@@ -54,11 +52,11 @@ def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:
     yield "makespan", duration_text(simulation.makespan)
     yield "no cluster is faster than", duration_text(simulation.shortest)
     yield "computation", resource_hours(simulation.busy, resources)
-    yield "utilisation", f"{simulation.utilisation:.1%}"
+    yield "utilisation", percent_text(simulation.utilisation, 1)
     spared = resource_hours(simulation.spared, resources)
     yield "spared by sharing and the store", f"{simulation.spared_stages} stages, {spared}"
     size = simulation.steps[-1].store_bytes if simulation.steps else 0.0
-    yield "store at the end", f"{si_text(size, 'B')}, of this sweep's stages"
+    yield "store at the end", f"{bytes_text(size)}, of this sweep's stages"
 
 
 def _failure_rows(
@@ -82,7 +80,7 @@ def _failure_rows(
 def _source_rows(durations: Durations) -> Iterator[Row]:
     total = sum(durations.sources.values())
     for likeness, count in durations.sources.items():
-        yield "durations", f"{count / total:.0%} {likeness}"
+        yield "durations", f"{percent_text(count / total)} {likeness}"
     if durations.devices:
         yield "recorded on", ", ".join(durations.devices)
 
@@ -90,8 +88,8 @@ def _source_rows(durations: Durations) -> Iterator[Row]:
 def resource_hours(seconds: float, resources: Resources) -> str:
     """Return slot-seconds as hours of GPUs, or of CPUs if stages take no GPU."""
     if resources.gpus:
-        return f"{seconds / HOUR_SECONDS * resources.max_gpus:,.2f} GPU-hours"
-    return f"{seconds / HOUR_SECONDS * resources.cpus:,.2f} CPU-hours"
+        return f"{hours_text(seconds * resources.max_gpus)} GPU-hours"
+    return f"{hours_text(seconds * resources.cpus)} CPU-hours"
 
 
 def course_table(simulation: Simulation) -> Table:
@@ -103,7 +101,7 @@ def course_table(simulation: Simulation) -> Table:
         table.add_row(
             duration_text(step.until),
             str(step.stages),
-            f"{step.utilisation:.0%}",
-            si_text(step.store_bytes, "B"),
+            percent_text(step.utilisation),
+            bytes_text(step.store_bytes),
         )
     return table

@@ -19,7 +19,8 @@ from orchestrator.results.surface.rate_cells import exchange_cells
 from orchestrator.results.surface.rates import mean_over_cells, rates_by_seed
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
-from orchestrator.results.units import change_text, interval_text, si_text
+from orchestrator.results.units import bytes_text, change_text, interval_text
+from orchestrator.sweep.means.budget_text import epochs_number, epochs_text, fine_tuning_text
 from orchestrator.terminal.surface_budgets import (
     describe_excess,
     describe_infeasible,
@@ -98,7 +99,7 @@ def describe_exchange(surface: Surface) -> Iterator[str]:
     """Yield the number of bytes that a GFLOP replaces, where its interval is finite."""
     for cell in exchange_cells(surface):
         if cell.bounded and cell.low > 0:
-            value, low, high = (si_text(each, "B") for each in (cell.value, cell.low, cell.high))
+            value, low, high = (bytes_text(each) for each in (cell.value, cell.low, cell.high))
             where = f"{surface.methods[cell.method]} at {cell_name(surface, *cell.place)}"
             yield f"For {where}, 1 GFLOP replaces {value} [{low}, {high}]."
 
@@ -110,7 +111,7 @@ def describe_break_even(surface: Surface) -> Iterator[str]:
     joint = surface.methods.index(RETRAINING)
     for a, size in enumerate(surface.storage):
         if not surface.infeasible[joint, a].all():
-            where = "" if size is None else f" at {si_text(size, 'B')}"
+            where = "" if size is None else f" at {bytes_text(size)}"
             yield from compare_with_retraining(surface, joint, a, where)
 
 
@@ -137,7 +138,7 @@ def compare_with_retraining(
             for mean, width in zip(lead[m], half[m], strict=True)
         ]
         if lead[m, least] >= 0 and m != joint:
-            ahead.setdefault(f"{point.value:g} x", []).append(texts[least])
+            ahead.setdefault(epochs_text(point.value), []).append(texts[least])
         elif point.overtakes:
             crossings.append(f"{name} at {crossing_text(surface, point)}")
         elif lead[m, most] < 0:
@@ -157,10 +158,19 @@ def compare_with_retraining(
 
 def crossing_text(surface: Surface, crossing: Crossing) -> str:
     """Return a crossing with its interval: `13 x fine-tuning [9.8, above 16]`."""
-    text = f"{crossing.value:.2g} x fine-tuning"
+    text = fine_tuning_text(round_crossing(crossing.value))
     if np.isnan(crossing.low):
         return f"{text} (one seed, so no interval)"
-    first, last = surface.compute[0], surface.compute[-1]
-    low = f"below {first:g}" if np.isinf(crossing.low) else f"{crossing.low:.2g}"
-    high = f"above {last:g}" if np.isinf(crossing.high) else f"{crossing.high:.2g}"
+    first, last = surface.compute[0] or 0.0, surface.compute[-1] or 0.0
+    low = f"below {epochs_number(first)}" if np.isinf(crossing.low) else _end_text(crossing.low)
+    high = f"above {epochs_number(last)}" if np.isinf(crossing.high) else _end_text(crossing.high)
     return f"{text} [{low}, {high}]"
+
+
+def round_crossing(epochs: float) -> float:
+    """Return a computation to two significant digits, as an interpolation allows."""
+    return float(f"{epochs:.2g}")
+
+
+def _end_text(epochs: float) -> str:
+    return epochs_number(round_crossing(epochs))

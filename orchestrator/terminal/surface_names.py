@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import column_text
+from orchestrator.results.units import bytes_text
+from orchestrator.sweep.means.budget_text import epochs_text, fine_tuning_text
 
 
 def storage_name(size: int | None) -> str:
     """Return a budget of storage as text."""
-    return "any storage" if size is None else column_text("storage_bytes", size)
+    return "any storage" if size is None else bytes_text(size)
 
 
 def compute_name(compute: float | None) -> str:
     """Return a budget of computation as text."""
-    return "any computation" if compute is None else f"{compute:g} x fine-tuning"
+    return "any computation" if compute is None else fine_tuning_text(compute)
 
 
 def cell_name(surface: Surface, storage: int, compute: int) -> str:
@@ -23,5 +24,5 @@ def cell_name(surface: Surface, storage: int, compute: int) -> str:
 
 def budget_text(size: int | None, epochs: float | None) -> str:
     """Return budgets of storage and computation as text; None is free."""
-    parts = [] if size is None else [column_text("storage_bytes", size)]
-    return " and ".join([*parts, *([] if epochs is None else [f"{epochs:g} x"])])
+    parts = [] if size is None else [bytes_text(size)]
+    return " and ".join([*parts, *([] if epochs is None else [epochs_text(epochs)])])

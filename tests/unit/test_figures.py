@@ -201,9 +201,9 @@ def test_the_label_says_configuration_and_accuracy_and_one_place_has_one_label(
 ) -> None:
     (axes,) = panels(cost_plane(comparison(results)))
     assert [label.get_text() for label in labels(axes)] == [
-        "finetune  (0.75)",
-        "ewc lam=1  (0.70)\newc lam=9  (0.75)",
-        "ewc lam=30  (0.80)",
+        "finetune  (0.750)",
+        "ewc lam=1  (0.700)\newc lam=9  (0.750)",
+        "ewc lam=30  (0.800)",
     ]
 
 

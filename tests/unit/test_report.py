@@ -314,7 +314,7 @@ def test_the_trade_off_is_said_in_numbers() -> None:
 
 def test_costs_are_said_as_most_least_and_of_what() -> None:
     assert cost_captions.storage(rows()) == (
-        "joint carries most: 189 kB, 1.6 times as much as er (117 kB). 45% of what joint carries "
+        "joint carries most: 189 kB, 1.62 times as much as er (117 kB). 45% of what joint carries "
         "is raw data."
     )
     assert cost_captions.computation(rows()) == (

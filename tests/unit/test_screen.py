@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from orchestrator.graph.progress import Progress
+from orchestrator.results.units import duration_text
 from orchestrator.terminal import screen
-from orchestrator.terminal.progress_text import duration_text
 from orchestrator.terminal.screen import Display
 
 HALF_WAY = Progress(trials=4, trials_done=1, to_go=6, executed=3, running=2, shared=5, failed=1)

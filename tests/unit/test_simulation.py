@@ -39,7 +39,7 @@ from orchestrator.results.durations import (
 )
 from orchestrator.results.folder.places import open_store
 from orchestrator.results.folder.tabulator import Tabulator
-from orchestrator.results.units import si_text
+from orchestrator.results.units import duration_text, si_text
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Stage
@@ -48,7 +48,6 @@ from orchestrator.sweep import sweep as sweep_module
 from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_table
-from orchestrator.terminal.progress_text import duration_text
 
 LIMIT = Demand().stages
 SWEEP = """

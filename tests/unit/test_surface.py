@@ -222,7 +222,7 @@ def test_retraining_overtakes_no_method_that_does_not_fit_where_it_would_be_behi
         # Behind by .1 at 1, ahead by .1 at 2: half of the doubling.
         "Joint retraining at 1 kB overtakes er at 1.4 x fine-tuning (one seed, so no interval).",
         "Joint retraining at 1 kB has at least their mean wherever both fit (least lead): from 2 x "
-        "on gem +0.000, ewc +0.500; from 4 x on icarl +0.100; from 1 x on lwf +0.300.",
+        "on gem 0.000, ewc +0.500; from 4 x on icarl +0.100; from 1 x on lwf +0.300.",
     ]
 
 

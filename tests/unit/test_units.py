@@ -8,11 +8,17 @@ import pytest
 from orchestrator.columns import COLUMNS
 from orchestrator.results.units import (
     PREFIXES,
+    amount_text,
+    change_text,
     column_text,
     decimal_text,
+    hours_text,
     objective_text,
+    percent_text,
+    short_number,
     si_text,
     three_digits,
+    times_text,
 )
 
 NAN = float("nan")
@@ -68,6 +74,7 @@ def test_a_column_has_its_unit_a_metric_three_decimals() -> None:
     assert column_text("storage_bytes", 1500) == "1.50 kB"
     assert column_text("compute_flops", 2e9) == "2 GFLOP"
     assert column_text("seconds", 12.34) == "12.3 s"
+    assert column_text("seconds", 3600) == "1 h 00 min"
     assert column_text("samples", 12) == "12"
     assert column_text("bwt", -0.25) == "-0.250"
     for name, column in COLUMNS.items():
@@ -80,6 +87,39 @@ def test_zero_has_no_sign_and_what_is_undefined_is_a_dash() -> None:
         "0.92",
         "–",
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ((0.1, 0.0121), "+0.100 ± 0.012"),
+        ((-0.25, NAN), "-0.250"),
+        ((0.0,), "0.000"),
+        ((-0.0001,), "0.000"),  # zero has no sign
+        ((0.0004, 0.0), "0.000 ± 0.000"),
+        ((NAN,), "–"),
+        ((NAN, 0.1), "–"),
+    ],
+)
+def test_a_change_has_a_sign_unless_it_is_zero(change: tuple[float, ...], text: str) -> None:
+    assert change_text(*change) == text
+
+
+def test_seconds_are_minutes_and_hours_from_a_minute_on() -> None:
+    texts = {59.94: "59.9 s", 60: "1 min 00 s", 200: "3 min 20 s", 7500: "2 h 05 min"}
+    assert {value: amount_text(value, "s") for value in texts} == texts
+    assert (amount_text(NAN, "s"), amount_text(float("inf"), "s")) == ("–", "–")
+    assert amount_text(3600, "J") == "3.60 kJ"
+    assert [hours_text(s) for s in (720, 4_500_000)] == ["0.20", "1,250.00"]
+
+
+def test_prices_ratios_and_shares_have_no_exponent_where_it_can_be_read_without() -> None:
+    prices = {0.128: "0.128", 0.002: "0.002", 1_234_567: "1,230,000", 2.5e-6: "2.5e-06", 0: "0"}
+    assert {value: short_number(value) for value in prices} == prices
+    assert [times_text(r) for r in (1.615, 2.5, 3, 1_234_567)] == [
+        *("1.61 times", "2.5 times", "3 times", "1,230,000 times")
+    ]
+    assert [percent_text(0.367), percent_text(0.367, 1), percent_text(NAN)] == ["37%", "36.7%", "–"]
 
 
 def test_an_objective_has_four_digits_whether_a_metric_or_a_cost() -> None:

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from dashboards.charts.theme import GREY, HIGHLIGHT
 from orchestrator.results.surface.crossings import RETRAINING, Crossing, break_even
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_findings import crossing_text
+from orchestrator.sweep.means.budget_text import epochs_text
+from orchestrator.terminal.surface_findings import crossing_text, round_crossing
 
 
 def break_even_marks(surface: Surface, storage: int) -> Iterator[go.Scatter]:
@@ -37,7 +38,7 @@ def break_even_ring(words: str, name: str, at: Crossing, y: float) -> go.Scatter
         mode="markers+text",
         x=[at.value],
         y=[y],
-        text=[f"{name} {at.value:.2g} x"],
+        text=[f"{name} {epochs_text(round_crossing(at.value))}"],
         textposition="top left",
         hoverinfo="name",
         marker={"symbol": "circle-open", "size": 14, "color": HIGHLIGHT, "line": ring},

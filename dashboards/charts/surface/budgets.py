@@ -20,6 +20,7 @@ from dashboards.charts.theme import rgba_text, template
 from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import interval_text
+from orchestrator.sweep.means.budget_text import epochs_number
 from orchestrator.terminal.surface_names import storage_name
 
 HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels
@@ -58,7 +59,7 @@ def compute_chart(surface: Surface, storage: int, metric: str = "acc") -> go.Fig
         return empty_figure("Computation is not in the means of this sweep.")
     surface = plain_surface(surface)
     axis = [float(epochs or 0) for epochs in surface.compute]
-    names = [f"{epochs:g}" for epochs in axis]
+    names = [epochs_number(epochs) for epochs in axis]
     unfit = surface.infeasible[:, storage]
     figure = draw_lines(surface, (axis, names), (slice(None), storage), unfit)
     for mark in break_even_marks(surface, storage):

@@ -13,7 +13,7 @@ from dashboards.charts.theme import GREY, template
 from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import interval_text
+from orchestrator.results.units import interval_text, short_number
 from orchestrator.terminal.price_tables import reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
 
@@ -68,14 +68,14 @@ def method_points(
         y=[float(surface.mean[method, *cell]) for cell in cells],
         marker={"color": style.color, "size": 9, "symbol": symbol},
         hoverinfo="text",
-        hovertext=[price_text(surface, method, cell, float(price[cell])) for cell in cells],
+        hovertext=[point_text(surface, method, cell, float(price[cell])) for cell in cells],
     )
 
 
-def price_text(surface: Surface, method: int, cell: tuple[int, int], price: float) -> str:
+def point_text(surface: Surface, method: int, cell: tuple[int, int], price: float) -> str:
     """Return the hover text of a trial: method, cell, price, accuracy."""
     mean, half = surface.mean[method, *cell], surface.half_width[method, *cell]
     return (
         f"<b>{surface.methods[method]}</b> at {cell_name(surface, *cell)}<br>"
-        f"{price:.3g}: {interval_text(float(mean), float(half))}"
+        f"{short_number(price)}: {interval_text(float(mean), float(half))}"
     )

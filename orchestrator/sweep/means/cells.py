@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.columns import INFEASIBLE
+from orchestrator.sweep.means.budget_text import fine_tuning_text
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices
 from orchestrator.sweep.means.prices import (
     Unpriceable,
@@ -158,7 +159,7 @@ def most_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
         if not min(most):
             raise TooDear(
                 f"task {task + 1} takes {describe_shortfall(*of_seeds[most.index(0)])}, "
-                f"{compute:g} x fine-tuning for an epoch"
+                f"{fine_tuning_text(compute)} for an epoch"
             )
         steps.append(min(most))
     return steps
@@ -180,5 +181,5 @@ def describe_cell(cell: Cell) -> str:
     status, story = cell.outcome or ("", "")
     budget = [] if cell.storage is None else [f"{cell.storage:,} B"]
     if cell.compute is not None and (status != INFEASIBLE or story.startswith("task ")):
-        budget.append(f"{cell.compute:g} x fine-tuning")
+        budget.append(fine_tuning_text(cell.compute))
     return f"{status}: {cell.trial.method.name} at {' and '.join(budget)}: {story}"

@@ -48,7 +48,11 @@ def ranks_block(table: pd.DataFrame) -> Block:
     names = table["trial_id"].map(table.attrs["over_tables"])
     ranked = table[table["mean_rank"].notna()].sort_values("mean_rank", kind="stable")
     rows = [
-        [str(name), f"{part['mean_rank'].iloc[0]:.2f}", ", ".join(f"{r:g}" for r in part["rank"])]
+        [
+            str(name),
+            decimal_text(part["mean_rank"].iloc[0], 2),
+            ", ".join(f"{r:g}" for r in part["rank"]),
+        ]
         for name, part in ranked.groupby(names[ranked.index], sort=False)
     ]
     left_out = names.nunique() - len(rows)
