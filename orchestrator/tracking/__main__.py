@@ -17,6 +17,9 @@ from orchestrator.tracking.target import Target
 
 NICENESS = 15  # stages go first: what is sent late is sent all the same
 AUTOGROUP = Path("/proc/self/autogroup")
+# A quarter of a processor beside one busy session: at 15 it would be a thirtieth, and what is to be
+# sent would wait for as long as anything else runs on the machine.
+SESSION_NICENESS = 5
 WAIT_SECONDS = 600.0  # another sender of a large sweep may hold the lock for minutes
 REPORT_FIELDS = ("runs", "steps", "artifacts", "removed", "complete", "problem")
 
@@ -45,7 +48,7 @@ def give_way() -> None:
         os.nice(NICENESS)
     if os.getsid(0) == os.getpid():
         with suppress(OSError):
-            AUTOGROUP.write_text(str(NICENESS))
+            AUTOGROUP.write_text(str(SESSION_NICENESS))
 
 
 def send(folder: Path, target: Target, running: bool, stop: Event) -> SyncReport:

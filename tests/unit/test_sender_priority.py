@@ -10,7 +10,7 @@ import pytest
 from orchestrator.tracking import __main__ as sender
 
 
-@pytest.mark.parametrize(("leads", "expected"), [(True, "15"), (False, "/autogroup-7 nice 0")])
+@pytest.mark.parametrize(("leads", "expected"), [(True, "5"), (False, "/autogroup-7 nice 0")])
 def test_the_sender_lowers_its_own_session_and_no_other(
     leads: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

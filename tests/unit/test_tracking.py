@@ -817,7 +817,7 @@ def write_sender(directory: Path, answer: SyncReport) -> str:
 
 
 def wait_for(is_done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100  # the sender gives way to all other tests
     while not is_done():
         assert time.monotonic() < deadline
         time.sleep(0.05)
