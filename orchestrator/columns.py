@@ -105,6 +105,9 @@ CODE = "code"
 METHOD_LABEL = "method_label"
 # The budgets of a trial's cell, and what was solved for to meet them, as JSON.
 MEANS = ("means_storage_bytes", "means_compute", "means_dial")
+# The FLOPs that the budget of computation allows: of the task in `stages`, of all in `trials`;
+# null in tables of earlier releases.
+MEANS_FLOPS = "means_flops"
 INFEASIBLE = "infeasible"  # the status of a trial that no dial makes meet its means
 PHASE_WORDS = {"train": "training", "consolidate": "consolidation", "eval": "evaluation"}
 PHASES = tuple(PHASE_WORDS)
@@ -170,7 +173,8 @@ OTHER_KINDS: dict[str, type] = {
     **dict.fromkeys(VALIDATED, float),
     **dict.fromkeys(("selected", "cached"), bool),
     **dict.fromkeys(("objective", "accuracy", "loss"), float),
-    **dict.fromkeys(("gpu_utilisation", "gpu_memory_share", "means_compute"), float),
+    **dict.fromkeys(("gpu_utilisation", "gpu_memory_share"), float),
+    **dict.fromkeys(("means_compute", MEANS_FLOPS), float),
     **dict.fromkeys(("means_storage_bytes", "seed", "candidate", "tasks_done", "num_tasks"), int),
     **dict.fromkeys(("after", "task", "n", "epochs", "pid"), int),
 }

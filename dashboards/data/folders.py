@@ -14,7 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE, MEANS, METHOD_LABEL
+from orchestrator.columns import (
+    CODE,
+    LATE_COSTS,
+    LATE_STORAGE,
+    MEANS,
+    MEANS_FLOPS,
+    METHOD_LABEL,
+)
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS, WORKER
@@ -28,7 +35,7 @@ REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
 # Columns of later releases that no page needs.
 NOT_SHOWN = (
     *("epochs", "gpu_utilisation", "gpu_memory_share", CODE, *MEANS, METHOD_LABEL, *WORKER),
-    *(*LATE_COSTS, *LATE_STORAGE),
+    *(*LATE_COSTS, *LATE_STORAGE, MEANS_FLOPS),
 )
 
 

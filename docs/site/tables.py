@@ -53,6 +53,7 @@ MEANINGS = {
     "means_storage_bytes": "the budget of storage of its cell, in bytes",
     "means_compute": "the budget of computation, in multiples of fine-tuning a task for an epoch",
     "means_dial": "what was solved for to meet the budgets, as JSON",
+    "means_flops": "FLOPs that the budget of computation allows: of the task, or of all tasks",
     "method_label": "the label of its entry in the sweep file",
     "split": '"validation" or "test"',
     "after": "tasks learned, 0..T",

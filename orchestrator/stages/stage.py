@@ -51,6 +51,8 @@ class Chain:
         code: the code of its parts, as JSON; None if it is not known.
         means_storage_bytes, means_compute, means_dial: the budgets of its cell, and what was solved
             for to meet them, as JSON; None where the sweep has no such means.
+        means_flops: the FLOPs that its budget of computation allows each task 1..T; () if they are
+            not known.
         method_label: the label that the sweep gives the method's entry, if it gives one.
         outcome: (status, story) of a trial that is not run; it has no keys.
     """
@@ -79,6 +81,7 @@ class Chain:
     means_storage_bytes: int | None = None
     means_compute: float | None = None
     means_dial: str | None = None
+    means_flops: tuple[float, ...] = ()
     method_label: str | None = None
     outcome: tuple[str, str] | None = None
 

@@ -38,6 +38,8 @@ class Trial:
         label: the name that the sweep gives it for a reader, no part of the configuration.
         dial: what was solved for to meet the means of the sweep, by place; no part of the
             configuration, which has the values.
+        budgets: seed -> the FLOPs that the means of the sweep allow each task 1..T, likewise; of
+            the seeds that it was solved for.
     """
 
     benchmark: Benchmark
@@ -50,6 +52,7 @@ class Trial:
     selection: Values = field(default_factory=dict)
     adaptive: bool = False
     dial: Values = field(default_factory=dict)
+    budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     label: str = ""
 
     def __post_init__(self) -> None:

@@ -52,6 +52,7 @@ def trial_chain(
         means_compute=means.get("compute"),
         method_label=trial.label or None,
         means_dial=canonical_json(dict(trial.dial)) if means else None,
+        means_flops=trial.budgets.get(seed, ()),
         **{"selected": False, **more},
     )
     return chain, steps

@@ -34,8 +34,8 @@ def describe_excess(surface: Surface) -> Iterator[str]:
     own. Any other excess means that a dial was solved wrongly.
     """
     storage = np.array([np.inf if each is None else each for each in surface.storage])[:, None]
-    flops = surface.most_flops * (1 + ROUNDING)
-    above = (surface.carried - surface.bodies > storage) | (surface.spent > flops)
+    dearer = (surface.shares > 1 + ROUNDING).any(axis=-1)
+    above = (surface.carried - surface.bodies > storage) | dearer
     by_body = (surface.carried > storage) & ~above
     for cells, what in (
         (above, "Above their budget, so not comparable"),
@@ -51,12 +51,11 @@ def describe_excess(surface: Surface) -> Iterator[str]:
 def describe_unspent(surface: Surface) -> Iterator[str]:
     """Yield the methods that leave over 1 % of a cell's computation unspent, the least user first.
 
-    Shares are of `most_flops`, which may be above the budget, so they are at most those of it.
+    Tables of earlier releases do not have the budget, but FLOPs that it is not above, so that
+    shares are then at most those of the budget.
     """
-    if not np.isfinite(surface.most_flops).all():
-        return
-    used = np.round(surface.spent / surface.most_flops, 2)
-    least, most = np.fmin.reduce(used, axis=(1, 2)), np.fmax.reduce(used, axis=(1, 2))
+    used = np.round(surface.shares, 2).reshape(len(surface.methods), -1)
+    least, most = np.fmin.reduce(used, axis=1), np.fmax.reduce(used, axis=1)
     parts = [
         f"{surface.methods[m]} {least[m]:.2f}" + f" to {most[m]:.2f}" * bool(most[m] > least[m])
         for m in np.argsort(least, kind="stable")

@@ -7,6 +7,7 @@ import re
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -28,6 +29,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
+from orchestrator.results.surface.budgets import most_flops
 from orchestrator.results.surface.costs import search_costs
 from orchestrator.results.surface.surface import surfaces
 from orchestrator.results.units import si_text
@@ -491,6 +493,37 @@ def test_the_steps_of_a_method_by_hand_are_those_that_are_solved_for_and_counted
     stages = load(tmp_path / "results" / "lab").stages.query("after > 0")
     assert compute_flops(stages).tolist() == spent
     assert stages["consolidate_flops"].tolist() == [*endings]
+
+
+def test_the_budget_of_each_task_is_recorded_where_those_of_seeds_differ(tmp_path: Path) -> None:
+    """Classes of 20, 12, 8 and 4 images make tasks of 16 and 28 on a seed, 12 and 32 on another.
+
+    A step of fine-tuning is 4 images of 64 FLOP: 4 weights for each of 4 pixels, forward and back.
+    Both seeds take the steps that fit 1.5 epochs of 12, and of 28 images: 4.5 and 10.5.
+    """
+    labels = np.repeat(range(4), (20, 12, 8, 4))
+    images = np.random.default_rng(0).integers(0, 256, (44, 2, 2), dtype=np.uint8)
+    examples = {"train_x": images, "train_y": labels, "test_x": images, "test_y": labels}
+    np.savez(tmp_path / "tiny.npz", **examples)
+    benchmark = (
+        "{name: split, data: {npz: tiny.npz}, num_tasks: 2, scenario: class, order: seeded, "
+        "validation: 0}"
+    )
+    parts = PIXELS | {"benchmark": benchmark, "seeds": "[0, 1]"}
+    trials = finish(tmp_path, "[finetune]", "{compute: 1.5}", **parts)
+    results = load(tmp_path / "results" / "lab")
+    allowed = results.stages.set_index(["seed", "after"])["means_flops"]
+    assert allowed.dropna().to_dict() == {
+        (seed, after): 1.5 * images * 64
+        for seed, sizes in enumerate([(16, 28), (12, 32)])
+        for after, images in enumerate(sizes, 1)
+    }
+    assert trials["means_flops"].tolist() == [1.5 * 44 * 64] * 2
+    (built,) = surfaces(results)
+    assert built.shares.ravel().tolist() == [(4 + 10) * 4 * 64 / (1.5 * 44 * 64)] * 2
+    # By what fine-tuning spent, and a step more on each task, the budget would be too small.
+    earlier = trials.drop(columns="means_flops")
+    assert most_flops(earlier, (1.5,)) < 1.5 * 44 * 64
 
 
 def test_progress_compress_meets_a_budget_with_both_phases(tmp_path: Path) -> None:

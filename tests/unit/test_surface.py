@@ -45,8 +45,8 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         seconds=changes.get("seconds", np.full((m, a, b), 60.0)),
         prediction_flops=changes.get("prediction_flops", np.full((m, a, b), np.nan)),
         prediction_seconds=changes.get("prediction_seconds", np.full((m, a, b), np.nan)),
+        shares=changes.get("shares", np.full((m, a, b, s), np.nan)),
         flops=np.array(compute, dtype=float) * 1e9,
-        most_flops=changes.get("most_flops", np.full(b, np.inf)),
     )
 
 
@@ -308,31 +308,52 @@ def budget_rows(*cells: tuple[str, float, float]) -> pd.DataFrame:
     return table.assign(**{"config.training.batch_size": 3}, consolidate_flops=0.0)
 
 
+def spent_of_budget(built: Surface) -> list[float]:
+    """Return the known shares of budgets that the trials of a surface spent."""
+    return list(built.shares[np.isfinite(built.shares)])
+
+
 @pytest.mark.parametrize(("spent", "above"), [(90, False), (150, False), (151, True)])
 def test_a_budget_of_part_of_an_epoch_has_room_for_less_than_a_step_more_than_fine_tuning(
     spent: float, above: bool
 ) -> None:
     built = build_surface("b", budget_rows(("finetune", 1.5, 90), ("lwf", 1.5, spent)), "acc")
-    assert built.most_flops.tolist() == [90 + 60]
+    assert spent_of_budget(built) == [90 / 150, spent / 150]
     assert any(line.startswith("Above") for line in findings(built)) == above
 
 
 def test_a_budget_of_whole_epochs_tells_the_others() -> None:
     one_and_more = budget_rows(("finetune", 1.0, 80), ("finetune", 1.3, 90), ("lwf", 1.3, 105))
     built = build_surface("b", one_and_more, "acc")
-    assert built.most_flops.tolist() == [80, 80 * 1.3]
+    assert spent_of_budget(built) == [1, 90 / (80 * 1.3), 105 / (80 * 1.3)]
     assert "Above their budget, so not comparable: lwf at 1 kB and 1.3 x." in [*findings(built)]
 
 
 def test_a_budget_is_not_known_where_fine_tuning_spends_different_flops() -> None:
     differing = budget_rows(("finetune", 1.0, 80), ("finetune", 1.0, 90))
-    assert build_surface("b", differing, "acc").most_flops.tolist() == [np.inf]
-    assert build_surface("b", budget_rows(("lwf", 1.0, 80)), "acc").most_flops.tolist() == [np.inf]
+    assert not spent_of_budget(build_surface("b", differing, "acc"))
+    assert not spent_of_budget(build_surface("b", budget_rows(("lwf", 1.0, 80)), "acc"))
+
+
+def test_a_recorded_budget_is_that_of_each_seed() -> None:
+    """Tasks of the second seed are larger, so that 160 of its 200 FLOPs are within its budget.
+
+    The mean of the budgets is 150. Fine-tuning, which tells them otherwise, has no trial.
+    """
+    cells = budget_rows(("lwf", 1.0, 101), ("lwf", 1.0, 160), ("si", 1.0, 99), ("si", 1.0, 201))
+    cells = cells.assign(seed=[0, 1, 0, 1], means_flops=[100.0, 200.0] * 2)
+    built = build_surface("b", cells, "acc")
+    assert built.shares[:, 0, 0].tolist() == [[1.01, 0.8], [0.99, 1.005]]
+    assert built.flops.tolist() == [150]
+    lines = [line for line in findings(built) if "budget" in line]
+    assert lines[0] == "Above their budget, so not comparable: lwf at 1 kB and 1 x."
+    assert lines[1] == "Above their budget, so not comparable: si at 1 kB and 1 x."
+    assert lines[2].endswith("over cells: lwf 0.80 to 1.01.")
 
 
 def test_methods_that_leave_computation_unspent_are_named_with_their_shares() -> None:
-    spent = np.array([[[0.991, 2.0]], [[0.5, np.nan]], [[0.984, 1.994]], [[np.nan, np.nan]]])
-    lab = surface(np.ones((4, 1, 2, 1)), spent=spent, most_flops=np.array([1.0, 2.0]))
+    shares = np.array([[[0.991, 1.0]], [[0.5, np.nan]], [[0.984, 0.997]], [[np.nan, np.nan]]])
+    lab = surface(np.ones((4, 1, 2, 1)), shares=shares[..., None])
     (line,) = [each for each in findings(lab) if "unspent" in each]
     assert line.endswith("over cells: b 0.50, c 0.98 to 1.00.")
 

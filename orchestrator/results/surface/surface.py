@@ -18,7 +18,7 @@ from orchestrator.results.names.naming import base_names
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.surface.budgets import allowed_flops, most_flops
+from orchestrator.results.surface.budgets import allowed_flops, spent_shares
 
 STORAGE_BUDGET, COMPUTE_BUDGET, DIAL = MEANS
 BUDGETS = [STORAGE_BUDGET, COMPUTE_BUDGET]
@@ -52,9 +52,10 @@ class Surface:
             no release counted them.
         prediction_seconds: of predicting one example, at the seconds for a FLOP that evaluation
             took, likewise.
+        shares: of the FLOPs that its budget allows, those that a trial spent, by seed [M, A, B, S];
+            NaN where either is not known.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             [B]; NaN if they are not known.
-        most_flops: FLOPs that no budget of computation is above [B]; inf if none are known.
     """
 
     title: str
@@ -70,8 +71,8 @@ class Surface:
     seconds: Floats
     prediction_flops: Floats
     prediction_seconds: Floats
+    shares: Floats
     flops: Floats
-    most_flops: Floats
 
     @property
     def mean(self) -> Floats:
@@ -117,13 +118,14 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     methods = tuple(names.unique())
     storage, compute = (_axis(rows[name]) for name in BUDGETS)
     seeds = tuple(int(seed) for seed in sorted(rows["seed"].unique()))
-    values = np.full((len(methods), len(storage), len(compute), len(seeds)), np.nan)
+    values, shares = np.full((2, len(methods), len(storage), len(compute), len(seeds)), np.nan)
     infeasible = np.zeros(values.shape[:3], dtype=bool)
     method = [methods.index(name) for name in names]
     cell = (method, _places(rows[STORAGE_BUDGET], storage), _places(rows[COMPUTE_BUDGET], compute))
     complete = (rows["status"] == "complete").to_numpy()
     seed = [seeds.index(each) for each in rows["seed"]]
     values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
+    shares[*cell, seed] = np.where(complete, spent_shares(rows, compute), np.nan)
     np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
     costs: dict[str, Floats] = {}
     for name, figures in trial_costs(rows).items():
@@ -138,8 +140,8 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         values=values,
         infeasible=infeasible,
         **costs,
+        shares=shares,
         flops=allowed_flops(rows, compute),
-        most_flops=most_flops(rows, compute),
     )
 
 

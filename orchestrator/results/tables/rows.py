@@ -17,6 +17,7 @@ from orchestrator.columns import (
     CODE,
     INFERENCE,
     MEANS,
+    MEANS_FLOPS,
     METHOD_LABEL,
     SELECTABLE,
     SUMMED,
@@ -58,6 +59,7 @@ def trial_row(
     row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical_json(chain.config)}
     own = ("group", "candidate", "objective", CODE, *MEANS, METHOD_LABEL)
     row |= {name: getattr(chain, name) for name in own}
+    row[MEANS_FLOPS] = sum(chain.means_flops) if chain.means_flops else None
     if status == "complete":
         row |= _metrics(chain, records)
     row |= _storage_columns(learned[-1].costs if learned else Costs())
@@ -184,4 +186,6 @@ def stage_row(chain: Chain, record: Record) -> Row:
     row |= _worker_columns(record)
     if chain.hyperparameters:
         row["hyperparameters"] = canonical_json(to_json(chain.hyperparameters[record.after]))
+    if chain.means_flops and record.after:
+        row[MEANS_FLOPS] = chain.means_flops[record.after - 1]
     return tuple(map(row.get, STAGE_COLUMNS))

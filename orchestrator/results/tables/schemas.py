@@ -15,6 +15,7 @@ from orchestrator.columns import (
     LATE_COSTS,
     LATE_STORAGE,
     MEANS,
+    MEANS_FLOPS,
     METHOD_LABEL,
     METRICS,
     STORAGE,
@@ -57,7 +58,7 @@ TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *FIRST_COSTS, "mlflow_run_id"),
         *(*ADDED_LATER, *SEARCH, *INCREMENTAL, *WORKER, CODE, *MEANS),
-        *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL, *LATER_METRICS),
+        *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL, *LATER_METRICS, MEANS_FLOPS),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
@@ -65,7 +66,7 @@ STAGES = create_schema(
     [
         *(*STAGE, *FIRST_COSTS, "node", "status", *ADDED_LATER),
         *("hyperparameters", "epochs", "pid", "gpu_utilisation", *LATE_COSTS, "gpu_memory_share"),
-        *LATE_STORAGE,
+        *(*LATE_STORAGE, MEANS_FLOPS),
     ]
 )
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}

@@ -13,6 +13,7 @@ from orchestrator.sweep.means.prices import (
     Unpriced,
     chain_prices,
     price_trial,
+    representative_seeds,
     unit_trial,
 )
 from orchestrator.sweep.means.steps import TaskPrice
@@ -38,6 +39,7 @@ class Cell:
             the method has no such dial.
         steps: iterations on each task that were solved for; None: not yet, or not at all.
         flops: of training and consolidation of each task, by arithmetic; None likewise.
+        budgets: seed -> the FLOPs that `compute` allows each task, once they are known.
         outcome: (status, story) of a trial that is not run; None of one that is.
         prices: the price trials from which the steps follow, if they are not all stored yet: that
             of the unit of computation, then those of the method.
@@ -51,6 +53,7 @@ class Cell:
     memory: int | None = None
     steps: tuple[int, ...] | None = None
     flops: tuple[int, ...] | None = None
+    budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     outcome: tuple[str, str] | None = None
     prices: tuple[Trial, ...] = ()
     price_flops: Mapping[str, int] = field(default_factory=dict)
@@ -83,7 +86,9 @@ def solve_cell(
             # Until the cell is solved: these are the stages to compute before it can be.
             cell = replace(cell, prices=(unit, own))
             chains = chain_prices(fitted, prices(unit), prices(own))
-            cell = replace(cell, price_flops=count_price_flops((unit, own), prices))
+            flops = count_price_flops((unit, own), prices)
+            budgets = seed_budgets(fitted, chains, compute)
+            cell = replace(cell, price_flops=flops, budgets=budgets)
             steps = most_steps(chains, compute)
             # A method that takes no steps costs what it costs, and has no dial.
             dial = tuple(steps) if trial.method.cls.takes_steps else None
@@ -116,6 +121,24 @@ def count_price_flops(trials: Iterable[Trial], prices: PriceList) -> dict[str, i
     }
 
 
+def seed_budgets(
+    trial: Trial, chains: Sequence[ChainPrices], compute: float
+) -> dict[int, tuple[float, ...]]:
+    """Return the FLOPs that a budget allows each task on each seed of a trial.
+
+    Args:
+        trial: with its memory set.
+        chains: its prices, for each seed that is priced.
+        compute: the budget, in epochs of fine-tuning.
+    """
+    priced = representative_seeds(trial)
+    of_priced = {
+        seed: tuple(chain.budget(task, compute) for task in range(len(chain.units)))
+        for seed, chain in zip(dict.fromkeys(priced.values()), chains, strict=True)
+    }
+    return {seed: of_priced[first] for seed, first in priced.items()}
+
+
 def set_dials(cell: Cell, trial: Trial) -> Trial:
     """Return a trial with the dials and the budgets of a cell.
 
@@ -126,7 +149,8 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     means: dict[str, object] = {k: value for k, value in budgets.items() if value is not None}
     if cell.storage is not None and cell.backbone == "apart":
         means["backbone"] = cell.backbone
-    trial = replace(trial, selection={**trial.selection, "means": means})
+    selection = {**trial.selection, "means": means}
+    trial = replace(trial, selection=selection, budgets=cell.budgets)
     if cell.memory is not None:
         before = vars(trial.method.config)
         trial = set_memory(trial, cell.memory)

@@ -94,13 +94,22 @@ def unit_trial(trial: Trial) -> Trial:
     return price_trial(replace(trial, method=finetune, network=network, selection={}))
 
 
-def priced_seeds(trial: Trial) -> tuple[int, ...]:
-    """Return the first seed of each set of seeds whose tasks have the same sizes."""
+def representative_seeds(trial: Trial) -> dict[int, int]:
+    """Return, for each seed of a trial, the first seed whose tasks have the same sizes."""
+    if trial.fixed_stream:
+        return dict.fromkeys(trial.seeds, trial.seeds[0])
     first: dict[tuple[tuple[int, int], ...], int] = {}
-    for seed in trial.seeds[:1] if trial.fixed_stream else trial.seeds:
+    result = {}
+    for seed in trial.seeds:
         tasks = trial.stages(seed)[0].benchmark.tasks()
-        first.setdefault(tuple((task.num_train, len(task.classes)) for task in tasks), seed)
-    return tuple(first.values())
+        sizes = tuple((task.num_train, len(task.classes)) for task in tasks)
+        result[seed] = first.setdefault(sizes, seed)
+    return result
+
+
+def priced_seeds(trial: Trial) -> tuple[int, ...]:
+    """Return the seeds that are priced, one for each set of seeds with tasks of the same sizes."""
+    return tuple(dict.fromkeys(representative_seeds(trial).values()))
 
 
 def read_prices(trial: Trial, records: PriceRecords) -> tuple[TaskPrices, ...]:
