@@ -63,12 +63,12 @@ def try_estimate(estimate: Callable[[Sequence[T]], Figure], given: Sequence[T]) 
 
 
 def price_text(prices: Sequence[Trial]) -> str:
-    """Return what price trials cost, as far as it is known before they run; "" if it is not."""
+    """Return what price trials cost at least, as far as it is known before they run; "" if not."""
     flops = try_estimate(estimate_prices, prices)
     if flops is None:
         return ""
     steps = si_text(flops, "FLOP")
-    return f", about {steps} for the steps of the network; what methods add is not known"
+    return f", about {steps} or more: the steps of the network; what else methods add is not known"
 
 
 def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:
@@ -91,7 +91,7 @@ def free_lines(cells: Sequence[Cell]) -> Iterator[str]:
         yield (
             f"cost: about {si_text(before, 'FLOP')} for the steps of the network on all seeds, "
             f"{si_text(after, 'FLOP')} where cells share stages; computation is free, so that "
-            "nothing is priced: what a method adds (replay, consolidation) is known once it has run"
+            "nothing is priced: what else a method adds is known once it has run"
         )
 
 

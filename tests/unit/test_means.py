@@ -39,7 +39,7 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
-from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free
+from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.means.storage import fixed_bytes
@@ -609,7 +609,35 @@ def test_a_plan_says_what_the_cells_may_cost_before_their_prices_are_counted(
         "prices come on top"
     )
     # Their stages learn 128 images once: of finetune in one chain, of er with each memory.
-    assert f" stages at most, about {si_text(3 * 128 * STEP, 'FLOP')} for the steps" in prices
+    assert f" stages at most, about {si_text(3 * 128 * STEP, 'FLOP')} or more: the steps" in prices
+
+
+# True price / estimate, of 3 tasks of 64 images in steps of 4, whose memory has room for all.
+PRICES = {
+    "finetune": 1,
+    "joint": 1,
+    # As many as new ones are replayed, but in the first step of all.
+    "er": 2 - 1 / 48,
+    # The gradients of each of K tasks before, and that of the batch, have 610 weights: on top of
+    # the 68 and 132 examples of each of the 16 steps of the second and third task.
+    "gem": 1 + 2 * (2**2 + 3**2) * 610 * 16 / (STEP * 16 * (4 + 68 + 132)),
+    # The teacher's outputs on the second and third task.
+    "lwf": 1 + 2 / 3 * FORWARD / STEP,
+    "ewc": 1
+    + sum(64 * (2 * FORWARD + n * 2 * 8 * 10) + FORWARD for n in (2, 6, 10)) / (192 * STEP),
+}
+
+
+def test_what_counting_prices_costs_at_least_by_hand(tmp_path: Path) -> None:
+    """The estimate has all steps of the network, and so the replay of GEM's whole memory."""
+    benchmark = SWEEP["benchmark"].replace("num_tasks: 2", THREE_TASKS)
+    sweep, _, _ = solve(tmp_path, f"[{', '.join(PRICES)}]", "{compute: 20}", benchmark=benchmark)
+    ratios = {}
+    for cell in sweep.cells:
+        own = price_trial(cell.trial)
+        spent = sum(cell.price_flops[stage.key] for stage in own.stages(0)[1:])
+        ratios[own.method.name] = spent / estimate_prices([own])
+    assert ratios == pytest.approx(PRICES)
 
 
 def test_a_plan_of_free_computation_has_the_steps_of_the_network(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from methods.base import Config
 from orchestrator.stages.build_stages import benchmark_setting
+from orchestrator.stages.stage import Stage
 from orchestrator.sweep.means.steps import TaskPrice
-from orchestrator.sweep.trial import Trial
 
 TaskPrices = tuple[TaskPrice, ...]
 # (examples shown of each task learned, examples of a batch) -> stored examples that a step replays
@@ -61,9 +61,9 @@ class ChainPrices:
             yield self.next_price(steps[:task]).flops(number)
 
 
-def replay_rule(trial: Trial, seed: int) -> CountReplayed:
-    """Return the rule of a trial's method for the number of stored examples that a step replays."""
-    stage = trial.stages(seed)[-1]
+def replay_rule(stages: Sequence[Stage]) -> CountReplayed:
+    """Return the rule of a chain's method for the number of stored examples that a step replays."""
+    stage = stages[-1]
     setting, tasks = benchmark_setting(stage.benchmark, stage.network), stage.benchmark.tasks()
     config: Config = stage.method.config
 

@@ -13,9 +13,11 @@ import torch
 from methods.base import input_dtype
 from orchestrator.stages.build_stages import network_shape
 from orchestrator.stages.flops import FlopCounter
+from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method
 from orchestrator.sweep.means.cells import Cell, is_ready
+from orchestrator.sweep.means.chain_prices import replay_rule
 from orchestrator.sweep.means.prices import unit_trial
 from orchestrator.sweep.trial import Trial
 
@@ -48,8 +50,9 @@ def estimate_budgets(cells: Iterable[Cell]) -> tuple[float, float]:
 def estimate_free(cells: Iterable[Cell]) -> tuple[float, float]:
     """Return the FLOPs of cells of free computation, and those where they share stages.
 
-    They are those of the network's steps, on all seeds. What a method adds to a step, such as
-    replay, and consolidation is left out: nothing says how much it is before the method runs.
+    They are those of the network's steps, on all seeds, on new examples and on those that a step
+    replays if the method says how many. What else it adds, such as the replay of a sample or
+    consolidation, is left out: nothing says how much it is before the method runs.
     """
     free = (cell.trial for cell in cells if cell.compute is None and is_ready(cell))
     chains = list(network_steps(free))
@@ -57,7 +60,10 @@ def estimate_free(cells: Iterable[Cell]) -> tuple[float, float]:
 
 
 def estimate_prices(trials: Iterable[Trial]) -> float:
-    """Return the FLOPs of the network's steps in the stages of price trials, each stage once."""
+    """Return the FLOPs of the network's steps in the stages of price trials, each stage once.
+
+    They are a lower bound of the prices: see `estimate_free` for what is left out.
+    """
     return sum_stages(network_steps(trials))
 
 
@@ -70,7 +76,7 @@ def sum_stages(chains: Iterable[dict[str, float]]) -> float:
 
 
 def network_steps(trials: Iterable[Trial]) -> Iterator[dict[str, float]]:
-    """Yield, for each trial and seed, key -> FLOPs of the network's own steps in a stage."""
+    """Yield, for each trial and seed, key -> FLOPs of the network's steps in a stage."""
     units: dict[str, float] = {}
     for trial in trials:
         unit = unit_trial(trial)
@@ -83,16 +89,26 @@ def network_steps(trials: Iterable[Trial]) -> Iterator[dict[str, float]]:
 
 
 def examples_shown(trial: Trial, stages: tuple[Stage, ...]) -> Iterator[int]:
-    """Yield the number of examples that the steps of each task train on, repeats counted."""
-    training, method = trial.training, trial.method.cls
+    """Yield the number of examples that the steps of each task train on, repeats counted.
+
+    Those that a step replays are counted where the method says how many (`Config.num_replayed`).
+    """
+    method, replay = trial.method.cls, replay_rule(stages)
+    shown: list[int] = []
     sizes = [task.num_train for task in stages[0].benchmark.tasks()]
     for size in accumulate(sizes) if method.trains_on == "seen" else sizes:
-        if not method.takes_steps:
-            yield 0
-        elif training.iterations is not None:
-            yield training.iterations * min(training.batch_size, size)
-        else:
-            yield training.epochs * size
+        steps = steps_by_size(trial.training, size) if method.takes_steps else {}
+        yield sum(n * (batch + (replay(shown, batch) or 0)) for batch, n in steps.items())
+        shown.append(sum(n * batch for batch, n in steps.items()))
+
+
+def steps_by_size(training: Training, size: int) -> dict[int, int]:
+    """Return examples of a batch -> steps on such batches, on a task of `size` examples."""
+    batch = min(training.batch_size, size)
+    if training.iterations is not None:
+        return {batch: training.iterations}
+    steps = {batch: training.epochs * (size // batch), size % batch: training.epochs}
+    return {examples: number for examples, number in steps.items() if examples}
 
 
 def fine_tuning_flops(stages: tuple[Stage, ...]) -> list[float]:

@@ -80,7 +80,7 @@ def chain_prices(
     interval = None if even is None else even[1]
     own = (tuple(replace(p, interval=interval) for p in prices) for prices in counted)
     return tuple(
-        ChainPrices(unit, price, replay_rule(trial, seed))
+        ChainPrices(unit, price, replay_rule(trial.stages(seed)))
         for unit, price, seed in zip(units, own, priced_seeds(trial), strict=True)
     )
 
