@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -80,18 +81,18 @@ def score_examples(
         return Score(accuracy=None, loss=None, n=0)
     if allowed is not None and not bool(allowed[examples.y].any()):
         return Score(accuracy=0.0, loss=None, n=n)
-    # In double precision, so that the sum over batches loses no digits.
-    device = examples.y.device
-    correct = torch.zeros((), dtype=torch.int64, device=device)
-    loss = torch.zeros((), dtype=torch.float64, device=device)
+    correct, losses = list[Tensor](), list[Tensor]()
     for start in range(0, n, EVALUATION_BATCH):
         part = examples[start : start + EVALUATION_BATCH]
         scores = meter.measure((kind, len(part), task), predict, part.x, task)
         # By the mask of the scenario, not by the method: all methods answer among the same outputs.
         scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
-        # On the device: to read the sums of each batch would wait for it.
-        correct += (scores.argmax(dim=1) == part.y).sum()
-        loss += F.cross_entropy(scores, part.y, reduction="sum").double()
+        correct.append((scores.argmax(dim=1) == part.y).sum())
+        # In double precision, so that the sum over batches loses no digits.
+        losses.append(F.cross_entropy(scores, part.y, reduction="sum").double())
+    # Added on the device, since to read each batch would wait for it, and one after the other, as
+    # the bits depend on the order.
+    num_correct, loss = int(reduce(torch.add, correct)), float(reduce(torch.add, losses))
     # The loss is infinite where the mask excludes the label of an example.
-    mean = float(loss) / n
-    return Score(accuracy=int(correct) / n, loss=mean if mean < float("inf") else None, n=n)
+    mean = loss / n
+    return Score(accuracy=num_correct / n, loss=mean if mean < float("inf") else None, n=n)
