@@ -22,6 +22,8 @@ DIRECTIONS = (
     *((0.7, -0.8), (-0.7, -0.8), (0.0, 1.0), (0.0, -1.0)),
 )
 REACHES = (9.0, 15.0, 24.0, 36.0, 50.0, 68.0, 90.0, 120.0)
+# In a crowded panel: how far a label may stand, in pixels, and how many boxes it may cover.
+FARTHEST, MOST_COVERED = 36.0, 2
 OUTSIDE = 1e6  # boxes that a place outside of the panel is worse than
 OTHER_LABEL = 1e3  # boxes that a place on another label, where neither can be read, is worse than
 MARKER = 6.0  # half the width of a marker, in pixels
@@ -48,29 +50,39 @@ def shorten_budgets(label: str) -> str:
 
 
 def place_labels(
-    points: Floats, sizes: Floats, panel: Sequence[float], bars: Floats | None = None
+    points: Floats,
+    sizes: Floats,
+    panel: Sequence[float],
+    bars: Floats | None = None,
+    crowded: bool = False,
 ) -> Floats:
     """Return the offset of the centre of each label from its point [N, 2].
 
     A label covers no point, no bar and no other label, and does not leave the panel. A label
-    without such a place goes where it covers the fewest labels, and of those the fewest others.
+    without such a place goes where it covers the fewest labels, and of those the fewest others. In
+    a crowded panel it is left out if it would cover a label or more than MOST_COVERED others, or
+    stand farther than FARTHEST from its point: its offset is NaN.
 
     Args:
         points: [N, 2] or more rows, those without a label last; in pixels from the lower left.
         sizes: width and height of each label [N, 2].
         panel: its width and height.
         bars: boxes to keep free, left, bottom, right and top [K, 4].
+        crowded: whether labels may be left out.
     """
+    farthest, most = (FARTHEST, MOST_COVERED) if crowded else (np.inf, np.inf)
     taken = np.hstack([points - MARKER, points + MARKER])
     taken = np.vstack([taken, *([] if bars is None else [bars])])
-    chosen, labels = np.empty((len(sizes), 2)), np.empty((0, 4))
+    chosen, labels = np.full((len(sizes), 2), np.nan), np.empty((0, 4))
     for i, (point, size) in enumerate(zip(points[: len(sizes)], sizes, strict=True)):
-        offsets = np.array(list(label_offsets(*size)))
+        offsets = np.array(list(label_offsets(*size, farthest)))
         boxes = np.hstack([point + offsets - size / 2, point + offsets + size / 2])
         covered = count_covered(boxes, taken) + OTHER_LABEL * count_covered(boxes, labels)
-        best = int(np.argmin(covered + OUTSIDE * leaves_panel(boxes, panel)))
-        chosen[i] = offsets[best]
-        labels = np.vstack([labels, boxes[best]])
+        covered += OUTSIDE * leaves_panel(boxes, panel)
+        best = int(np.argmin(covered))
+        if covered[best] <= most:
+            chosen[i] = offsets[best]
+            labels = np.vstack([labels, boxes[best]])
     return chosen
 
 
@@ -103,9 +115,11 @@ def short_texts(texts: Iterable[object], most: int) -> dict[str, str]:
     return names
 
 
-def label_offsets(width: float, height: float) -> Iterator[tuple[float, float]]:
+def label_offsets(
+    width: float, height: float, farthest: float = np.inf
+) -> Iterator[tuple[float, float]]:
     """Yield offsets of the centre of a label of a size from its point, nearest first."""
-    for reach in REACHES:
+    for reach in (reach for reach in REACHES if reach <= farthest):
         for dx, dy in DIRECTIONS:
             yield (
                 dx * reach + np.sign(dx) * width / 2,

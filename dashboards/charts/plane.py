@@ -20,6 +20,7 @@ from dashboards.charts.panels import (
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.plane_marks import draw_points, front_rings, legend_entry
 from dashboards.charts.theme import GREY, assign_symbols
+from dashboards.charts.tradeoff_labels import is_few
 
 CORNERS = ("finetune", "joint")
 
@@ -31,7 +32,8 @@ def cost_plane(
     """Draw a point per configuration: x and y are costs (or metrics), colour a metric.
 
     The shape of a marker tells the method, its size the width of the 95% interval; it is hollow
-    without an interval (one seed). joint and finetune have labels.
+    without an interval (one seed). joint and finetune have labels. Of many points with a `front`,
+    those off it are small.
 
     Args:
         table: rows of `results.comparison.comparison`, or with the columns `label`, `method`,
@@ -65,7 +67,10 @@ def panel_marks(
 ) -> Iterator[go.Scatter]:
     """Yield the rings of the front, and for each method its points and its entry in the legend."""
     yield from front_rings(rows, shown)
-    for method, part in rows.groupby("method", sort=False):
+    off_front = ~rows["front"].astype(bool) if "front" in rows else pd.Series(False, rows.index)
+    for method, part in rows.assign(small=off_front & (not is_few(rows))).groupby(
+        "method", sort=False
+    ):
         symbol = symbols[method]
         yield draw_points(part, shown, symbol).update(name=str(method))
         yield legend_entry(str(method), symbol)

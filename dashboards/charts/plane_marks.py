@@ -9,6 +9,7 @@ from dashboards.charts.hover import hover_texts
 from dashboards.charts.theme import GREY, HIGHLIGHT
 
 SMALLEST, LARGEST, PER_UNIT = 11.0, 34.0, 110.0  # diameters in pixels; per unit of half-width
+SMALL, FAINT = 6.0, 0.6  # diameter and opacity of a point off the front of many
 RING = 13.0  # diameter of a ring less that of its marker, in pixels
 
 
@@ -19,10 +20,13 @@ def legend_entry(method: str, symbol: str) -> go.Scatter:
 
 
 def draw_points(rows: pd.DataFrame, shown: tuple[str, str, str], symbol: str) -> go.Scatter:
-    """Draw the points of a method: place, colour and size by the three quantities shown."""
+    """Draw the points of a method: place, colour and size by the three quantities shown.
+
+    Rows that are `small` are all of one size, and faint.
+    """
     x, y, colour = shown
     spread = rows[f"{colour}_ci95"]
-    hollow = spread.isna().map({True: f"{symbol}-open", False: symbol})
+    hollow = spread.isna()
     return go.Scatter(
         mode="markers",
         x=rows[f"{x}_mean"],
@@ -34,10 +38,13 @@ def draw_points(rows: pd.DataFrame, shown: tuple[str, str, str], symbol: str) ->
         marker={
             "color": rows[f"{colour}_mean"],
             "coloraxis": "coloraxis",
-            "opacity": 1,
-            "symbol": hollow,
-            "size": _sizes(spread),
-            "line": {"width": spread.isna().map({True: 3, False: 1}), "color": GREY},
+            "opacity": rows["small"].map({True: FAINT, False: 1.0}),
+            "symbol": hollow.map({True: f"{symbol}-open", False: symbol}),
+            "size": _sizes(spread).mask(rows["small"], SMALL),
+            "line": {
+                "width": (spread.isna() & ~rows["small"]).map({True: 3, False: 1}),
+                "color": GREY,
+            },
         },
     )
 

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.cost_axes import axis_layout, axis_value
-from dashboards.charts.curve_marks import LABEL_LINE
+from dashboards.charts.cost_axes import axis_layout
 from dashboards.charts.hover import hover_texts
-from dashboards.charts.labels import place_labels, shorten
-from dashboards.charts.panel_scale import NARROW_HEIGHT, NARROW_WIDTH, PanelScale, half_widths
+from dashboards.charts.labels import shorten
+from dashboards.charts.panel_scale import NARROW_HEIGHT, half_widths
 from dashboards.charts.panels import add_traces, empty_figure, panels, split_by_setting
 from dashboards.charts.plain import escape_texts
-from dashboards.charts.plane import CORNERS
 from dashboards.charts.quantities import find_quantity
 from dashboards.charts.theme import GREY, assign_lines, assign_symbols, rgba_text
-from orchestrator.results.intervals import Floats
+from dashboards.charts.tradeoff_labels import front_corners, is_few, marked_rows, point_labels
 from orchestrator.results.pareto import front_mask
 
 AXIS_COSTS = ("storage_bytes", "compute_flops")
 GAP = 0.07
-LETTER, LINE = 6.2, 15.0  # width and height of a letter of a label, in pixels
-MOST_LABELS = 20  # of a panel with more points those on its front have labels
+FAINT = 0.45  # opacity of a point without bars
 FRONT = "Pareto front of the means"
 
 
@@ -36,8 +32,9 @@ def trade_off(
 
     Bars are 95% intervals. The colour and the shape of a marker tell the method; it is hollow if
     another row of the panel beats it in both quantities by intervals that do not overlap. The line
-    is the Pareto front of the means: the best that is to be had up to each cost. With more than
-    MOST_LABELS rows, the rows on the front have labels and bars, and the others are small.
+    is the Pareto front of the means: the best that is to be had up to each cost. Of more than FEW
+    rows, those on the front and the best of each method have bars and, where there is room, labels;
+    the others are small and faint.
 
     Args:
         table: rows of `results.comparison.comparison`, or with the columns `label`, `method`,
@@ -57,21 +54,22 @@ def trade_off(
     figure = panels(titles, len(costs), NARROW_HEIGHT, GAP)
     lines, symbols = assign_lines(table["method"]), assign_symbols(table["method"])
     looks = {m: (lines[m]["color"], symbols[m]) for m in lines}
-    labelled = True
+    unnamed = False
     for line, (_, rows) in enumerate(settings, start=1):
         limits = metric_range(rows, metric)
         for column, cost in enumerate(costs, start=1):
             where = {"row": line, "col": column}
             axis = axis_layout(rows, cost, narrow=True)
             figure.update_xaxes(axis, **where)
-            shown = labelled_rows(rows, (cost, metric))
-            add_traces(figure, panel_traces(rows, shown, (cost, metric), looks), where)
-            labelled &= len(shown) == len(rows)
-            for note in point_labels(rows, shown, (cost, metric), (axis.get("range"), limits)):
+            marked = marked_rows(rows, (cost, metric))
+            add_traces(figure, panel_traces(rows, marked, (cost, metric), looks), where)
+            notes = point_labels(rows, marked, (cost, metric), (axis.get("range"), limits))
+            unnamed |= len(notes) < len(rows)
+            for note in notes:
                 figure.add_annotation(**note, **where)
             figure.update_yaxes(range=limits, showticklabels=column == 1, **where)
         figure.update_yaxes(title=find_quantity(metric).title, row=line, col=1)
-    return figure.update_layout(showlegend=not labelled)
+    return figure.update_layout(showlegend=unnamed)
 
 
 def metric_range(rows: pd.DataFrame, metric: str) -> list[float]:
@@ -87,16 +85,15 @@ def metric_range(rows: pd.DataFrame, metric: str) -> list[float]:
 
 def panel_traces(
     rows: pd.DataFrame,
-    labelled: pd.DataFrame,
+    marked: pd.DataFrame,
     shown: tuple[str, str],
     looks: dict[Any, tuple[str, str]],
 ) -> Iterator[go.Scatter]:
     """Yield the front of a panel, and the points of each method."""
     front = front_mask(rows, shown)
     yield from front_line(rows, shown)
-    few = len(rows) <= MOST_LABELS
-    marked = rows.assign(marked=few | rows.index.isin(labelled.index))
-    for method, part in marked.groupby("method", sort=False):
+    flagged = rows.assign(marked=is_few(rows) | rows.index.isin(marked.index))
+    for method, part in flagged.groupby("method", sort=False):
         yield draw_points(part, shown, looks[method], front[part.index]).update(name=str(method))
 
 
@@ -124,7 +121,7 @@ def draw_points(
             "color": colour,
             "symbol": front.map({True: symbol, False: f"{symbol}-open"}),
             "size": rows["marked"].map({True: 10, False: 6}),
-            "opacity": 1,
+            "opacity": rows["marked"].map({True: 1.0, False: FAINT}),
             "line": {"width": rows["marked"].map({True: 2, False: 1}), "color": colour},
         },
     )
@@ -142,63 +139,3 @@ def front_line(rows: pd.DataFrame, shown: tuple[str, str]) -> Iterator[go.Scatte
             hoverinfo="skip",
             line={"shape": "hv", "width": 1.5, "color": GREY},
         )
-
-
-def front_corners(rows: pd.DataFrame, shown: tuple[str, str]) -> Floats:
-    """Return cost and metric of each row on the front of the means, and of its end [N + 1, 2]."""
-    means = rows[[f"{name}_mean" for name in shown]]
-    best = means[front_mask(means, shown)].sort_values(means.columns.to_list()).to_numpy(float)
-    # To the dearest row: what is dearer than the last of the front is no better.
-    end = [[means.iloc[:, 0].max(), best[-1, 1]]] if len(best) else np.empty((0, 2))
-    return np.vstack([best, end])
-
-
-def labelled_rows(rows: pd.DataFrame, shown: tuple[str, str]) -> pd.DataFrame:
-    """Return the rows with a label: all, or of many those on the front of the means and corners."""
-    names = [f"{name}_mean" for name in shown]
-    if len(rows) <= MOST_LABELS:
-        return rows[rows[names].notna().all(axis=1)]
-    front = rows[front_mask(rows[names], shown)]
-    corners = rows[rows["method"].isin(CORNERS)].drop_duplicates("method")
-    kept = pd.concat([front, corners.drop(index=front.index, errors="ignore")])
-    return kept[kept[names].notna().all(axis=1)].head(MOST_LABELS)
-
-
-def point_labels(
-    rows: pd.DataFrame,
-    shown: pd.DataFrame,
-    quantities: tuple[str, str],
-    limits: tuple[Sequence[float] | None, Sequence[float]],
-) -> list[dict[str, Any]]:
-    """Return the labels of a panel; positions on a log axis are exponents."""
-    exponents, heights = limits
-    if exponents is None:
-        return []
-    # `place_labels` takes the points with a label first; the others are only kept free.
-    ordered = pd.concat([shown, rows.drop(index=shown.index)])
-    scale = PanelScale(*quantities, exponents, heights)
-    barred = ordered if len(rows) <= MOST_LABELS else shown
-    bars = np.vstack([scale.bars(barred), scale.steps(front_corners(rows, quantities))])
-    points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
-    sizes = np.array([[LETTER * len(text), LINE] for text in shown["short"]]).reshape(-1, 2)
-    offsets = place_labels(points, sizes, (NARROW_WIDTH, NARROW_HEIGHT), bars)
-    texts = shown[["short", *(f"{name}_mean" for name in quantities)]].to_dict("records")
-    return [
-        point_label(row, quantities, offset) for row, offset in zip(texts, offsets, strict=True)
-    ]
-
-
-def point_label(
-    row: Mapping[Any, Any], quantities: tuple[str, str], offset: Sequence[float]
-) -> dict[str, Any]:
-    """Return the label of a row, with a line to its point from an offset in pixels."""
-    cost, metric = quantities
-    return {
-        "x": axis_value(row[f"{cost}_mean"], cost),
-        "y": row[f"{metric}_mean"],
-        "text": row["short"],
-        "ax": offset[0],
-        "ay": -offset[1],
-        "font": {"size": 11},
-        **LABEL_LINE,
-    }

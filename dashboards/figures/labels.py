@@ -30,7 +30,7 @@ def draw_labels(
         texts: of the labels.
         places: the points that they are of, in data coordinates.
         bars: boxes to keep free, left, bottom, right and top in data coordinates [K, 4].
-        others: further points to keep free.
+        others: further points to keep free; labels without room among them are left out.
         margin: free space around a label that markers of more than the usual size need, in points.
     """
     if not texts:
@@ -41,8 +41,11 @@ def draw_labels(
     sizes = np.array([label.get_window_extent().size for label in labels])
     boxes = None if bars is None else pixel_boxes(axes, bars) - np.tile(corner, 2)
     room = sizes + 2 * margin * DPI / 72
-    offsets = place_labels(points, room, tuple(axes.bbox.size), boxes)
+    offsets = place_labels(points, room, tuple(axes.bbox.size), boxes, len(others) > 0)
     for label, place, size, offset in zip(labels, places, room, offsets, strict=True):
+        if not np.isfinite(offset).all():
+            label.remove()
+            continue
         label.set_position(tuple(offset * 72 / DPI))
         if (np.abs(offset) - size / 2).max() > REACHES[0]:
             draw_leader(axes, place, offset)

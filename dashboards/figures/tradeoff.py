@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from dashboards.charts.labels import shorten
 from dashboards.charts.panel_scale import half_widths
 from dashboards.charts.theme import assign_lines
-from dashboards.charts.tradeoff import AXIS_COSTS, front_corners, labelled_rows
+from dashboards.charts.tradeoff import AXIS_COSTS, FAINT
+from dashboards.charts.tradeoff_labels import front_corners, is_few, marked_rows
 from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
 from dashboards.figures.labels import draw_labels
 from dashboards.figures.plane import MARKERS
@@ -29,7 +30,8 @@ def trade_off(table: pd.DataFrame) -> Figure:
 
     The colour and the shape of a marker tell the method, its label the configuration. Bars are 95%
     intervals; the line is the Pareto front of the means; a marker is hollow if another row beats it
-    in ACC and the cost by intervals that do not overlap.
+    in ACC and the cost by intervals that do not overlap. Of many rows those that
+    `charts.trade_off` marks have bars and labels.
 
     Args:
         table: rows of `orchestrator.results.comparison.comparison`, at least one.
@@ -82,38 +84,42 @@ def draw_front(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
 
 
 def draw_points(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, PointStyle]) -> None:
-    """Draw a point with its intervals for each row, filled if it is on the front."""
+    """Draw a point for each row, filled if it is on the front; the marked ones have intervals."""
     scale = COLUMNS[cost].scale
     front = front_mask(rows, (cost, "acc"))
     across, upright = half_widths(rows, cost) / scale, half_widths(rows, "acc")
-    for (_, row), best, width, height in zip(rows.iterrows(), front, across, upright, strict=True):
+    marked = set(marked_rows(rows, (cost, "acc")).index)
+    for (i, row), best, width, height in zip(rows.iterrows(), front, across, upright, strict=True):
         colour, marker = looks[row["method"]]
+        bars = (height, width) if i in marked else (None, None)
         axes.errorbar(
             row[f"{cost}_mean"] / scale,
             row["acc_mean"],
-            height,
-            width,
+            *bars,
             color=colour,
             marker=marker,
-            markersize=6,
+            markersize=6 if i in marked else 3,
             markerfacecolor=colour if best else "white",
+            alpha=1 if i in marked else FAINT,
             elinewidth=0.8,
             capsize=1.5,
             label=row["trial_id"],
+            zorder=2 + (i in marked),
         )
 
 
 def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
-    """Draw the labels of a panel, of many rows those of `charts.tradeoff.labelled_rows`."""
-    shown = labelled_rows(rows, (cost, "acc"))
-    rest = rows.drop(index=shown.index)
+    """Draw the labels of the marked rows of a panel, of many rows those that find room."""
+    shown = marked_rows(rows, (cost, "acc"))
+    rest = rows.drop(index=shown.index).dropna(subset=[f"{cost}_mean", "acc_mean"])
+    barred = rows if is_few(rows) else shown
     scale = COLUMNS[cost].scale
     draw_labels(
         axes,
         list(map(shorten, shown["label"])),
         positions(shown, cost),
-        bar_boxes(rows, cost, scale),
-        positions(rest[rest["acc_mean"].notna()], cost),
+        np.vstack([bar_boxes(barred, cost, scale), step_boxes(rows, cost, scale)]),
+        positions(rest, cost),
     )
 
 
@@ -123,11 +129,16 @@ def positions(rows: pd.DataFrame, cost: str) -> Sequence[tuple[float, float]]:
 
 
 def bar_boxes(rows: pd.DataFrame, cost: str, scale: float) -> np.ndarray[tuple[int, int]]:
-    """Return the boxes of intervals, and of the steps of the front [K, 4]."""
+    """Return the boxes of intervals [K, 4]."""
     x, y, half = rows[f"{cost}_mean"] / scale, rows["acc_mean"], half_widths(rows, "acc")
     bars = np.stack([x, y - half, x, y + half], axis=1)
+    return bars[np.isfinite(bars).all(axis=1)]
+
+
+def step_boxes(rows: pd.DataFrame, cost: str, scale: float) -> np.ndarray[tuple[int, int]]:
+    """Return the boxes of the steps of the front [K, 4]."""
     corners = front_corners(rows, (cost, "acc")) / [scale, 1.0]
     start, end = corners[:-1], corners[1:]
     flat = np.hstack([start, end[:, :1], start[:, 1:]])
     rise = np.hstack([end[:, :1], start[:, 1:], end])
-    return np.vstack([bars[np.isfinite(bars).all(axis=1)], flat, rise])
+    return np.vstack([flat, rise])

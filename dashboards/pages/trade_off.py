@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,32 +12,39 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.charts.quantities import find_quantity, short_label
+from dashboards.charts.tradeoff_labels import FEW, is_few
 from dashboards.data.comparing import MEAN_COSTS, configurations
 from dashboards.data.sql_views import sql_literal
 from dashboards.page import Page, show_separation, split_tables
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
-from orchestrator.columns import METRICS
+from orchestrator.columns import COLUMNS, METRICS
 from orchestrator.results.pareto import front_mask
 from orchestrator.results.pooling import SETTING
 from orchestrator.terminal.escaping import escape_markdown
 
 FIRST = 2  # tables drawn before the user chooses others
-WIDTH = 178  # of a selection box, in pixels
+LONGEST = 20  # characters of a cost's name in a selection box; of a longer one it is the label
 AXES, PLANE = "two panels", "plane of costs"
 # View -> labels of the selection of its metric and its two costs.
 VIEWS = {AXES: ("Metric", "Left", "Right"), PLANE: ("Colour", "Across", "Up")}
-AXES_CAPTION = (
-    "A point is a configuration, averaged over its seeds; bars are 95 % intervals (absent with one "
-    "seed). The line is the Pareto front of the means of a panel. A point is hollow if another "
-    "beats it in both quantities of the panel by intervals that do not overlap. Of many points "
-    "those on the front of the means have labels and bars. Click a point for its configuration."
-)
-PLANE_CAPTION = (
-    "A point is a configuration, averaged over its seeds; its size is the width of the 95 % "
+CAPTIONS = {
+    AXES: "A point is a configuration, averaged over its seeds; bars are 95 % intervals (absent "
+    "with one seed). The line is the Pareto front of the means of a panel. A point is hollow if "
+    "another beats it in both quantities of the panel by intervals that do not overlap. Click a "
+    "point for its configuration.",
+    PLANE: "A point is a configuration, averaged over its seeds; its size is the width of the 95 % "
     "interval of the coloured metric; hollow: one seed, no interval. Ring: on the Pareto front, no "
     "other point beats it in both costs and the metric by intervals that do not overlap. Click a "
-    "point for its configuration."
-)
+    "point for its configuration.",
+}
+# Added where a table has many rows.
+MANY_CAPTIONS = {
+    AXES: f"Of more than {FEW} points, those on the front and the best of each method have bars "
+    "and, where there is room, labels; the others are small. Point at one to see its name and its "
+    "intervals, or choose methods in the sidebar to see fewer.",
+    PLANE: f"Of more than {FEW} points, those off the front are small and of one size. Point at "
+    "one to see its name and its intervals, or choose methods in the sidebar to see fewer.",
+}
 
 
 def show(page: Page) -> None:
@@ -45,17 +53,19 @@ def show(page: Page) -> None:
     if configured.empty:
         show_nothing_complete(configured)
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        plane = _pick_view()
-        metric, costs = _pick_axes(configured, VIEWS[plane])
+    view = _pick_view()
+    with st.container(horizontal=True):
+        metric, costs = _pick_axes(configured, VIEWS[view])
     show_undefined(configured, metric)
-    draw = draw_plane if plane == PLANE else draw_axes
-    for title, table in _pick_tables(split_tables(configured)).items():
+    draw = draw_plane if view == PLANE else draw_axes
+    tables = _pick_tables(split_tables(configured))
+    for title, table in tables.items():
         st.markdown(f"**{escape_markdown(title)}**")
         # All rows of a table are comparable, so they share a panel.
         rows = table.drop(columns=SETTING)
         _show_chart(page, table, draw(rows, metric, costs), title)
-    st.caption(PLANE_CAPTION if plane == PLANE else AXES_CAPTION)
+    few = all(map(is_few, tables.values()))
+    st.caption(" ".join([CAPTIONS[view], *([] if few else [MANY_CAPTIONS[view]])]))
     show_separation(configured)
     show_left_out(configured)
 
@@ -93,7 +103,7 @@ def _pick_axes(table: pd.DataFrame, labels: Sequence[str]) -> tuple[str, tuple[s
         at = names.index(first) if first in names else 0
         key = label.lower().replace(" ", "-")
         chosen = st.selectbox(
-            label, names, at, format_func=axis_title, key=key, width=WIDTH, bind="query-params"
+            label, names, at, format_func=option_title, key=key, bind="query-params"
         )
         return str(chosen)
 
@@ -104,9 +114,13 @@ def _pick_axes(table: pd.DataFrame, labels: Sequence[str]) -> tuple[str, tuple[s
     )
 
 
-def axis_title(column: str) -> str:
-    """Return a cost with its unit, or a metric's short name."""
-    return short_label(column) if column in METRICS else find_quantity(column).title
+def option_title(column: str) -> str:
+    """Return a metric's short name, or a cost, short enough for a selection box, with its unit."""
+    if column in METRICS:
+        return short_label(column)
+    cost = find_quantity(column)
+    words = cost.words if len(cost.words) <= LONGEST else COLUMNS[column].label
+    return replace(cost, words=words).title
 
 
 def _show_chart(page: Page, rows: pd.DataFrame, figure: go.Figure, key: str) -> None:

@@ -102,18 +102,31 @@ def test_of_many_points_those_on_the_front_have_labels_and_methods_a_legend() ->
         assert not ((other < cost) & (table["acc_mean"] > row["acc_mean"])).any()
 
 
-def test_of_many_points_those_with_labels_alone_have_bars() -> None:
+def test_of_many_points_the_front_and_the_best_of_each_method_alone_have_bars() -> None:
     num = 30
     line = np.arange(1.0, num + 1)
     values = {f"{name}_mean": line for name in ("storage_bytes", "compute_flops")}
     table = pd.DataFrame({"acc_mean": -line, "acc_ci95": 0.01, "storage_bytes_ci95": 0.1, **values})
     names = [f"er {i}" for i in range(num)]
-    figure = charts.trade_off(table.assign(method="er", label=names, trial_id=names, n=3))
-    points = next(t for t in figure.data if t.xaxis == "x" and t.customdata is not None)
-    # The cheapest is also the best, so it is the front.
-    assert list(points.error_y.array) == [0.01] + (num - 1) * [0]
-    assert list(points.error_x.array) == [0.1] + (num - 1) * [0]
-    assert points.marker.size[0] > points.marker.size[1]
+    methods = ["er"] * (num - 2) + ["ewc"] * 2
+    figure = charts.trade_off(table.assign(method=methods, label=names, trial_id=names, n=3))
+    # The cheapest is also the best of all, so it is the front; ewc is beaten.
+    for name in ("er", "ewc"):
+        points = next(t for t in figure.data if t.xaxis == "x" and t.name == name)
+        others = len(points.x) - 1
+        assert list(points.error_y.array) == [0.01] + others * [0]
+        assert list(points.error_x.array) == [0.1] + others * [0]
+        assert points.marker.size[0] > max(points.marker.size[1:])
+        assert points.marker.opacity[0] > max(points.marker.opacity[1:])
+
+
+def test_of_many_points_in_the_plane_of_costs_those_off_the_front_are_small() -> None:
+    num = 30
+    table = pd.concat([comparison()] * 10, ignore_index=True)
+    front = [i % 10 == 0 for i in range(num)]
+    (points, *_) = charts.cost_plane(table.assign(front=front, method="er")).data[1:]
+    sizes = pd.Series(points.marker.size)
+    assert sizes[front].min() > sizes[[not best for best in front]].max()
 
 
 def test_long_names_beside_an_axis_are_short_and_differ() -> None:
@@ -156,6 +169,14 @@ def test_a_label_covers_bars_rather_than_another_label() -> None:
     points, sizes = np.full((2, 2), 100.0), np.tile([250.0, 15.0], (2, 1))
     (_, first), (_, second) = labels.place_labels(points, sizes, (300, 145), bars)
     assert abs(first - second) >= 15
+
+
+def test_a_label_without_room_in_a_crowded_panel_is_left_out() -> None:
+    # Two points in one place, in a panel with room for a label on the right alone.
+    points, sizes = np.tile([140.0, 50.0], (2, 1)), np.tile([150.0, 75.0], (2, 1))
+    first, second = labels.place_labels(points, sizes, (300, 100), crowded=True)
+    assert first.tolist() == [9 + 75, 0]
+    assert np.isnan(second).all()
 
 
 @pytest.mark.parametrize("num", [1, 12])

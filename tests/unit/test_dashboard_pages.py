@@ -23,10 +23,12 @@ from streamlit.testing.v1 import AppTest
 from test_dashboard_data import SETTINGS, progress_content, spoil, write_searched, write_settings
 from test_prices import means_folder
 
+from dashboards.data.comparing import MEAN_COSTS
 from dashboards.data.means import read_surfaces
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.pages.app import PAGES
+from dashboards.pages.trade_off import option_title
 from dashboards.serve import APP
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
@@ -375,3 +377,10 @@ def test_ten_thousand_trials_open_and_filter_in_time(tmp_path: Path) -> None:
 
 
 SLACK = 2  # in seconds of processor time, as the machine is shared; perf/results.py times
+
+
+def test_the_options_of_a_cost_fit_their_box_and_differ() -> None:
+    titles = [option_title(cost) for cost in MEAN_COSTS]
+    assert len(set(titles)) == len(titles)
+    assert max(map(len, titles)) <= 28
+    assert {"storage (B)", "computation (FLOP)", "training (s)"} <= set(titles)
