@@ -14,7 +14,8 @@ from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_posi
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
-from orchestrator.results.growth import APART, BODY_APART, Growth, fit_cost
+from orchestrator.results.bodies import APART, BODY_APART
+from orchestrator.results.growth import Growth, fit_cost
 from orchestrator.results.surface.surface import STORAGE_BUDGET
 from orchestrator.results.units import UNDEFINED, percent_text, si_text
 from orchestrator.terminal.growth_tables import formula

@@ -8,13 +8,8 @@ from dashboards.data.comparing import add_labels
 from dashboards.data.scope import IS_COMPARED, Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.agreement import measured_costs
-from orchestrator.results.growth import (
-    APART,
-    LIMIT,
-    WITHOUT_BODY,
-    memory_limits,
-    subtract_bodies,
-)
+from orchestrator.results.bodies import APART, WITHOUT_BODY, subtract_bodies
+from orchestrator.results.growth import LIMIT, memory_limits
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
@@ -81,16 +76,16 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """
     own = ", ".join([*TABLE, "phase", *BUDGETS])
     answer = warehouse.frame(
-        f"SELECT sweep, trial_id, {own}, after, max({DIAL}) AS {DIAL}, max(config) AS config, "
+        f"SELECT sweep, trial_id, {own}, after, max({DIAL}) AS {DIAL}, "
         f"avg(s.storage_bytes) AS storage_bytes, avg(s.{WITHOUT_BODY}) AS {WITHOUT_BODY}, "
         "avg(s.train_flops + s.consolidate_flops) AS compute_flops "
         "FROM (SELECT * FROM stages WHERE after > 0) AS s "
-        f"JOIN (SELECT sweep, trial_id, seed, place, {own}, {DIAL}, config FROM trials "
+        f"JOIN (SELECT sweep, trial_id, seed, place, {own}, {DIAL} FROM trials "
         f"WHERE {scope.where(*IS_COMPARED)}) USING (sweep, trial_id, seed) "
         "GROUP BY ALL ORDER BY min(place), after"
     )
     costs = ["storage_bytes", "compute_flops"]
-    known = subtract_bodies(answer.dropna(subset=costs))
+    known = subtract_bodies(answer.dropna(subset=costs), warehouse.results.trials)
     rows = name_settings(add_labels(warehouse, known))
     rows = rows.assign(**{LIMIT: memory_limits})
     return rows[["setting", "label", *BUDGETS, "after", *costs, LIMIT, APART]]

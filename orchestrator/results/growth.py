@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.columns import MEANS
-from orchestrator.hashing import parse_json
 from orchestrator.results.intervals import Floats
 
 # Up to this share of their mean, the last values differ as tasks do (in their numbers of examples).
@@ -19,9 +18,6 @@ ROUNDING = 1e-9  # of a line
 # Bytes that a method with a storage dial carries at most; NaN: it has none.
 LIMIT = "storage_limit_bytes"
 MEMORY_DIAL = '"method.'  # begins the name of a memory's size in `means_dial`
-APART = "body_apart"  # whether the budget leaves a frozen body out, see `subtract_bodies`
-WITHOUT_BODY = "storage_without_backbone_bytes"
-BODY_APART = "Bytes are those without a frozen body, which `backbone: apart` leaves out."
 
 
 @dataclass(frozen=True)
@@ -69,30 +65,6 @@ def memory_limits(rows: pd.DataFrame) -> pd.Series[float]:
     """Return LIMIT for rows with the columns of MEANS: the budget, where a memory is solved for."""
     storage, _, dial = (rows[name] for name in MEANS)
     return storage.astype(float).where(dial.astype(str).str.contains(MEMORY_DIAL, regex=False))
-
-
-def subtract_bodies(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows whose `storage_bytes` are those that count against their budget.
-
-    Args:
-        rows: `storage_bytes`, WITHOUT_BODY (null in tables of releases without such networks) and
-            `config`, of trials; the last two are dropped and APART is added.
-    """
-    apart = rows["config"].map(excludes_body).astype(bool)
-    without = rows[WITHOUT_BODY].fillna(rows["storage_bytes"])
-    size = rows["storage_bytes"].where(~apart, without)
-    return rows.drop(columns=[WITHOUT_BODY, "config"]).assign(storage_bytes=size, **{APART: apart})
-
-
-def excludes_body(config: object) -> bool:
-    """Return whether the means of a trial leave a frozen body out of the budget of storage.
-
-    Args:
-        config: of the trial, as JSON; null in some tables.
-    """
-    content = parse_json(config) if isinstance(config, str) else {}
-    means = content.get("selection", {}).get("means", {})
-    return bool(means.get("backbone") == "apart")
 
 
 def fit_cost(rows: pd.DataFrame, column: str) -> Growth:

@@ -10,7 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from orchestrator.results.agreement import Agreement, measured_costs, rank_agreements
-from orchestrator.results.growth import APART, BODY_APART, Growth, fit_cost
+from orchestrator.results.bodies import APART, BODY_APART
+from orchestrator.results.growth import Growth, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface

@@ -15,7 +15,8 @@ from dashboards.charts.growth import growth_table
 from dashboards.charts.method_styles import method_styles
 from dashboards.report import means_captions
 from orchestrator.results.agreement import measured_costs, rank_agreements
-from orchestrator.results.growth import fit_growth, subtract_bodies
+from orchestrator.results.bodies import subtract_bodies, sweeps_apart
+from orchestrator.results.growth import fit_growth
 
 pytestmark = pytest.mark.slow
 
@@ -118,21 +119,52 @@ def test_a_memory_that_is_solved_for_grows_to_the_budget_and_no_further() -> Non
     assert "er: 10 kB x T + 20 kB, at most 100 kB, 100 kB with 50 tasks." in alone
 
 
-def test_a_budget_is_compared_with_the_bytes_that_count_against_it() -> None:
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_budget_is_compared_with_the_bytes_that_count_against_it(apart: bool) -> None:
     """A body of 90 kB beside 10 T + 5 kB: apart it leaves 100 kB until T = 10, counted T = 1."""
     sizes = 95_000 + 10_000 * np.arange(1, 7)
-    rows = costs()[:6].assign(storage_bytes=sizes, storage_without_backbone_bytes=sizes - 90_000)
-    means = {"storage_bytes": 100_000, "backbone": "apart"}
-    for config, above in (({"selection": {"means": means}}, "10"), ({}, "1")):
-        given = rows.drop(columns="body_apart").assign(config=json.dumps(config))
-        counted = subtract_bodies(given)
-        (row,) = growth_table(counted, 50).to_dict("records")
-        assert row["above its budget from T"] == above
-        caption = means_captions.growth(counted, 50, "")
-        assert f"above the budget of 100 kB from T = {above} on" in caption
-        assert ("without a frozen body" in caption) == (above == "10")
-    old = rows.assign(storage_without_backbone_bytes=None, config=json.dumps(config))
-    assert subtract_bodies(old)["storage_bytes"].tolist() == sizes.tolist()
+    rows = costs()[:6].drop(columns="body_apart")
+    rows = rows.assign(storage_bytes=sizes, storage_without_backbone_bytes=sizes - 90_000)
+    means = {"storage_bytes": 100_000, **({"backbone": "apart"} if apart else {})}
+    config = json.dumps({"selection": {"means": means}})
+    table = with_bodies((100_000, None, 0)).assign(config=config)
+    counted = subtract_bodies(rows.assign(sweep="a"), table)
+    (row,) = growth_table(counted, 50).to_dict("records")
+    assert row["above its budget from T"] == ("10" if apart else "1")
+    caption = means_captions.growth(counted, 50, "")
+    assert f"above the budget of 100 kB from T = {'10' if apart else '1'} on" in caption
+    assert ("without a frozen body" in caption) == apart
+    old = rows.assign(sweep="a", storage_without_backbone_bytes=None)
+    assert subtract_bodies(old, table)["storage_bytes"].tolist() == sizes.tolist()
+
+
+def with_bodies(*trials: tuple[int, int | None, int]) -> pd.DataFrame:
+    """Return trials of sweeps a, b, ... with 100 kB and a body of 90 kB, as earlier tables.
+
+    Args:
+        trials: the bytes that each carries, those of its memory solved for, and those in it.
+    """
+    table = pd.DataFrame(trials, columns=["storage_bytes", "memory", "storage_buffer_bytes"])
+    dials = [{} if pd.isna(size) else {"method.memory_bytes": size} for size in table["memory"]]
+    return table.assign(
+        sweep=[*"abcdef"[: len(table)]],
+        means_storage_bytes=100_000.0,
+        means_dial=[json.dumps(dial) for dial in dials],
+        storage_backbone_bytes=90_000.0,
+        config="{}",
+    )
+
+
+def test_a_trial_of_earlier_tables_shows_that_its_body_is_apart() -> None:
+    """Beside the body and 5 kB of its own 100 kB leave a memory of 95 kB apart, and 5 kB counted.
+
+    a is above its budget as it is, b once its memory is full; c would then be at it, d is below.
+    """
+    table = with_bodies((105_000, None, 0), (97_000, 95_000, 2_000), (97_000, 5_000, 2_000))
+    table = pd.concat([table, with_bodies((100_000, None, 0)).assign(sweep="d")])
+    assert sweeps_apart(table) == {"a", "b"}
+    assert not sweeps_apart(table.assign(storage_backbone_bytes=None)), "no body"
+    assert sweeps_apart(table.assign(sweep="a")) == {"a"}
 
 
 def trials() -> pd.DataFrame:

@@ -40,7 +40,7 @@ def results() -> Results:
                 dial = json.dumps({"method.memory_bytes": size - 20_000} if method == "er" else {})
                 row |= {"means_compute": None, "means_dial": dial, "device": "cpu", "acc": 0.5}
                 row |= {"status": "infeasible" if unfit else "complete", "storage_bytes": 0}
-                row |= {"storage_backbone_bytes": BODY, "config": CONFIG}
+                row |= {"storage_backbone_bytes": BODY, "storage_buffer_bytes": 0, "config": CONFIG}
                 row |= {"train_flops": flops, "consolidate_flops": 0, "consolidate_seconds": 0.0}
                 row |= {"train_seconds": 0.0 if unfit else seconds + seed, "eval_seconds": 0.0}
                 trials.append(chain | row | {"eval_flops": 0, "inference_flops": 0})

@@ -5,13 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from orchestrator.columns import compute_flops
-from orchestrator.results.growth import (
-    APART,
-    LIMIT,
-    WITHOUT_BODY,
-    memory_limits,
-    subtract_bodies,
-)
+from orchestrator.results.bodies import APART, WITHOUT_BODY, subtract_bodies
+from orchestrator.results.growth import LIMIT, memory_limits
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
@@ -54,10 +49,11 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
     stages = stages.assign(compute_flops=compute_flops(stages))
     costs = ["storage_bytes", "compute_flops"]
     own = trials[among].assign(**{LIMIT: memory_limits})
-    rows = own[[*CHAIN, "label", "config", LIMIT]].merge(
+    rows = own[[*CHAIN, "label", LIMIT]].merge(
         stages[[*CHAIN, "after", *costs, WITHOUT_BODY]], on=CHAIN
     )
-    by_task = subtract_bodies(rows).groupby(["label", "after"], sort=False, as_index=False)
+    counted = subtract_bodies(rows, results.trials)
+    by_task = counted.groupby(["label", "after"], sort=False, as_index=False)
     return by_task.agg({**dict.fromkeys([*costs, LIMIT], "mean"), APART: "any"})
 
 
