@@ -201,6 +201,15 @@ def compute_flops(figures: Any) -> Any:
     return figures["train_flops"] + figures["consolidate_flops"]
 
 
+def compute_seconds(figures: Any) -> Any:
+    """Return the seconds of the FLOPs of `compute_flops`.
+
+    Args:
+        figures: column -> seconds, a mapping or a data frame.
+    """
+    return figures["train_seconds"] + figures["consolidate_seconds"]
+
+
 def is_small_better(column: str) -> bool:
     """Return whether less of a column is better; `val_` before a metric changes nothing."""
     known = COLUMNS.get(column.removeprefix("val_"))

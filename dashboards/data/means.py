@@ -8,12 +8,18 @@ from dashboards.data.comparing import add_labels
 from dashboards.data.scope import IS_COMPARED, Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.agreement import measured_costs
-from orchestrator.results.bodies import APART, WITHOUT_BODY, subtract_bodies
-from orchestrator.results.growth import LIMIT, memory_limits
+from orchestrator.results.bodies import APART
+from orchestrator.results.growth import LIMIT
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.surface.costs import search_costs
+from orchestrator.results.surface.costs import (
+    GROWING_COSTS,
+    STAGE_COSTS,
+    are_in_cell,
+    search_costs,
+    task_costs,
+)
 from orchestrator.results.surface.surface import (
     BUDGETS,
     DIAL,
@@ -59,33 +65,21 @@ def name_settings(rows: pd.DataFrame) -> pd.DataFrame:
 
 def select_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
     """Return the rows of `read_growth` in one cell of a surface, without its budgets in labels."""
-    budgets = surface.storage[place[0]], surface.compute[place[1]]
-    among = costs["setting"] == surface.title
-    for name, budget in zip(BUDGETS, budgets, strict=True):
-        among &= costs[name].isna() if budget is None else costs[name] == budget
-    rows = costs[among]
+    rows = costs[(costs["setting"] == surface.title) & are_in_cell(costs, surface, place)]
     return rows.assign(label=rows["label"].astype(str).str.replace(BUDGET, "", regex=True))
 
 
 def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the costs of each configuration in scope after each task, means over its seeds.
 
-    Columns: `setting` (its title), `label`, those of BUDGETS, `after` (from 1), `storage_bytes`
-    carried after this task that count against the budget, `compute_flops` of its training and
-    consolidation, LIMIT and APART; tasks whose costs are not known are left out.
+    Columns: `setting` (its title), `label`, those of BUDGETS, and those of `task_costs`.
     """
-    own = ", ".join([*TABLE, "phase", *BUDGETS])
-    answer = warehouse.frame(
-        f"SELECT sweep, trial_id, {own}, after, max({DIAL}) AS {DIAL}, "
-        f"avg(s.storage_bytes) AS storage_bytes, avg(s.{WITHOUT_BODY}) AS {WITHOUT_BODY}, "
-        "avg(s.train_flops + s.consolidate_flops) AS compute_flops "
-        "FROM (SELECT * FROM stages WHERE after > 0) AS s "
-        f"JOIN (SELECT sweep, trial_id, seed, place, {own}, {DIAL} FROM trials "
-        f"WHERE {scope.where(*IS_COMPARED)}) USING (sweep, trial_id, seed) "
-        "GROUP BY ALL ORDER BY min(place), after"
+    by = ["sweep", "trial_id", "phase", *TABLE, *BUDGETS]
+    trials = warehouse.frame(
+        f"SELECT {', '.join([*by, 'seed', DIAL])} FROM trials "
+        f"WHERE {scope.where(*IS_COMPARED)} ORDER BY place"
     )
-    costs = ["storage_bytes", "compute_flops"]
-    known = subtract_bodies(answer.dropna(subset=costs), warehouse.results.trials)
-    rows = name_settings(add_labels(warehouse, known))
-    rows = rows.assign(**{LIMIT: memory_limits})
-    return rows[["setting", "label", *BUDGETS, "after", *costs, LIMIT, APART]]
+    stages = warehouse.frame(f"SELECT {', '.join(STAGE_COSTS)} FROM stages ORDER BY after")
+    costs = task_costs(trials, stages, by, warehouse.results.trials)
+    rows = name_settings(add_labels(warehouse, costs))
+    return rows[["setting", "label", *BUDGETS, "after", *GROWING_COSTS, LIMIT, APART]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import spearmanr
 
+from orchestrator.columns import compute_flops, compute_seconds
 from orchestrator.results.pooling import TABLE
 
 LEAST = 3  # trials that a rank correlation takes
@@ -56,7 +57,7 @@ def measured_costs(trials: pd.DataFrame) -> pd.DataFrame:
     rows = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
     table = rows[["sweep", *TABLE, "method", "trial_id", "seed"]].assign(
         device=rows["device"].fillna("not known"),
-        compute_flops=rows["train_flops"] + rows["consolidate_flops"],
-        seconds=rows["train_seconds"] + rows["consolidate_seconds"],
+        compute_flops=compute_flops(rows),
+        seconds=compute_seconds(rows),
     )
     return table[(table["compute_flops"] > 0) & (table["seconds"] > 0)].reset_index(drop=True)

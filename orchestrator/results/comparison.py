@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.columns import METRICS, compute_flops
+from orchestrator.columns import METRICS, compute_flops, compute_seconds
 from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import Grouping, group_into_tables
@@ -132,10 +132,7 @@ def dial_columns(trials: pd.DataFrame) -> set[str]:
 def complete_evaluations(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the complete rows of the evaluation phase, with `compute_flops` and `seconds`."""
     kept = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
-    return kept.assign(
-        compute_flops=compute_flops(kept),
-        seconds=kept["train_seconds"] + kept["consolidate_seconds"],
-    )
+    return kept.assign(compute_flops=compute_flops(kept), seconds=compute_seconds(kept))
 
 
 def _winner_labels(

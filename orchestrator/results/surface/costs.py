@@ -18,6 +18,8 @@ from orchestrator.results.surface.surface import (
 )
 
 CHAIN = ["sweep", "trial_id", "seed"]
+STAGE_COSTS = [*CHAIN, "after", "storage_bytes", WITHOUT_BODY, "train_flops", "consolidate_flops"]
+GROWING_COSTS = ["storage_bytes", "compute_flops"]
 
 
 def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
@@ -32,8 +34,7 @@ def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
 def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
     """Return the bytes after, and FLOPs of, each task, for each method that is complete in a cell.
 
-    Columns: `label`, `after` (from 1), `storage_bytes` (that count against the budget),
-    `compute_flops` and LIMIT, means over the seeds; and APART.
+    The columns are those of `task_costs`, by `label`.
 
     Args:
         results: which the surface is of.
@@ -41,20 +42,42 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
         place: of the cell, in `surface.storage` and `surface.compute`.
     """
     trials = surface_trials(results, surface)
-    budgets = surface.storage[place[0]], surface.compute[place[1]]
-    among = trials["status"] == "complete"
-    for name, budget in zip(BUDGETS, budgets, strict=True):
-        among &= trials[name].isna() if budget is None else trials[name] == budget
-    stages = results.stages[results.stages["after"] > 0]
-    stages = stages.assign(compute_flops=compute_flops(stages))
-    costs = ["storage_bytes", "compute_flops"]
-    own = trials[among].assign(**{LIMIT: memory_limits})
-    rows = own[[*CHAIN, "label", LIMIT]].merge(
-        stages[[*CHAIN, "after", *costs, WITHOUT_BODY]], on=CHAIN
-    )
-    counted = subtract_bodies(rows, results.trials)
-    by_task = counted.groupby(["label", "after"], sort=False, as_index=False)
-    return by_task.agg({**dict.fromkeys([*costs, LIMIT], "mean"), APART: "any"})
+    among = (trials["status"] == "complete") & are_in_cell(trials, surface, place)
+    return task_costs(trials[among], results.stages, ["label"], results.trials)
+
+
+def are_in_cell(rows: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd.Series[bool]:
+    """Return, for each row with the columns of BUDGETS, whether it has those of a cell."""
+    storage, compute = (rows[name] for name in BUDGETS)
+    return _equals(storage, surface.storage[place[0]]) & _equals(compute, surface.compute[place[1]])
+
+
+def _equals(column: pd.Series[float], budget: float | None) -> pd.Series[bool]:
+    return column.isna() if budget is None else column == budget
+
+
+def task_costs(
+    trials: pd.DataFrame, stages: pd.DataFrame, by: list[str], all_trials: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the bytes after, and FLOPs of, each task, means over trials alike in some columns.
+
+    Args:
+        trials: CHAIN, `by` and the columns of MEANS.
+        stages: the columns of STAGE_COSTS; tasks whose costs are null are left out.
+        by: columns of trials.
+        all_trials: of their sweeps, as for `subtract_bodies`.
+
+    Returns:
+        `by`, `after` (from 1), `storage_bytes` that count against the budget, `compute_flops` of
+        training and consolidation, LIMIT and APART; in the order of the trials, then of the stages.
+    """
+    kept = list(dict.fromkeys([*CHAIN, *by, LIMIT]))
+    own = trials.assign(**{LIMIT: memory_limits})[kept]
+    rows = own.merge(stages.loc[stages["after"] > 0, STAGE_COSTS], on=CHAIN)
+    rows = subtract_bodies(rows, all_trials).assign(compute_flops=compute_flops)
+    rows = rows.dropna(subset=GROWING_COSTS)
+    by_task = rows.groupby([*by, "after"], sort=False, dropna=False, as_index=False)
+    return by_task.agg({**dict.fromkeys([*GROWING_COSTS, LIMIT], "mean"), APART: "any"})
 
 
 def search_costs(results: Results, surface: Surface) -> pd.DataFrame:

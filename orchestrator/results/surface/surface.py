@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.columns import INFEASIBLE, MEANS, compute_flops
+from orchestrator.columns import INFEASIBLE, MEANS, compute_flops, compute_seconds
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import dial_columns
 from orchestrator.results.intervals import Floats, half_width
@@ -153,7 +153,7 @@ def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
         "carried": rows["storage_bytes"],
         "bodies": rows["storage_backbone_bytes"].fillna(0),
         "spent": compute_flops(rows),
-        "seconds": rows["train_seconds"] + rows["consolidate_seconds"],
+        "seconds": compute_seconds(rows),
         "prediction_flops": prediction,
         "prediction_seconds": (prediction * pace).where(prediction > 0, prediction),
     }
