@@ -21,7 +21,7 @@ from orchestrator.results.pareto import front_mask
 
 AXIS_COSTS = ("storage_bytes", "compute_flops")
 GAP = 0.07
-FAINT = 0.45  # opacity of a point without bars
+UNMARKED = 0.45  # opacity of a point without bars
 FRONT = "Pareto front of the means"
 
 
@@ -121,7 +121,7 @@ def draw_points(
             "color": colour,
             "symbol": front.map({True: symbol, False: f"{symbol}-open"}),
             "size": rows["marked"].map({True: 10, False: 6}),
-            "opacity": rows["marked"].map({True: 1.0, False: FAINT}),
+            "opacity": rows["marked"].map({True: 1.0, False: UNMARKED}),
             "line": {"width": rows["marked"].map({True: 2, False: 1}), "color": colour},
         },
     )
