@@ -60,19 +60,18 @@ class Page:
         """Return the page with the present tables."""
         return replace(self, warehouse=open_tables(self.dirs))
 
-    def pick_table(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
-        """Return the rows of one table, chosen by the user if there are several.
+    def pick_table(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of one table, chosen by the user if there are several; see the address.
 
         Args:
             rows: rows of `dashboards.data.comparing.configurations`.
-            key: key of the widget.
         """
         tables = split_tables(rows)
         if len(tables) == 1:
             (title,) = tables
             st.markdown(f"**{escape_markdown(title)}**")
             return tables[title]
-        chosen = st.selectbox("Table", list(tables), key=key)
+        chosen = st.selectbox("Table", list(tables), key="table", bind="query-params")
         st.caption("Tables are shown one at a time, since rows of two tables are not comparable.")
         show_separation(rows)
         return tables[chosen]

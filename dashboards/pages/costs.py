@@ -29,7 +29,7 @@ def show(page: Page) -> None:
 
 
 def _draw(page: Page, table: pd.DataFrame) -> None:
-    rows = page.pick_table(table, "costs of")
+    rows = page.pick_table(table)
     if len(rows) > MAX_BARS:
         st.info(
             f"The first {MAX_BARS} of {len(rows):,} configurations; narrow down in the sidebar."

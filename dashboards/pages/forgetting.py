@@ -25,7 +25,7 @@ def show(page: Page) -> None:
     if table.empty:
         show_nothing_complete(table)
         return
-    rows = page.pick_table(table, "forgetting of")
+    rows = page.pick_table(table)
     chosen = _pick_configurations(rows)
     if not chosen:
         st.info("Choose a configuration.")

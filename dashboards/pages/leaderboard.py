@@ -36,7 +36,7 @@ def show(page: Page) -> None:
     if table.empty:
         show_nothing_complete(table)
         return
-    rows = page.pick_table(table, "leaderboard of")
+    rows = page.pick_table(table)
     _show_rows(_pick_rows(rows))
     show_left_out(table)
     show_undefined(rows, *METRICS)
@@ -56,7 +56,7 @@ def _show_rows(rows: pd.DataFrame) -> None:
     )
     st.caption(
         "Test data. ± is half the 95 % Student-t interval of the mean over n seeds; –: "
-        "undefined, or one seed. The address keeps order and filters."
+        "undefined, or one seed. The address keeps table, order and filters."
     )
 
 

@@ -80,7 +80,7 @@ def _pick_view() -> str:
 def _pick_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     titles = list(tables)
     if len(titles) > FIRST:
-        titles = st.multiselect("Tables", titles, titles[:FIRST], key="trade-off tables")
+        titles = st.multiselect("Tables", titles, titles[:FIRST], key="tables", bind="query-params")
     return {title: tables[title] for title in titles}
 
 

@@ -235,6 +235,15 @@ def test_the_address_keeps_the_order_and_the_filter_of_the_leaderboard(tmp_path:
     assert list(shown.dataframe[0].value["configuration"]) == list(least)
 
 
+def test_the_address_keeps_the_table_of_a_page(tmp_path: Path) -> None:
+    for scenario in ("class", "task"):
+        write_random(tmp_path / scenario, scenario=scenario, complete=1.0)
+    first = page("Leaderboard", tmp_path).selectbox(key="table")
+    assert first.value == first.options[0] != first.options[1]
+    second = page("Leaderboard", tmp_path, table=first.options[1])
+    assert second.selectbox(key="table").value == first.options[1]
+
+
 def test_equal_means_shows_the_chosen_cell_of_the_surface_and_keeps_it_in_the_address(
     tmp_path: Path,
 ) -> None:
