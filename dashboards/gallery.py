@@ -13,19 +13,15 @@ from matplotlib.figure import Figure
 from dashboards import charts, figures
 from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import configurations
-from dashboards.data.matrices import (
-    mean_matrix,
-    read_average_curves,
-    read_curves,
-    read_matrices,
-)
+from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices
 from dashboards.data.stages import read_stages
 from dashboards.data.warehouse import Warehouse, open_results
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.front import with_front
-from orchestrator.results.lookup import find_configuration
+from orchestrator.results.results import Results
 from orchestrator.terminal.comparison.blocks import table_title
+from orchestrator.terminal.trial_selection import TrialSelection, select_trial
 
 NOTHING = "no complete trial to draw: run the sweep to its end first"
 NO_SEARCH = "no candidate of a search to draw: it takes a sweep with a section `search`"
@@ -51,34 +47,36 @@ def draw_chart(
     return CHARTS[name](warehouse, read_scope(scope, list_choices(warehouse)))
 
 
-def draw_r_matrix(
-    folders: Sequence[Path], trial: str, seed: int | None = None, split: str = "test"
-) -> go.Figure:
-    """Draw R of a trial, with the cells of backward transfer highlighted.
+def draw_r_matrix(results: Results, trial: str, seed: int | None = None) -> go.Figure:
+    """Draw R of a trial on test data, with the cells of backward transfer highlighted.
+
+    A candidate of a search has R on validation data alone, and the title says so.
 
     Args:
-        folders: results folders.
+        results: tables that have it.
         trial: its label, its id, or the beginning of its id.
-        seed: None: the mean over seeds.
-        split: "test" or "validation".
+        seed: None: the mean over the complete seeds, or over all if none is.
 
     Raises:
-        UnknownName: there is no such trial, seed or split.
+        UnknownName: there is no such trial or seed.
         RepertoireError: several trials match, or nothing was measured.
     """
-    if split not in ("test", "validation"):
-        raise UnknownName("split", split, ("test", "validation"))
-    warehouse = open_results(folders)
-    row = find_configuration(warehouse.results, trial)
-    matrices = read_matrices(warehouse, str(row["sweep"]), str(row["trial_id"]), split)
-    measured = {each: r for each, r in matrices.items() if (r == r).any()}
-    if seed is not None and seed not in matrices:
-        raise UnknownName(f"seed of {row['label']}", str(seed), map(str, matrices))
-    shown = {each: r for each, r in measured.items() if seed in (None, each)}
-    if not shown:
-        raise RepertoireError(f"no {split} accuracy of {row['label']} was measured")
-    of_seed = "mean over seeds" if seed is None else f"seed {seed}"
-    return charts.r_matrix(mean_matrix(shown), "bwt", f"{row['label']}, {of_seed}")
+    shown = select_trial(results, trial, seed, None)
+    r = shown.mean
+    if not (r == r).any():
+        raise RepertoireError(f"no {shown.split} accuracy of {shown.label} was measured")
+    split = "" if shown.split == "test" else f", {shown.split}"
+    return charts.r_matrix(r, "bwt", shown.label, describe_seeds(shown) + split)
+
+
+def describe_seeds(shown: TrialSelection) -> str:
+    """Return which seeds the mean of a selection is of: `mean of 2 complete seeds of 3`."""
+    averaged = shown.averaged_seeds
+    if len(averaged) == 1:
+        return f"seed {shown.seeds['seed'].iloc[averaged[0]]}"
+    if len(averaged) < len(shown.seeds):
+        return f"mean of {len(averaged)} complete seeds of {len(shown.seeds)}"
+    return f"mean of {len(averaged)} seeds{'' if any(shown.is_complete) else ', none complete'}"
 
 
 def draw_figure(folders: Sequence[Path], name: str) -> Figure:

@@ -25,21 +25,22 @@ LONGEST = 60  # letters of a title
 SIGNS = {1: "+", -1: "−"}
 
 
-def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
+def r_matrix(r: R, uses: str | None = None, title: str = "", seeds: str = "") -> go.Figure:
     """Draw R, with the row of the untrained network and the upper triangle; NaN is grey.
 
     Args:
         r: shape [T+1, T], accuracy 0 to 1; row `after` 0..T, column `task - 1`.
         uses: a metric ("acc", "bwt", ...) whose cells are highlighted, with + if it adds and − if
             it subtracts them; None: no highlights.
-        title: printed above the chart.
+        title: printed above the chart; its middle is left out if it is long.
+        seeds: printed after the title: which seeds R is of.
     """
     if not r.size:
         return empty_figure("No accuracy was measured.")
     num_tasks = r.shape[1]
-    figure = go.Figure(
-        layout={"template": template(), "title": {"text": escape_plotly(shorten(title, LONGEST))}}
-    )
+    end = f", {seeds}" if seeds else ""
+    text = escape_plotly(shorten(title, LONGEST - len(end)) + end)
+    figure = go.Figure(layout={"template": template(), "title": {"text": text}})
     figure.add_trace(_heatmap(r, uses))
     for shape in (*_unmeasured_boxes(r), *_highlights(r, uses), _step(num_tasks)):
         figure.add_shape(**shape)

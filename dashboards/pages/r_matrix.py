@@ -70,8 +70,9 @@ def _draw(page: Page, row: pd.Series[Any], measured: dict[int, R], choices: Delt
     shown = {seed: measured[seed]} if isinstance(seed, int) else measured
     r = mean_matrix(shown)
     _show_metrics(mean_metrics(shown, row["scenario"]))
-    title = f"{row['label']}, {f'seed {seed}' if isinstance(seed, int) else 'mean over seeds'}"
-    page.chart(charts.r_matrix(r, None if uses == "none" else uses, title), "R chart")
+    of_seeds = f"seed {seed}" if isinstance(seed, int) else f"mean of {len(shown)} seeds"
+    figure = charts.r_matrix(r, None if uses == "none" else uses, row["label"], of_seeds)
+    page.chart(figure, "R chart")
     why = explain_undefined_fwt(row["scenario"], len(r) - 1)
     st.caption(
         "Cells above the white step are of tasks not learned yet; row 0 is the untrained network; "

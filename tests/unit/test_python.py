@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from random_tables import write_random
 from untracked import untracked
 
 import orchestrator as rp
@@ -403,6 +404,7 @@ def test_figures_are_drawn_by_name(out: Path) -> None:
     matrix = results.figure("r_matrix", trial=results.trials["trial_id"].iloc[0], seed=0)
     r = results.r_matrix(results.trials["trial_id"].iloc[0], 0)
     np.testing.assert_allclose(np.array(matrix.data[0].z, dtype=float), r)
+    assert matrix.layout.title.text.endswith(", seed 0")
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"name": "trade-off"}, "did you mean 'trade_off'"),
         ({"name": "storage"}, "this chart shows one table, and there are 2"),
@@ -415,6 +417,19 @@ def test_figures_are_drawn_by_name(out: Path) -> None:
     for given, message in wrong:
         with pytest.raises(rp.RepertoireError, match=message):
             results.figure(**given)
+
+
+@pytest.mark.slow
+def test_r_without_a_seed_is_drawn_as_the_mean_that_the_title_names(tmp_path: Path) -> None:
+    results = rp.load(write_random(tmp_path / "s", seed=4, complete=0.5))
+    complete = results.trials["status"].eq("complete").groupby(results.trials["trial_id"]).sum()
+    assert set(complete) == {2, 1, 0}
+    texts = {2: "mean of 2 complete seeds of 3", 1: "seed ", 0: "mean of 3 seeds, none complete"}
+    for trial, num in complete.items():
+        figure = results.figure("r_matrix", trial=str(trial))
+        z = np.array(figure.data[0].z, dtype=float)
+        np.testing.assert_allclose(z, results.r_matrix(str(trial)))
+        assert f", {texts[num]}" in figure.layout.title.text
 
 
 def test_a_notebook_has_one_output_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,7 @@ class Results(tables.Results):
                 table of the comparison; "sharing" of stages; "parallel_coordinates",
                 "importance" and "learning_curves" of a search; "r_matrix" of a trial.
             trial: label or id of the trial of "r_matrix".
-            seed: its seed; None: the mean over seeds.
+            seed: its seed; None: the mean over the seeds of `r_matrix`, counted in the title.
             chosen: what is shown: `scenario="class"`, or a list of several; also `sweep`,
                 `benchmark` and `method`.
 
@@ -153,7 +153,7 @@ class Results(tables.Results):
             return gallery.draw_chart(self.folders, name, chosen)
         if trial is None:
             raise RepertoireError('r_matrix is of one trial: figure("r_matrix", trial=LABEL)')
-        return gallery.draw_r_matrix(self.folders, trial, seed)
+        return gallery.draw_r_matrix(self, trial, seed)
 
     def paper_figure(self, name: str = "trade_off") -> PaperFigure:
         """Return a figure for a paper, of matplotlib; its `savefig` writes PDF, SVG and PNG.
