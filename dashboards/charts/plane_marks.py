@@ -9,7 +9,7 @@ from dashboards.charts.hover import hover_texts
 from dashboards.charts.theme import GREY, HIGHLIGHT
 
 SMALLEST, LARGEST, PER_UNIT = 11.0, 34.0, 110.0  # diameters in pixels; per unit of half-width
-SMALL, FAINT = 6.0, 0.6  # diameter and opacity of a point off the front of many
+SMALL, DIM = 6.0, 0.6  # diameter and opacity of a point off the front of many
 RING = 13.0  # diameter of a ring less that of its marker, in pixels
 
 
@@ -38,7 +38,7 @@ def draw_points(rows: pd.DataFrame, shown: tuple[str, str, str], symbol: str) ->
         marker={
             "color": rows[f"{colour}_mean"],
             "coloraxis": "coloraxis",
-            "opacity": rows["small"].map({True: FAINT, False: 1.0}),
+            "opacity": rows["small"].map({True: DIM, False: 1.0}),
             "symbol": hollow.map({True: f"{symbol}-open", False: symbol}),
             "size": _sizes(spread).mask(rows["small"], SMALL),
             "line": {

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from dashboards.charts.labels import shorten
 from dashboards.charts.panel_scale import half_widths
 from dashboards.charts.theme import assign_lines
-from dashboards.charts.tradeoff import AXIS_COSTS, FAINT
+from dashboards.charts.tradeoff import AXIS_COSTS, UNMARKED
 from dashboards.charts.tradeoff_labels import front_corners, is_few, marked_rows
 from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
 from dashboards.figures.labels import draw_labels
@@ -100,7 +100,7 @@ def draw_points(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, P
             marker=marker,
             markersize=6 if i in marked else 3,
             markerfacecolor=colour if best else "white",
-            alpha=1 if i in marked else FAINT,
+            alpha=1 if i in marked else UNMARKED,
             elinewidth=0.8,
             capsize=1.5,
             label=row["trial_id"],
