@@ -18,6 +18,7 @@ from orchestrator.stages.stage import Stage
 from orchestrator.sweep.spaces.nesting import replace_values
 
 Values = Mapping[str, Any]
+TaskSizes = tuple[tuple[int, int], ...]  # examples to train on, and classes, of each task
 
 # 64 bits: two of 10^7 trials share an id once in 370,000 sweeps. Release 0.1 had 8 digits.
 ID_DIGITS = 16
@@ -38,8 +39,8 @@ class Trial:
         label: the name that the sweep gives it for a reader, no part of the configuration.
         dial: what was solved for to meet the means of the sweep, by place; no part of the
             configuration, which has the values.
-        budgets: seed -> the FLOPs that the means of the sweep allow each task 1..T, likewise; of
-            the seeds that it was solved for.
+        budgets: sizes of the tasks of a seed -> the FLOPs that the means of the sweep allow each
+            task 1..T, likewise; of the seeds that it was solved for.
     """
 
     benchmark: Benchmark
@@ -52,7 +53,7 @@ class Trial:
     selection: Values = field(default_factory=dict)
     adaptive: bool = False
     dial: Values = field(default_factory=dict)
-    budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    budgets: Mapping[TaskSizes, tuple[float, ...]] = field(default_factory=dict)
     label: str = ""
 
     def __post_init__(self) -> None:
@@ -106,6 +107,14 @@ class Trial:
             config["selection"] = dict(self.selection)
         return config
 
+    def allowed_flops(self, benchmark: Benchmark) -> tuple[float, ...]:
+        """Return the FLOPs that means allow each task 1..T on a seed; () if they are not known.
+
+        Args:
+            benchmark: of the seed.
+        """
+        return self.budgets.get(task_sizes(benchmark), ()) if self.budgets else ()
+
     def stages(self, seed: int, common: Common | None = None) -> tuple[Stage, ...]:
         """Return the chain of stages on one seed, after = 0..T.
 
@@ -125,6 +134,11 @@ class Trial:
         training = replace_values(self.training, section_values("training", values))
         config = replace_values(self.method.config, section_values("method", values))
         return training, replace(self.method, config=config)
+
+
+def task_sizes(benchmark: Benchmark) -> TaskSizes:
+    """Return the sizes of the tasks of a benchmark, which the FLOPs of a trial follow from."""
+    return tuple((task.num_train, len(task.classes)) for task in benchmark.tasks())
 
 
 def section_values(section: str, values: Values) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def trial_chain(
     steps = more.pop("steps", None) or trial.stages(seed)
     code = canonical_json(trial_code(trial, steps))
     task_keys, means = steps[0].task_keys, trial.selection.get("means", {})
+    allowed = trial.allowed_flops(steps[0].benchmark)
     up_to = more.pop("up_to", trial.benchmark.num_tasks)
     rows: MeasuredRows = more.pop("rows", "all")
     steps = () if more.get("outcome") else restrict_to_rows(rows, steps)[: up_to + 1]
@@ -52,7 +53,7 @@ def trial_chain(
         means_compute=means.get("compute"),
         method_label=trial.label or None,
         means_dial=canonical_json(dict(trial.dial)) if means else None,
-        means_flops=trial.budgets.get(seed, ()),
+        means_flops=allowed,
         **{"selected": False, **more},
     )
     return chain, steps

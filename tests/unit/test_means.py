@@ -705,6 +705,10 @@ def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> 
         search="{algorithm: random, num_trials: 2}",
     )
     searched = trials[trials["phase"] == "search"]
+    # Tasks of 64 images on each seed, also on those of the search.
+    allowed = trials["means_compute"] * 2 * 64 * STEP
+    assert trials["means_flops"].tolist() == allowed.tolist()
+    assert (compute_flops(trials) <= allowed).all()
     assert searched.groupby("means_compute")["trial_id"].nunique().to_dict() == {2.0: 2, 4.0: 2}
     assert searched.groupby("means_compute")["means_dial"].nunique().to_dict() == {2.0: 1, 4.0: 1}
     winners = trials[trials["selected"] & (trials["phase"] == "evaluation")]

@@ -11,14 +11,14 @@ from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices
 from orchestrator.sweep.means.prices import (
     Unpriceable,
     Unpriced,
+    budgets_by_sizes,
     chain_prices,
     price_trial,
-    representative_seeds,
     unit_trial,
 )
 from orchestrator.sweep.means.steps import TaskPrice
 from orchestrator.sweep.means.storage import BackboneBytes, TooDear, fit_storage, set_memory
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import TaskSizes, Trial
 
 # Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
 PriceList = Callable[[Trial], tuple[TaskPrices, ...]]
@@ -39,7 +39,8 @@ class Cell:
             the method has no such dial.
         steps: iterations on each task that were solved for; None: not yet, or not at all.
         flops: of training and consolidation of each task, by arithmetic; None likewise.
-        budgets: seed -> the FLOPs that `compute` allows each task, once they are known.
+        budgets: sizes of the tasks of a seed -> the FLOPs that `compute` allows each task, once
+            they are known.
         outcome: (status, story) of a trial that is not run; None of one that is.
         prices: the price trials from which the steps follow, if they are not all stored yet: that
             of the unit of computation, then those of the method.
@@ -53,7 +54,7 @@ class Cell:
     memory: int | None = None
     steps: tuple[int, ...] | None = None
     flops: tuple[int, ...] | None = None
-    budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    budgets: Mapping[TaskSizes, tuple[float, ...]] = field(default_factory=dict)
     outcome: tuple[str, str] | None = None
     prices: tuple[Trial, ...] = ()
     price_flops: Mapping[str, int] = field(default_factory=dict)
@@ -87,7 +88,7 @@ def solve_cell(
             cell = replace(cell, prices=(unit, own))
             chains = chain_prices(fitted, prices(unit), prices(own))
             flops = count_price_flops((unit, own), prices)
-            budgets = seed_budgets(fitted, chains, compute)
+            budgets = budgets_by_sizes(fitted, chains, compute)
             cell = replace(cell, price_flops=flops, budgets=budgets)
             steps = most_steps(chains, compute)
             # A method that takes no steps costs what it costs, and has no dial.
@@ -119,24 +120,6 @@ def count_price_flops(trials: Iterable[Trial], prices: PriceList) -> dict[str, i
         for stages, of_seed in chains
         for stage, price in zip(stages, of_seed, strict=True)
     }
-
-
-def seed_budgets(
-    trial: Trial, chains: Sequence[ChainPrices], compute: float
-) -> dict[int, tuple[float, ...]]:
-    """Return the FLOPs that a budget allows each task on each seed of a trial.
-
-    Args:
-        trial: with its memory set.
-        chains: its prices, for each seed that is priced.
-        compute: the budget, in epochs of fine-tuning.
-    """
-    priced = representative_seeds(trial)
-    of_priced = {
-        seed: tuple(chain.budget(task, compute) for task in range(len(chain.units)))
-        for seed, chain in zip(dict.fromkeys(priced.values()), chains, strict=True)
-    }
-    return {seed: of_priced[first] for seed, first in priced.items()}
 
 
 def set_dials(cell: Cell, trial: Trial) -> Trial:

@@ -16,7 +16,7 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import TaskSizes, Trial, task_sizes
 
 # The options that say for how long a task is trained, and what follows from it.
 ONE_EPOCH: Mapping[str, Any] = {
@@ -85,6 +85,22 @@ def chain_prices(
     )
 
 
+def budgets_by_sizes(
+    trial: Trial, chains: Iterable[ChainPrices], compute: float
+) -> dict[TaskSizes, tuple[float, ...]]:
+    """Return the FLOPs that a budget allows each task, by the sizes of the tasks of a seed.
+
+    Args:
+        trial: with its memory set.
+        chains: its prices, for each seed that is priced.
+        compute: the budget, in epochs of fine-tuning.
+    """
+    return {
+        sizes: tuple(chain.budget(task, compute) for task in range(len(sizes)))
+        for sizes, chain in zip(seeds_by_sizes(trial), chains, strict=True)
+    }
+
+
 def unit_trial(trial: Trial) -> Trial:
     """Return the trial that prices fine-tuning on the tasks of a trial: the unit of computation."""
     finetune = create_component("method", "finetune", Finetune.Config())
@@ -94,22 +110,17 @@ def unit_trial(trial: Trial) -> Trial:
     return price_trial(replace(trial, method=finetune, network=network, selection={}))
 
 
-def representative_seeds(trial: Trial) -> dict[int, int]:
-    """Return, for each seed of a trial, the first seed whose tasks have the same sizes."""
-    if trial.fixed_stream:
-        return dict.fromkeys(trial.seeds, trial.seeds[0])
-    first: dict[tuple[tuple[int, int], ...], int] = {}
-    result = {}
-    for seed in trial.seeds:
-        tasks = trial.stages(seed)[0].benchmark.tasks()
-        sizes = tuple((task.num_train, len(task.classes)) for task in tasks)
-        result[seed] = first.setdefault(sizes, seed)
-    return result
+def seeds_by_sizes(trial: Trial) -> dict[TaskSizes, int]:
+    """Return the first seed of each set of seeds whose tasks have the same sizes, by these."""
+    first: dict[TaskSizes, int] = {}
+    for seed in trial.seeds[:1] if trial.fixed_stream else trial.seeds:
+        first.setdefault(task_sizes(trial.stages(seed)[0].benchmark), seed)
+    return first
 
 
 def priced_seeds(trial: Trial) -> tuple[int, ...]:
     """Return the seeds that are priced, one for each set of seeds with tasks of the same sizes."""
-    return tuple(dict.fromkeys(representative_seeds(trial).values()))
+    return tuple(seeds_by_sizes(trial).values())
 
 
 def read_prices(trial: Trial, records: PriceRecords) -> tuple[TaskPrices, ...]:
