@@ -37,8 +37,8 @@ def _section(block: Block, width: int) -> str:
     ]
     parts = [
         *(_wide_row(text, width) for text in above),
-        *([_row(heads, "th", width)] if any(heads) else []),
-        *(_row(cells, "td", width) for cells in rows),
+        *([_row(heads, "th", width, block.left)] if any(heads) else []),
+        *(_row(cells, "td", width, block.left) for cells in rows),
         *(_wide_row(f"<small>{escape(note)}</small>", width) for note in block.notes),
     ]
     return f"<tbody>{''.join(parts)}</tbody>"
@@ -53,9 +53,9 @@ def _wide_row(text: str, width: int) -> str:
     return f'<tr><td colspan="{width}" style="text-align:left">{text}</td></tr>'
 
 
-def _row(cells: Sequence[str], tag: str, width: int) -> str:
-    """Return a row as wide as others; its first cell is aligned left."""
-    sides = ["left", *["right"] * (len(cells) - 1)]
+def _row(cells: Sequence[str], tag: str, width: int, left: int) -> str:
+    """Return a row as wide as others; so many of its first cells are aligned left."""
+    sides = ["left" if i < left else "right" for i in range(len(cells))]
     shown = [
         f'<{tag} style="text-align:{side}">{cell}</{tag}>'
         for side, cell in zip(sides, cells, strict=True)

@@ -34,6 +34,7 @@ from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.html_table import html_table
 from orchestrator.terminal.notebook import NotebookDisplay, open_display
 from orchestrator.terminal.screen import Display
+from orchestrator.terminal.sweep_page import sweep_block
 
 FILE = """\
 name: small
@@ -384,6 +385,36 @@ def test_text_is_one_name_and_folders_are_given_one_by_one(out: Path) -> None:
     for given, message in wrong:
         with pytest.raises(rp.RepertoireError, match=message):
             rp.load(*given)
+
+
+def test_a_notebook_shows_what_a_sweep_names_as_one_table() -> None:
+    sections: dict[str, Any] = {
+        "name": "small",
+        "benchmark": {"name": "split_digits", "scenario": "task", "num_tasks": 2},
+        "methods": [
+            "finetune",
+            {"name": "ewc", "label": "<b>x</b>", "lam": {"loguniform": [1, 1e6]}},
+            {"name": "er", "memory_size": {"grid": [20, 50]}, "replay_batch_size": None},
+        ],
+        "seeds": [0, 1],
+        "search": {"algorithm": {"name": "random", "seed": 3}, "num_trials": 4, "seeds": [9]},
+        "budget": {"cpu_hours": 2},
+    }
+    block = sweep_block("", sections)
+    assert list(block.rows) == [
+        ("benchmark", "split_digits", "scenario=task, num_tasks=2"),
+        ("methods", "finetune", ""),
+        ("methods", "ewc", "label=<b>x</b>, lam=loguniform [1, 1e+06]"),
+        ("methods", "er", "memory_size=grid [20, 50], replay_batch_size=null"),
+        ("seeds", "", "[0, 1]"),
+        ("search", "", "algorithm=random (seed=3), num_trials=4, seeds=[9]"),
+        ("budget", "", "cpu_hours=2"),
+    ]
+    del sections["search"]["algorithm"]["seed"]
+    page = rp.Sweep.from_dict(sections)._repr_html_()
+    assert page.count("<table>") == 1
+    assert "label=&lt;b&gt;x&lt;/b&gt;, lam=loguniform [1, 1e+06]</td>" in page
+    assert "3 trials, 1 search, seeds 0, 1" in page
 
 
 def test_html_shows_text_as_text() -> None:

@@ -14,6 +14,8 @@ from orchestrator.cli.python.sweep_plan import SweepPlan, plan_here
 from orchestrator.errors import SweepError
 from orchestrator.sweep import sweep as checked
 from orchestrator.sweep.reading.yaml_file import read_yaml_text, require_mapping, write_yaml
+from orchestrator.terminal.html_table import html_table
+from orchestrator.terminal.sweep_page import sweep_block
 
 
 class Sweep:
@@ -123,9 +125,14 @@ class Sweep:
         return run_here(self.spec, out, arguments)
 
     def __repr__(self) -> str:
-        searched = f", {len(self.spec.groups)} searches" if self.spec.groups else ""
+        num = len(self.spec.groups)
+        searched = f", {num} search{'es' if num > 1 else ''}" if num else ""
         seeds = ", ".join(map(str, self.spec.seeds))
         return f"Sweep {self.name!r}: {len(self.spec.trials)} trials{searched}, seeds {seeds}"
+
+    def _repr_html_(self) -> str:
+        content = require_mapping(read_yaml_text(self.text, self.name), self.name)
+        return html_table([sweep_block(repr(self), content)], self.spec.remarks)
 
 
 def read_sections(content: Mapping[str, Any], folder: Path) -> checked.Sweep:

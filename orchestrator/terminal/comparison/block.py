@@ -12,11 +12,12 @@ class Block:
 
     Attributes:
         title: printed above the table.
-        headers: of the columns; the first column is left-aligned, the others right-aligned.
+        headers: of the columns.
         rows: cells in the order of `headers`.
         notes: printed below the table.
         warning: printed in every format; empty for none.
         best: for each row the headers of the cells that are the best of the table.
+        left: how many of the first columns are left-aligned; the others are right-aligned.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Block:
     notes: Sequence[str] = ()
     warning: str = ""
     best: Sequence[frozenset[str]] = ()
+    left: int = 1
 
     def is_best(self, row: int, column: int) -> bool:
         """Return whether a cell is the best of its column, or ties with that."""
