@@ -16,14 +16,14 @@ HOUR_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Column:
-    """A metric or a cost.
+    """A metric, a cost, or another column that holds no text.
 
     Attributes:
         name: of the column.
         label: short, for the head of a table: "ACC".
         words: description, for an axis.
-        unit: "B", "FLOP", "s", or "" for a share or a count.
-        kind: float or int, its type in the tables.
+        unit: "B", "FLOP", "s", "J", "epochs of fine-tuning", or "" for a share or a count.
+        kind: its type in the tables.
         small: whether smaller is better.
         shown: whether tables on the terminal and in the report have it.
         prefix: of the unit where all values have one, as on an axis: "G" of GFLOP.
@@ -130,15 +130,7 @@ REPEATABLE = (*STORAGE, *LATE_STORAGE, *WORK)
 
 TRAINING = "training and consolidation"
 COST_COLUMNS = (
-    Column(
-        "storage_bytes",
-        "storage",
-        "storage carried between tasks",
-        "B",
-        int,
-        small=True,
-        prefix="k",
-    ),
+    Column("storage_bytes", "storage", "storage carried between tasks", "B", int, True, prefix="k"),
     *(
         Column(f"storage_{part}_bytes", part.replace("_", " "), f"storage: {part}", "B", int, True)
         for part in CATEGORIES
@@ -168,18 +160,36 @@ COST_COLUMNS = (
     Column("energy_joules", "energy", "energy of the device", "J", small=True),
 )
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}
-# Types of the other columns of the tables, of which all that are not here hold text.
-OTHER_KINDS: dict[str, type] = {
-    **dict.fromkeys(VALIDATED, float),
-    **dict.fromkeys(("selected", "cached"), bool),
-    **dict.fromkeys(("objective", "accuracy", "loss"), float),
-    **dict.fromkeys(("gpu_utilisation", "gpu_memory_share"), float),
-    **dict.fromkeys(("means_compute", MEANS_FLOPS), float),
-    **dict.fromkeys(("means_storage_bytes", "seed", "candidate", "tasks_done", "num_tasks"), int),
-    **dict.fromkeys(("after", "task", "n", "epochs", "pid"), int),
-}
-# How names of costs end that have no Column, such as "means_storage_bytes".
-SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "joules", "samples")
+# The other columns of the tables that hold no text: of axes a label with a unit, of all a type.
+OTHER_COLUMNS = (
+    Column("objective", "objective", "objective of the search"),
+    Column("accuracy", "accuracy", "accuracy on a task"),
+    Column("loss", "loss", "loss on a task", small=True),
+    Column("gpu_utilisation", "GPU utilisation", "share of the time that the GPU computed"),
+    Column("gpu_memory_share", "GPU memory", "share of the memory of the GPU", small=True),
+    Column("means_storage_bytes", "storage", "budget of storage", "B", int, small=True),
+    Column(
+        "means_compute", "computation", "budget of computation", "epochs of fine-tuning", small=True
+    ),
+    Column(MEANS_FLOPS, "computation", "budget of computation", "FLOP", small=True),
+    Column("seed", "seed", "seed", kind=int),
+    Column("candidate", "candidate", "number of the candidate", kind=int),
+    Column("tasks_done", "tasks learned", "tasks learned", kind=int),
+    Column("num_tasks", "tasks", "tasks of the benchmark", kind=int),
+    Column("after", "after", "tasks learned", kind=int),
+    Column("task", "task", "task", kind=int),
+    Column("n", "examples", "examples of the task", kind=int),
+    Column("epochs", "epochs", "epochs", kind=int),
+    Column("pid", "process", "number of the process", kind=int),
+    Column("selected", "selected", "whether the search chose it", kind=bool),
+    Column("cached", "cached", "whether the store had it", kind=bool),
+)
+OTHERS_BY_NAME = {column.name: column for column in OTHER_COLUMNS}
+
+
+def find_column(name: str) -> Column | None:
+    """Return a column; that of a metric on validation data is the metric's; None of text."""
+    return COLUMNS.get(name.removeprefix("val_")) or OTHERS_BY_NAME.get(name)
 
 
 def column_kind(name: str) -> type:
@@ -188,8 +198,8 @@ def column_kind(name: str) -> type:
     FLOPs are float: those of a large network can exceed 64-bit integers, and below 2^53 all are
     exact.
     """
-    column = COLUMNS.get(name)
-    return OTHER_KINDS.get(name, str) if column is None else column.kind
+    column = find_column(name)
+    return str if column is None else column.kind
 
 
 def compute_flops(figures: Any) -> Any:
@@ -211,9 +221,9 @@ def compute_seconds(figures: Any) -> Any:
 
 
 def is_small_better(column: str) -> bool:
-    """Return whether less of a column is better; `val_` before a metric changes nothing."""
-    known = COLUMNS.get(column.removeprefix("val_"))
-    return column.endswith(SMALL_ENDINGS) if known is None else known.small
+    """Return whether less of a column is better; of one that is not known, more is."""
+    known = find_column(column)
+    return known is not None and known.small
 
 
 def explain_undefined_fwt(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:

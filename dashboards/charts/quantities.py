@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.columns import COLUMNS, METRICS
-from orchestrator.results.units import decimal_text, si_text
+from orchestrator.results.units import amount_text, decimal_text
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Quantity:
 
     def value_text(self, value: float) -> str:
         """Return a value as text with its unit: `117 kB`, `3.5 GFLOP`, `0.917`."""
-        return si_text(value, self.unit) if self.cost else decimal_text(value)
+        return amount_text(value, self.unit) if self.cost else decimal_text(value)
 
 
 QUANTITIES = {

@@ -20,7 +20,7 @@ from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import decimal_text
 from orchestrator.sweep.means.budget_text import epochs_number
-from orchestrator.terminal.surface_names import compute_name, storage_name
+from orchestrator.terminal.surface_names import COMPUTE_AXIS, compute_name, storage_name
 from orchestrator.terminal.surface_tables import winner_text
 
 CELL_WIDTH, CELL_HEIGHT, EDGE = 1.7, 0.75, 1.2  # inches
@@ -126,7 +126,7 @@ def budgets(surfaces: Sequence[Surface]) -> Figure:
         left.set_title(f"{surface.title}\nat {compute_name(surface.compute[-1])}", fontsize=9)
         right.set_title(f"at {storage_name(surface.storage[-1])}", fontsize=9)
         left.set_xlabel("storage carried from task to task", fontsize=8)
-        right.set_xlabel("computation (epochs of fine-tuning)", fontsize=8)
+        right.set_xlabel(COMPUTE_AXIS, fontsize=8)
         left.set_ylabel("ACC after the last task (test)", fontsize=8)
     return figure
 

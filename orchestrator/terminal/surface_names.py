@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from orchestrator.columns import OTHERS_BY_NAME
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import bytes_text
 from orchestrator.sweep.means.budget_text import epochs_text, fine_tuning_text
+
+COMPUTE_AXIS = OTHERS_BY_NAME["means_compute"].title("computation")
 
 
 def storage_name(size: int | None) -> str:

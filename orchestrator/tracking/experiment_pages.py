@@ -33,8 +33,9 @@ def configure_pages(client: Any, experiment: Any) -> None:
         return
     tags = page_tags(experiment.creation_time)
     kept = {NOTE, KIND} & present.keys()
-    if FORMER_PAGES in present:
+    if {FORMER_PAGES, PAGES_TAG} & present.keys():
         kept |= {name for name in tags if name.startswith(VIEW)} - present.keys()
+    if FORMER_PAGES in present:
         client.delete_experiment_tag(experiment.experiment_id, FORMER_PAGES)
     for name in tags.keys() - kept:
         client.set_experiment_tag(experiment.experiment_id, name, tags[name])

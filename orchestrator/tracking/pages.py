@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from orchestrator.columns import SHOWN_METRICS, VALIDATED
 from orchestrator.tracking.sent import FORMER_PREFIX, HIDDEN
 
 # To be raised when the tags change; a view that a user deleted is not written again.
-PAGES_VERSION = "2"
+PAGES_VERSION = "3"
 PAGES_TAG, FORMER_PAGES = f"{HIDDEN}pages", f"{FORMER_PREFIX}pages"
+LISTED_COSTS = ("storage_bytes", "train_flops")
 MAX_KEY = 200  # letters; MLflow takes 250 for the tag
 KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
 VIEW = "mlflow.sharedViewState."
@@ -63,14 +65,14 @@ VIEWS: Mapping[str, RunView] = {
         "All trials, comparable or not",
         "tags.phase = 'evaluation'",
         "acc",
-        ("acc", "bwt", "forgetting", "storage_bytes", "train_flops"),
+        (*SHOWN_METRICS, *LISTED_COSTS),
         ("scenario", "benchmark", "method"),
     ),
     "candidates": RunView(
         "Candidates of a search",
         "tags.phase = 'search'",
         "val_acc",
-        ("objective", "val_acc", "val_bwt", "storage_bytes", "train_flops"),
+        ("objective", *(name for name in VALIDATED if name[4:] in SHOWN_METRICS), *LISTED_COSTS),
         ("group", "candidate", "selected", "status"),
     ),
 }

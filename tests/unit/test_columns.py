@@ -10,7 +10,7 @@ from forked import run_forked
 
 from orchestrator import columns
 from orchestrator.results.metrics import FUNCTIONS
-from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, create_schema
+from orchestrator.results.tables.schemas import ACCURACY, SCHEMAS, STAGES, TRIALS, create_schema
 from orchestrator.results.tables.tables import Tables, write_tables
 
 pytestmark = pytest.mark.slow
@@ -126,26 +126,30 @@ def test_every_metric_has_a_function_and_every_function_a_column() -> None:
     assert tuple(FUNCTIONS) == columns.METRICS
 
 
-@pytest.mark.parametrize("name", columns.COLUMNS)
+@pytest.mark.parametrize("name", [*columns.COLUMNS, *columns.OTHERS_BY_NAME, *columns.VALIDATED])
 def test_a_column_has_one_type_and_one_direction(name: str) -> None:
-    column = columns.COLUMNS[name]
+    column = columns.find_column(name)
+    assert column is not None
     assert columns.is_small_better(name) == column.small
     kind = create_schema([name]).field(name).type
-    assert str(kind) == {float: "double", int: "int64"}[column.kind]
+    assert str(kind) == {float: "double", int: "int64", bool: "bool"}[column.kind]
 
 
 def test_the_column_decides_which_direction_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not columns.is_small_better("saved_flops")
     assert columns.is_small_better("val_forgetting")
-    made_up = columns.Column("relearned_samples", "relearned", "more is better", small=False)
-    assert columns.is_small_better("relearned_samples")  # without a column its end decides
-    monkeypatch.setitem(columns.COLUMNS, made_up.name, made_up)
-    assert not columns.is_small_better("relearned_samples")
-    assert not columns.is_small_better("val_relearned_samples")
+    assert not columns.is_small_better("gap")  # not known
     small = columns.Column("gap", "gap", "between the best and the worst task", small=True)
     monkeypatch.setitem(columns.COLUMNS, small.name, small)
     assert columns.is_small_better("gap")
     assert columns.is_small_better("val_gap")
+
+
+def test_each_column_of_the_tables_without_a_column_holds_text() -> None:
+    names = {field.name: str(field.type) for schema in SCHEMAS.values() for field in schema}
+    unknown = {kind for name, kind in names.items() if columns.find_column(name) is None}
+    assert unknown == {"string"}
+    assert set(columns.OTHERS_BY_NAME) <= set(names)
 
 
 def test_costs_of_the_tables_have_a_column() -> None:

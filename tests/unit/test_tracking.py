@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 from forked import run_together
 
-from orchestrator.columns import VALIDATED
+from orchestrator.columns import SHOWN_METRICS, VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
 from orchestrator.results.tables.config_columns import with_config_columns
@@ -45,6 +45,7 @@ from orchestrator.tracking.experiment import Experiment
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import LEDGER, sending_lock
 from orchestrator.tracking.mlflow_calls import quiet_mlflow
+from orchestrator.tracking.pages import PAGES_TAG
 from orchestrator.tracking.sender import REPLACES
 from orchestrator.tracking.sent import IDENTITY_TAG, SENT, Sent
 from orchestrator.tracking.sync_report import SyncReport
@@ -652,6 +653,23 @@ def test_what_people_changed_of_an_experiments_pages_stays(directory: Path, targ
     tags = experiment_of(target).tags
     assert tags["mlflow.note.content"] == "mine"
     assert "mlflow.sharedViewState.trials" not in tags
+
+
+def test_lists_of_an_earlier_version_get_its_columns_unless_a_person_deleted_them(
+    directory: Path, target: Target
+) -> None:
+    folder = write_folder(directory / "a", Chain())
+    sync(folder, target)
+    mlflow, experiment = client(target), experiment_of(target)
+    views = [f"mlflow.sharedViewState.{name}" for name in ("trials", "candidates")]
+    mlflow.set_experiment_tag(experiment.experiment_id, PAGES_TAG, "2")
+    mlflow.set_experiment_tag(experiment.experiment_id, views[0], "of version 2")
+    mlflow.delete_experiment_tag(experiment.experiment_id, views[1])
+    sync(folder, target, recheck=True)
+    tags = experiment_of(target).tags
+    selected = json.loads(json.loads(tags[views[0]])["state"])["selectedColumns"]
+    assert {f"metrics.`{name}`" for name in SHOWN_METRICS} <= set(selected)
+    assert views[1] not in tags
 
 
 def test_a_benchmark_in_a_scenario_has_a_list_that_a_person_can_delete(

@@ -21,7 +21,7 @@ from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import interval_text
 from orchestrator.sweep.means.budget_text import epochs_number
-from orchestrator.terminal.surface_names import storage_name
+from orchestrator.terminal.surface_names import COMPUTE_AXIS, storage_name
 
 HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels
 LABEL = 16  # height of a label, in pixels
@@ -64,7 +64,7 @@ def compute_chart(surface: Surface, storage: int, metric: str = "acc") -> go.Fig
     figure = draw_lines(surface, (axis, names), (slice(None), storage), unfit)
     for mark in break_even_marks(surface, storage):
         figure.add_trace(mark, row=1, col=1)
-    figure.update_xaxes(title="computation (epochs of fine-tuning)", row=2 if unfit.any() else 1)
+    figure.update_xaxes(title=COMPUTE_AXIS, row=2 if unfit.any() else 1)
     return figure.update_yaxes(title=short_label(metric), row=1)
 
 
