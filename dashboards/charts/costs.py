@@ -26,6 +26,8 @@ BAR = 30  # pixels
 PART_COLUMNS = (*columns.STORAGE[1:], columns.LATE_STORAGE[0])
 STORAGE_PARTS = {f"{name}_mean": COLUMNS[name].label for name in PART_COLUMNS}
 FLOPS_PARTS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
+TRIAL_UNIT = COLUMNS["train_flops"].unit
+TRIAL_TITLE = f"computation of a trial, one seed ({TRIAL_UNIT})"
 SHARED = {False: "computed", True: "shared: already in the store"}
 
 
@@ -50,7 +52,7 @@ def computation(table: pd.DataFrame) -> go.Figure:
         table: a row per configuration: `label` and `train_flops_mean`, `consolidate_flops_mean`,
             `eval_flops_mean`; columns of the setting give a panel for each.
     """
-    return _stacked_bars(table, FLOPS_PARTS, "computation of a trial, one seed (FLOP)", "FLOP")
+    return _stacked_bars(table, FLOPS_PARTS, TRIAL_TITLE, TRIAL_UNIT)
 
 
 @plain_texts

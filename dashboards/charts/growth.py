@@ -17,7 +17,7 @@ from orchestrator.columns import COLUMNS
 from orchestrator.results.bodies import APART, BODY_APART
 from orchestrator.results.growth import Growth, fit_cost
 from orchestrator.results.surface.surface import STORAGE_BUDGET
-from orchestrator.results.units import UNDEFINED, percent_text, si_text
+from orchestrator.results.units import UNDEFINED, column_text, percent_text
 from orchestrator.terminal.growth_tables import formula
 
 # Column -> what it is of T, and its short name.
@@ -77,24 +77,24 @@ def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go
     """Yield the measured points, and the line through the last of them to the number of tasks."""
     yield measured_points(rows, column)
     fit = fit_cost(rows, column)
-    yield extrapolation(fit, len(rows) - fit.tasks + 1, num_tasks, COLUMNS[column].unit)
+    yield extrapolation(fit, len(rows) - fit.tasks + 1, num_tasks, column)
 
 
 def measured_points(rows: pd.DataFrame, column: str) -> go.Scatter:
     """Return the values of a column after each task, joined by a line."""
-    values, unit = rows[column].to_numpy(float), COLUMNS[column].unit
+    values = rows[column].to_numpy(float)
     return go.Scatter(
         mode="lines+markers",
         x=rows["after"].to_numpy(),
         y=values,
         hoverinfo="text+name",
         hovertext=[
-            f"T = {t}: {si_text(v, unit)}" for t, v in zip(rows["after"], values, strict=True)
+            f"T = {t}: {column_text(column, v)}" for t, v in zip(rows["after"], values, strict=True)
         ],
     )
 
 
-def extrapolation(fit: Growth, first: int, num_tasks: int, unit: str) -> go.Scatter:
+def extrapolation(fit: Growth, first: int, num_tasks: int, column: str) -> go.Scatter:
     """Return the line of a fit from its first task to the number of tasks."""
     ends = np.array([first, *fit.find_bend(first, num_tasks), num_tasks])
     return go.Scatter(
@@ -103,7 +103,7 @@ def extrapolation(fit: Growth, first: int, num_tasks: int, unit: str) -> go.Scat
         x=ends,
         y=[fit.cost(end) for end in ends],
         hoverinfo="text+name",
-        hovertext=[formula(fit, unit)] * len(ends),
+        hovertext=[formula(fit, column)] * len(ends),
     )
 
 
@@ -119,7 +119,7 @@ def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
     for label, fits in growth_fits(costs).items():
         row = {"configuration": label}
         for column, fit in fits.items():
-            row |= fit_cells(fit, GROWING[column][1], COLUMNS[column].unit, num_tasks)
+            row |= fit_cells(fit, column, num_tasks)
         if pd.notna(budget := budgets.get(label)):
             above = fits["storage_bytes"].num_tasks_above(budget)
             row["above its budget from T"] = UNDEFINED if above is None else str(above)
@@ -140,12 +140,13 @@ def growth_fits(costs: pd.DataFrame) -> dict[str, dict[str, Growth]]:
     }
 
 
-def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, str]:
+def fit_cells(fit: Growth, column: str, num_tasks: int) -> dict[str, str]:
     """Return the cells of a fit: formula, how it was found, value with a number of tasks."""
+    name = GROWING[column][1]
     short = name.partition(" ")[0]
     off = f", off by up to {percent_text(fit.misfit)}" if fit.misfit >= 0.005 else ""
     return {
-        name: formula(fit, unit),
+        name: formula(fit, column),
         f"{short} are": f"{fit.kind} over the last {fit.tasks}{off}",
-        f"{short} at T = {num_tasks}": si_text(fit.cost(num_tasks), unit),
+        f"{short} at T = {num_tasks}": column_text(column, fit.cost(num_tasks)),
     }

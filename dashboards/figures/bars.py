@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dashboards.charts.costs import FLOPS_PARTS, STORAGE_PARTS
+from dashboards.charts.costs import FLOPS_PARTS, STORAGE_PARTS, TRIAL_TITLE, TRIAL_UNIT
 from dashboards.charts.theme import COLOURS
 from dashboards.figures.canvas import create_axes, split_tables
 from orchestrator.columns import COLUMNS
@@ -36,7 +36,7 @@ def costs(table: pd.DataFrame) -> Figure:
         left.set_title(
             title, fontsize=10, loc="left", pad=PAD * ceil(_count_legend_entries(left) / IN_A_LINE)
         )
-        _stacked_bars(right, rows, FLOPS_PARTS, "computation of a trial, one seed (FLOP)", "FLOP")
+        _stacked_bars(right, rows, FLOPS_PARTS, TRIAL_TITLE, TRIAL_UNIT)
         right.set_yticklabels([])
     return figure
 

@@ -16,10 +16,11 @@ from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.accuracies import bounds_lines, color_range, iso_levels
 from dashboards.charts.surface.rates import bar_lengths, log_range, row_places, shown_cells
 from dashboards.figures.canvas import create_axes
+from orchestrator.columns import COLUMNS
 from orchestrator.results.colours import COLOUR_MAP
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import decimal_text, si_text
+from orchestrator.results.units import bytes_text, decimal_text
 from orchestrator.terminal.rate_tables import RATE_NAMES
 from orchestrator.terminal.surface_names import budget_text
 
@@ -49,7 +50,9 @@ def surfaces(drawn: Sequence[Surface]) -> Figure:
             axes.tick_params(labelleft=False)
     low, high = color_range(drawn[0])
     bar = ScalarMappable(Normalize(low, high), COLOUR_MAP)
-    figure.colorbar(bar, ax=grid, shrink=0.5, aspect=30, label="ACC").ax.tick_params(labelsize=7)
+    figure.colorbar(bar, ax=grid, shrink=0.5, aspect=30, label=COLUMNS["acc"].label).ax.tick_params(
+        labelsize=7
+    )
     if len(drawn) == 1:
         figure.suptitle(drawn[0].title, fontsize=10)
     return figure
@@ -164,4 +167,4 @@ def draw_byte_ticks(axes: Axes, low: float, high: float) -> None:
     axes.minorticks_off()
     axes.set_xlim(10**low, 10**high)
     ticks = [10.0**i for i in range(ceil(low), int(high) + 1)]
-    axes.set_xticks(ticks, [si_text(each, "B") for each in ticks])
+    axes.set_xticks(ticks, [bytes_text(each) for each in ticks])

@@ -11,7 +11,7 @@ from dashboards.data.stages import count_shared, read_stages
 from dashboards.page import Page
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.report.cost_captions import frozen_body
-from orchestrator.results.units import si_text
+from orchestrator.results.units import flops_text
 from orchestrator.terminal.escaping import escape_markdown
 
 MAX_BARS = 40  # bars in a drawing
@@ -57,7 +57,7 @@ def _show_sharing(page: Page) -> None:
             f"**{escape_markdown(row['sweep'])}**: {row['stages']:,} trained stages asked for "
             "so far, "
             f"{row['distinct']:,} of them distinct. "
-            f"Without sharing they would take {si_text(row['flops'], 'FLOP')}, "
-            f"with it {si_text(row['distinct_flops'], 'FLOP')}."
+            f"Without sharing they would take {flops_text(row['flops'])}, "
+            f"with it {flops_text(row['distinct_flops'])}."
         )
     page.chart(charts.sharing(read_stages(page.warehouse, page.scope)), "sharing chart")

@@ -11,7 +11,7 @@ from pathlib import Path
 from dashboards.data.folders import SweepFolder
 from dashboards.data.warehouse import open_results
 from orchestrator.errors import RepertoireError
-from orchestrator.results.units import si_text
+from orchestrator.results.units import bytes_text
 from orchestrator.terminal.escaping import replace_controls
 from orchestrator.tracking.sync import attach_file
 from orchestrator.tracking.target import read_target
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = shlex.join(["repertoire", "report", *(arguments or sys.argv[1:])])
     page = render(warehouse, command)
     _write(file, page)
-    print_line(f"report: {file} ({si_text(len(page.encode()), 'B')})")
+    print_line(f"report: {file} ({bytes_text(len(page.encode()))})")
     for line in attach_report(warehouse.folders, file):
         print_line(line)
     if given.figures:

@@ -8,7 +8,7 @@ from math import isnan, nan
 import pandas as pd
 
 from dashboards.charts.growth import GROWING, describe_fits, growth_fits
-from orchestrator.columns import COLUMNS, HOUR_SECONDS
+from orchestrator.columns import HOUR_SECONDS
 from orchestrator.results.growth import Growth
 from orchestrator.results.surface.prices import (
     FLOP_UNITS,
@@ -17,7 +17,7 @@ from orchestrator.results.surface.prices import (
     Prices,
 )
 from orchestrator.results.surface.surface import STORAGE_BUDGET, Surface
-from orchestrator.results.units import interval_text, short_number, si_text, times_text
+from orchestrator.results.units import column_text, interval_text, short_number, times_text
 from orchestrator.terminal.growth_tables import formula
 from orchestrator.terminal.price_tables import describe_prices, reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
@@ -47,7 +47,7 @@ def find_fastest_growth(
     fits: dict[str, dict[str, Growth]], column: str, num_tasks: int, budget: float = nan
 ) -> str:
     """Return a sentence on a cost of T tasks: how many methods grow, and which grows most."""
-    name, unit = GROWING[column][1], COLUMNS[column].unit
+    name = GROWING[column][1]
     name = name[0].upper() + name[1:]
     growing = {label: fit[column] for label, fit in fits.items() if fit[column].slope > 0}
     if not growing:
@@ -58,16 +58,16 @@ def find_fastest_growth(
     filling = f" ({bounded} fill a memory up to the budget)" if bounded else ""
     return (
         f"{name} grow with {len(growing)} of {len(fits)} configurations{filling}, most with "
-        f"{label}: {formula(fit, unit)}, {_final_cost(fit, unit, num_tasks, budget)}."
+        f"{label}: {formula(fit, column)}, {_final_cost(fit, column, num_tasks, budget)}."
     )
 
 
-def _final_cost(fit: Growth, unit: str, num_tasks: int, budget: float) -> str:
+def _final_cost(fit: Growth, column: str, num_tasks: int, budget: float) -> str:
     """Return the cost with a number of tasks, or the task from which it exceeds the budget."""
     above = None if isnan(budget) else fit.num_tasks_above(budget)
     if above is not None and above <= num_tasks:
-        return f"above the budget of {si_text(budget, unit)} from T = {above} on"
-    return f"{si_text(fit.cost(num_tasks), unit)} with {num_tasks} tasks"
+        return f"above the budget of {column_text(column, budget)} from T = {above} on"
+    return f"{column_text(column, fit.cost(num_tasks))} with {num_tasks} tasks"
 
 
 def prices(surface: Surface, given: Prices, winners: Sequence[PricedWinner]) -> str:

@@ -11,7 +11,7 @@ from dashboards.data.folders import SweepFolder
 from dashboards.data.stages import WORK_SQL, read_progress
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import PHASE_SECONDS
-from orchestrator.results.units import duration_text, si_text
+from orchestrator.results.units import duration_text, flops_text
 
 VERSIONS = ("repertoire-cl", "torch", "python", "ray")
 WALL = " + ".join(f"coalesce({name}, 0)" for name in PHASE_SECONDS)
@@ -74,7 +74,4 @@ def cost_facts(row: pd.Series) -> Iterator[str]:
         f"{duration_text(row['seconds'])} of computing in all"
     )
     spared = row["flops"] - row["distinct_flops"]
-    yield (
-        f"{si_text(row['distinct_flops'], 'FLOP')} computed, "
-        f"{si_text(spared, 'FLOP')} spared by sharing"
-    )
+    yield (f"{flops_text(row['distinct_flops'])} computed, {flops_text(spared)} spared by sharing")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.results.units import si_text
+from orchestrator.results.units import bytes_text
 
 LOOK_AHEAD = 1.25  # a few stages wait at the nodes, which hides the latency of the driver
 MAX_DEMAND = 1000  # stages that wait for new nodes
@@ -27,7 +27,7 @@ class Node:
         return int(min(has[name] / amount for name, amount in needs.items() if amount))
 
     def __str__(self) -> str:
-        memory = si_text(self.memory, "B")
+        memory = bytes_text(self.memory)
         return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {memory})"
 
 

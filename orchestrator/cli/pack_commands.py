@@ -28,7 +28,7 @@ def pack_command(
     from orchestrator.results.folder.places import holding_folder, open_store
     from orchestrator.results.pack.contents import RECORDS
     from orchestrator.results.pack.write import write_pack
-    from orchestrator.results.units import si_text
+    from orchestrator.results.units import bytes_text
 
     home = holding_folder(dir)
     has_store = store is not None or (home / "stages").is_dir()
@@ -37,7 +37,7 @@ def pack_command(
     file = out or Path(f"{dir.resolve().name}.pack.zip")
     members = write_pack(dir, file, stages)
     sweeps = sorted({member.sweep for member in members if member.sweep})
-    show(f"{file}: {', '.join(sweeps)}; {len(members)} files, {si_text(file.stat().st_size, 'B')}")
+    show(f"{file}: {', '.join(sweeps)}; {len(members)} files, {bytes_text(file.stat().st_size)}")
     if not any(member.path.endswith(RECORDS) for member in members):
         place = store or home / "stages"
         show(f"without records of stages: {place} has none; name their store with --store")

@@ -99,7 +99,7 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
     """Delete stages that nothing refers to and say why others are kept; return 0."""
     from orchestrator.results.folder.garbage import delete_garbage, find_garbage
     from orchestrator.results.folder.places import open_store
-    from orchestrator.results.units import si_text
+    from orchestrator.results.units import bytes_text
 
     store = open_store(out, uri, create=False, read_only=dry_run)
     # The user should know that files elsewhere are deleted: other folders may use them.
@@ -114,7 +114,7 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
     size, verb = result.files.size(result.unwanted), "would delete" if dry_run else "deleted"
     if not dry_run:
         delete_garbage(store, rules, result)
-    show(f"{verb} {len(result.unwanted)} stages, {si_text(size, 'B')}")
+    show(f"{verb} {len(result.unwanted)} stages, {bytes_text(size)}")
     return 0
 
 

@@ -19,7 +19,7 @@ from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
-from orchestrator.results.units import duration_text, percent_text, si_text
+from orchestrator.results.units import bytes_text, duration_text, percent_text
 from orchestrator.terminal.fused_rows import fused_rows
 from orchestrator.terminal.method_list import first_sentence, methods_table
 
@@ -77,7 +77,7 @@ def feature_rows(states: Sequence[FeatureState]) -> Iterator[tuple[str, str]]:
     """Yield a name and a text for each of the features of a plan."""
     names = [f"{each.features.title}, {each.features.spec.body.backbone.title}" for each in states]
     for name, each in zip(names, states, strict=True):
-        spec, size = each.features.spec, si_text(each.num_bytes, "B")
+        spec, size = each.features.spec, bytes_text(each.num_bytes)
         left = f"{each.images_left:,} of {each.images:,} images to compute"
         state = "in the store" if each.is_stored else left
         rows = "x".join(map(str, spec.body.rule.size))
@@ -106,7 +106,7 @@ def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
         )
         yield "time left, one stage at a time", duration_text(seconds) + assumed
     if peak := max(map(recorded.peak, orders)):
-        yield "largest recorded peak of memory", si_text(peak, "B")
+        yield "largest recorded peak of memory", bytes_text(peak)
 
 
 def networks_table() -> Table:

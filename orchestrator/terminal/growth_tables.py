@@ -15,7 +15,7 @@ from orchestrator.results.growth import Growth, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import UNDEFINED, decimal_text, si_text
+from orchestrator.results.units import UNDEFINED, bytes_text, column_text, decimal_text, flops_text
 from orchestrator.terminal.surface_names import cell_name
 
 
@@ -56,7 +56,7 @@ def search_rows(searched: pd.DataFrame) -> list[tuple[str, ...]]:
         (
             str(row["method"]),
             *(f"{row[name]:,}" for name in ("cells", "candidates")),
-            *(si_text(row[name], "FLOP") for name in ("search_flops", "evaluation_flops")),
+            *(flops_text(row[name]) for name in ("search_flops", "evaluation_flops")),
         )
         for row in searched.to_dict("records")
     ]
@@ -85,9 +85,9 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
         above = None if budget is None else size.num_tasks_above(budget)
         table.add_row(
             str(label),
-            *(line_text(size, "B"), si_text(size.cost(far), "B")),
+            *(line_text(size, "storage_bytes"), bytes_text(size.cost(far))),
             UNDEFINED if above is None else f"T = {above}",
-            *(line_text(flops, "FLOP"), si_text(flops.cost(far), "FLOP")),
+            *(line_text(flops, "compute_flops"), flops_text(flops.cost(far))),
         )
     return table
 
@@ -97,20 +97,20 @@ def distant_task(costs: pd.DataFrame) -> int:
     return int(max(20, 2 * costs["after"].max()))
 
 
-def formula(fit: Growth, unit: str) -> str:
-    """Return a growth as a formula in T: `2.10 kB x T + 30 kB, at most 100 kB`."""
-    line = line_text(fit, unit)
+def formula(fit: Growth, column: str) -> str:
+    """Return the growth of a cost as a formula in T: `2.10 kB x T + 30 kB, at most 100 kB`."""
+    line = line_text(fit, column)
     bounded = fit.slope and fit.most is not None
-    return f"{line}, at most {si_text(fit.most or 0, unit)}" if bounded else line
+    return f"{line}, at most {column_text(column, fit.most or 0)}" if bounded else line
 
 
-def line_text(fit: Growth, unit: str) -> str:
+def line_text(fit: Growth, column: str) -> str:
     """Return the line of a growth, or its constant, without its bound."""
     if not fit.slope:
-        return si_text(fit.start, unit)
-    line = f"{si_text(fit.slope, unit)} x T"
+        return column_text(column, fit.start)
+    line = f"{column_text(column, fit.slope)} x T"
     if fit.start:
-        line += f" {'+' if fit.start >= 0 else '−'} {si_text(abs(fit.start), unit)}"
+        line += f" {'+' if fit.start >= 0 else '−'} {column_text(column, abs(fit.start))}"
     return line
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from orchestrator.results.units import si_text
+from orchestrator.results.units import flops_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
@@ -67,7 +67,7 @@ def price_text(prices: Sequence[Trial]) -> str:
     flops = try_estimate(estimate_prices, prices)
     if flops is None:
         return ""
-    steps = si_text(flops, "FLOP")
+    steps = flops_text(flops)
     return f", about {steps} or more: the steps of the network; what else methods add is not known"
 
 
@@ -78,8 +78,8 @@ def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:
         return
     before, after = estimate
     yield (
-        f"cost: about {si_text(before, 'FLOP')} of training and consolidation on all seeds at most "
-        f"in the cells to solve for, {si_text(after, 'FLOP')} where they share stages; the prices "
+        f"cost: about {flops_text(before)} of training and consolidation on all seeds at most "
+        f"in the cells to solve for, {flops_text(after)} where they share stages; the prices "
         "come on top"
     )
 
@@ -89,8 +89,8 @@ def free_lines(cells: Sequence[Cell]) -> Iterator[str]:
     before, after = try_estimate(estimate_free, cells) or (0.0, 0.0)
     if before:
         yield (
-            f"cost: about {si_text(before, 'FLOP')} for the steps of the network on all seeds, "
-            f"{si_text(after, 'FLOP')} where cells share stages; computation is free, so that "
+            f"cost: about {flops_text(before)} for the steps of the network on all seeds, "
+            f"{flops_text(after)} where cells share stages; computation is free, so that "
             "nothing is priced: what else a method adds is known once it has run"
         )
 
@@ -109,8 +109,8 @@ def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:
         priced = {key: cost for cell in cells for key, cost in cell.price_flops.items()}
         prices = sum(cost for key, cost in priced.items() if key not in by_key)
         yield (
-            f"cost: {si_text(before, 'FLOP')} of training and consolidation on all seeds, "
-            f"{si_text(after, 'FLOP')} where cells share stages, and {si_text(prices, 'FLOP')} of "
+            f"cost: {flops_text(before)} of training and consolidation on all seeds, "
+            f"{flops_text(after)} where cells share stages, and {flops_text(prices)} of "
             "the stages that count prices"
         )
 

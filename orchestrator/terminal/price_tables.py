@@ -7,12 +7,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.columns import COLUMNS
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import interval_text, short_number
 from orchestrator.terminal.surface_names import cell_name
 
-HEADS = ("from price", "best", "at", "ACC", "not told apart")
+HEADS = ("from price", "best", "at", COLUMNS["acc"].label, "not told apart")
 MOST_TIES = 3  # names in a cell; the others are counted
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import change_text, si_text
+from orchestrator.results.units import bytes_text, change_text
 from orchestrator.terminal.surface_names import budget_text, cell_name
 
 Row = tuple[str, ...]
@@ -55,14 +55,14 @@ def rate_text(cell: RateCell, what: str) -> str:
     """Return a rate with its interval: `+0.100 ± 0.012`, or `62 kB [39 kB, 202 kB]`."""
     if what != "exchange":
         return change_text(cell.value, (cell.high - cell.low) / 2)
-    value = si_text(cell.value, "B")
+    value = bytes_text(cell.value)
     ends = ", ".join(map(bytes_end, (cell.low, cell.high)))
     return value if isnan(cell.low) else f"{value} [{ends}]"
 
 
 def bytes_end(size: float) -> str:
     """Return an end of an interval in bytes; an infinite one has no unit."""
-    return si_text(size, "B") if isfinite(size) else f"{'-' if size < 0 else ''}∞"
+    return bytes_text(size) if isfinite(size) else f"{'-' if size < 0 else ''}∞"
 
 
 def rate_tables(surface: Surface) -> Iterator[Table]:
@@ -107,4 +107,4 @@ def range_texts(surface: Surface, cells: Sequence[RateCell], what: str) -> Row:
         for each in (order[0], order[-1])
     ]
     middle = median(each.value for each in cells)
-    return (si_text(middle, "B") if what == "exchange" else change_text(middle), *ends)
+    return (bytes_text(middle) if what == "exchange" else change_text(middle), *ends)

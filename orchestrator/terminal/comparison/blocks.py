@@ -27,7 +27,9 @@ from orchestrator.terminal.comparison.notes import ON_FRONT
 Row = Mapping[Any, Any]
 
 SHOWN = (*SHOWN_METRICS, "storage_bytes", "compute_flops")
-BYTES = "B"  # printed with the prefix that fits each value, so that the header has no unit
+BYTES = COLUMNS[
+    "storage_bytes"
+].unit  # printed with the prefix that fits each value, so that the header has no unit
 
 
 def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
