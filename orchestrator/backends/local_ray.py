@@ -26,7 +26,7 @@ ENVIRONMENT = {
 # Workers import what a stage runs when they start, which Ray has them do before there is a task.
 # A runtime environment would say the same, but each worker would then be two starts of Python, and
 # those that Ray starts in advance would be of no use.
-PRELOAD = {"RAY_preload_python_modules": "orchestrator.stages.worker"}
+PRELOAD = {"RAY_preload_python_modules": "orchestrator.backends.worker_imports"}
 # Not from the current folder, where a module of the user's may have a name of Ray's.
 COMMAND = [sys.executable, "-P", "-m", "orchestrator.backends.local_ray_process"]
 

@@ -123,4 +123,4 @@ def runtime_env() -> dict[str, Any]:
     User code is sent with the stages. Ray puts the driver's current folder first on the path of a
     worker; packages imported before that cannot be shadowed by a folder named `methods`.
     """
-    return {"worker_process_setup_hook": "orchestrator.stages.worker.import_packages"}
+    return {"worker_process_setup_hook": "orchestrator.backends.worker_imports.import_packages"}

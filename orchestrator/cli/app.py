@@ -34,6 +34,7 @@ from orchestrator.cli.results_commands import reproduce_command, show_command
 from orchestrator.cli.store_commands import store_app
 from orchestrator.cli.usage import UsageError, describe_usage_error
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.collector import keep_imports
 
 app = typer.Typer(
     help="Schedule continual-learning experiments on Ray; compare what each method buys and costs.",
@@ -115,9 +116,10 @@ def run_command(  # noqa: PLR0913 - the options of a command
     at = address or job_address(os.environ)
     try:
         with start_early_ray(sweep, out, backend is BackendName.ray and at is None) as local:
-            from orchestrator.backends.factory import ComputePlace
-            from orchestrator.cli.run import RunOptions, run
-            from orchestrator.terminal.screen import Detail
+            with keep_imports():
+                from orchestrator.backends.factory import ComputePlace
+                from orchestrator.cli.run import RunOptions, run
+                from orchestrator.terminal.screen import Detail
 
             place = ComputePlace(at, wait_for_nodes, local=local)
             detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"

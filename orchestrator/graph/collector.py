@@ -1,4 +1,4 @@
-"""A pause of Python's cyclic garbage collector."""
+"""Pauses of Python's cyclic garbage collector."""
 
 from __future__ import annotations
 
@@ -22,3 +22,15 @@ def pause_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def keep_imports() -> Iterator[None]:
+    """Pause the collector for a block of imports, and exclude all that then exists from it.
+
+    What an import creates, more than half a million objects with torch, lives until the process
+    ends: to go through it takes up to a seventh of the import's time, and frees nothing.
+    """
+    with pause_collector():
+        yield
+        gc.freeze()

@@ -178,10 +178,6 @@ def stored_outcome(record: Record, work: Literal["computed", "none"]) -> StageOu
     return StageDone(record.key, work)
 
 
-def import_packages() -> None:
-    """Import the packages that a stage runs, by having imported this module."""
-
-
 def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:
     """Score a stored state on the tasks its record lacks; False if there is no such state."""
     record = store.record(stage.key)

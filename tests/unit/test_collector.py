@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.graph.collector import pause_collector
+from orchestrator.graph.collector import keep_imports, pause_collector
 
 
 @pytest.fixture(params=[True, False])
@@ -27,3 +27,19 @@ def test_the_collector_rests_for_the_block_and_is_then_as_it_was(enabled: bool) 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert gc.isenabled() is enabled
+
+
+def test_what_imports_create_is_excluded_from_later_collections(enabled: bool) -> None:
+    before = gc.get_freeze_count()
+    with keep_imports():
+        assert not gc.isenabled()
+        kept = [[number] for number in range(100)]
+    assert gc.isenabled() is enabled
+    assert gc.get_freeze_count() >= before + len(kept)
+
+
+def test_imports_that_fail_leave_the_collector_as_it_was(enabled: bool) -> None:
+    before = gc.get_freeze_count()
+    with pytest.raises(ImportError), keep_imports():
+        raise ImportError
+    assert (gc.isenabled(), gc.get_freeze_count()) == (enabled, before)

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.backends import local_ray
+from orchestrator.backends import local_ray, worker_imports
 from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.local_ray_process import wait_for_end
 from orchestrator.cli import early_ray
 from orchestrator.errors import RepertoireError
-from orchestrator.stages import worker
 
 ANSWERS = "print({line!r}, flush=True); import sys; sys.stdin.read()"
 
@@ -47,7 +46,7 @@ def test_workers_started_in_advance_import_what_a_stage_runs(
         f"import json, os; print(json.dumps({{'address': str([os.environ[n] for n in {names}])}}))"
     )
     with closing(start(monkeypatch, script)) as ray:
-        assert ray.address() == str([worker.__name__, "1", "1"])
+        assert ray.address() == str([worker_imports.__name__, "1", "1"])
 
 
 @pytest.mark.parametrize(
