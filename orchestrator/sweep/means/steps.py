@@ -65,13 +65,15 @@ class TaskPrice:
     def most_iterations(self, budget: float) -> int:
         """Return the largest number of iterations whose FLOPs a budget allows; 0 if not even one.
 
-        Where no step costs anything, one epoch is the answer; one iteration where there is none.
+        Where no iteration costs anything, one epoch is the answer; one where there is no batch.
         """
         if self.flops(1) > budget:
             return 0
-        if not sum(self.batches):
+        period = len(self.batches) * (self.interval or 1)  # iterations, whose FLOPs repeat
+        cost = sum(self.batches) * (self.interval or 1) + self._interval_flops(period)
+        if not cost:
             return max(len(self.batches), 1)
-        upper = len(self.batches) * (int(budget) // sum(self.batches) + 2)
+        upper = period * (int(budget) // cost + 2)
         least = self.consolidation if self.interval is None else 0
         most = bisect_right(range(1, upper), budget - least, key=self.training_flops)
         while self.flops(most) > budget:  # a short last interval may cost more than a step
