@@ -50,9 +50,8 @@ def surfaces(drawn: Sequence[Surface]) -> Figure:
             axes.tick_params(labelleft=False)
     low, high = color_range(drawn[0])
     bar = ScalarMappable(Normalize(low, high), COLOUR_MAP)
-    figure.colorbar(bar, ax=grid, shrink=0.5, aspect=30, label=COLUMNS["acc"].label).ax.tick_params(
-        labelsize=7
-    )
+    scale = figure.colorbar(bar, ax=grid, shrink=0.5, aspect=30, label=COLUMNS["acc"].label)
+    scale.ax.tick_params(labelsize=7)
     if len(drawn) == 1:
         figure.suptitle(drawn[0].title, fontsize=10)
     return figure

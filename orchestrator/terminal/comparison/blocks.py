@@ -27,9 +27,8 @@ from orchestrator.terminal.comparison.notes import ON_FRONT
 Row = Mapping[Any, Any]
 
 SHOWN = (*SHOWN_METRICS, "storage_bytes", "compute_flops")
-BYTES = COLUMNS[
-    "storage_bytes"
-].unit  # printed with the prefix that fits each value, so that the header has no unit
+# Printed with the prefix that fits each value, so that the header has no unit.
+BYTES = COLUMNS["storage_bytes"].unit
 
 
 def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
