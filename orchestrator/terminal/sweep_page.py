@@ -38,26 +38,26 @@ def split_name(entry: Any) -> tuple[str, str]:
     if isinstance(entry, str):
         return entry, ""
     if not isinstance(entry, Mapping):
-        return "", value_text(entry)
+        return "", option_value_text(entry)
     options = {key: value for key, value in entry.items() if key != "name"}
-    return value_text(entry.get("name", "")), options_text(options)
+    return option_value_text(entry.get("name", "")), options_text(options)
 
 
 def options_text(options: Mapping[str, Any]) -> str:
     """Return options as `key=value, key=value`."""
-    return ", ".join(f"{key}={value_text(value)}" for key, value in options.items())
+    return ", ".join(f"{key}={option_value_text(value)}" for key, value in options.items())
 
 
-def value_text(value: Any) -> str:
+def option_value_text(value: Any) -> str:
     """Return a value; a space as `loguniform [1, 100]`, other options in brackets after a name."""
     if isinstance(value, Mapping):
         if len(value) == 1 and "name" not in value:
             ((kind, inner),) = value.items()
-            return f"{kind} {value_text(inner)}"
+            return f"{kind} {option_value_text(inner)}"
         name, options = split_name(value)
         return f"{name} ({options})" if options else name
     if isinstance(value, list):
-        return f"[{', '.join(map(value_text, value))}]"
+        return f"[{', '.join(map(option_value_text, value))}]"
     if value is None or isinstance(value, bool):
         return json.dumps(value)  # as the file has it
     return f"{value:g}" if isinstance(value, float) else str(value)
