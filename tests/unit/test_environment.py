@@ -15,6 +15,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from orchestrator import cli
+from orchestrator.cli import __main__ as cli_module
 from orchestrator.cli import page_commands, server
 from orchestrator.cli.app import app
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
@@ -219,6 +221,10 @@ cli.main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3, "saidlibraries have ended\n", "")
+
+
+def test_the_module_ends_as_the_command_does() -> None:
+    assert cli_module.main is cli.main
 
 
 def test_several_results_folders_have_a_server_each_and_sweeps_of_one_share_theirs(

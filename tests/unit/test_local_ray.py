@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from orchestrator.backends import local_ray, worker_imports
 from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.local_ray_process import wait_for_end
+from orchestrator.backends.ray_cluster import runtime_env
 from orchestrator.cli import early_ray
 from orchestrator.errors import RepertoireError
 
@@ -47,6 +49,11 @@ def test_workers_started_in_advance_import_what_a_stage_runs(
     )
     with closing(start(monkeypatch, script)) as ray:
         assert ray.address() == str([worker_imports.__name__, "1", "1"])
+
+
+def test_workers_of_a_cluster_that_is_joined_import_the_same() -> None:
+    module, _, name = runtime_env()["worker_process_setup_hook"].rpartition(".")
+    assert getattr(import_module(module), name) is worker_imports.import_packages
 
 
 @pytest.mark.parametrize(
