@@ -94,8 +94,6 @@ def panel_traces(
     yield from front_line(rows, shown)
     flagged = rows.assign(marked=is_few(rows) | rows.index.isin(marked.index))
     for method, part in flagged.groupby("method", sort=False):
-        # The legend shows the opacity of the first point.
-        part = part.sort_values("marked", ascending=False, kind="stable")
         yield draw_points(part, shown, looks[method], front[part.index]).update(name=str(method))
 
 

@@ -107,11 +107,10 @@ def test_of_many_points_the_front_and_the_best_of_each_method_alone_have_bars() 
     line = np.arange(1.0, num + 1)
     values = {f"{name}_mean": line for name in ("storage_bytes", "compute_flops")}
     table = pd.DataFrame({"acc_mean": -line, "acc_ci95": 0.01, "storage_bytes_ci95": 0.1, **values})
-    table = table[::-1].reset_index(drop=True)  # yet the legend shows the marker of the best
     names = [f"er {i}" for i in range(num)]
     methods = ["er"] * (num - 2) + ["ewc"] * 2
     figure = charts.trade_off(table.assign(method=methods, label=names, trial_id=names, n=3))
-    # The cheapest, of ewc, is also the best of all, so it is the front; er is beaten.
+    # The cheapest is also the best of all, so it is the front; ewc is beaten.
     for name in ("er", "ewc"):
         points = next(t for t in figure.data if t.xaxis == "x" and t.name == name)
         others = len(points.x) - 1
