@@ -24,11 +24,11 @@ from orchestrator.errors import SweepError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.features import feature_states
 from orchestrator.hashing import canonical_json
+from orchestrator.results.bodies import excludes_body
 from orchestrator.results.folder.garbage import delete_garbage, find_garbage
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.wanted_keys import Rules
-from orchestrator.results.growth import excludes_body
 from orchestrator.search.features import compute_features
 from orchestrator.stages import build_stages
 from orchestrator.stages.features import feature_task
