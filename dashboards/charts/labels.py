@@ -75,7 +75,8 @@ def place_labels(
     taken = np.vstack([taken, *([] if bars is None else [bars])])
     chosen, labels = np.full((len(sizes), 2), np.nan), np.empty((0, 4))
     for i, (point, size) in enumerate(zip(points[: len(sizes)], sizes, strict=True)):
-        offsets = np.array(list(label_offsets(*size, farthest)))
+        width, height = size
+        offsets = np.array(list(label_offsets(width, height, farthest)))
         boxes = np.hstack([point + offsets - size / 2, point + offsets + size / 2])
         covered = count_covered(boxes, taken) + OTHER_LABEL * count_covered(boxes, labels)
         covered += OUTSIDE * leaves_panel(boxes, panel)

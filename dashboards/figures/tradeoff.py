@@ -132,7 +132,7 @@ def bar_boxes(rows: pd.DataFrame, cost: str, scale: float) -> np.ndarray[tuple[i
     """Return the boxes of intervals [K, 4]."""
     x, y, half = rows[f"{cost}_mean"] / scale, rows["acc_mean"], half_widths(rows, "acc")
     bars = np.stack([x, y - half, x, y + half], axis=1)
-    return bars[np.isfinite(bars).all(axis=1)]
+    return np.asarray(bars[np.isfinite(bars).all(axis=1)])
 
 
 def step_boxes(rows: pd.DataFrame, cost: str, scale: float) -> np.ndarray[tuple[int, int]]:

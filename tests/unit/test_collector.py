@@ -38,12 +38,15 @@ def test_what_imports_create_is_excluded_from_later_collections(enabled: bool) -
     assert gc.get_freeze_count() >= before + len(kept)
 
 
+def fail_to_import(kept: list[list[int]]) -> None:
+    kept += [[number] for number in range(100)]
+    raise ImportError
+
+
 def test_imports_that_fail_leave_the_collector_as_it_was(enabled: bool) -> None:
-    before = gc.get_freeze_count()
-    kept = []
+    before, kept = gc.get_freeze_count(), list[list[int]]()
     with pytest.raises(ImportError), keep_imports():
-        kept = [[number] for number in range(100)]
-        raise ImportError
+        fail_to_import(kept)
     assert gc.isenabled() is enabled
     assert len(kept) == 100
     assert gc.get_freeze_count() <= before, "none of them is excluded"
