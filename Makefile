@@ -11,7 +11,7 @@ INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compil
 # Many tests start processes, each of which would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-pages test-browser test-storm test-gpu test-fast check docs additions perf clean
+.PHONY: help setup demo test test-pages test-golden test-browser test-storm test-gpu test-fast check docs additions perf clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ test: $(VENV)/.ready-test  ## Run the test suite, in two processes; some six min
 
 test-pages: $(VENV)/.ready-test  ## Test the dashboard, the report, figures, the notebook and MLflow, without a browser
 	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" $(PAGES)
+
+test-golden: $(VENV)/.ready-test  ## Compare the numbers of every method in all cases with those of earlier versions
+	$(BIN)/python -m pytest -n 2 tests/golden/test_golden_methods.py
 
 test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Chromium
 	$(BIN)/python -m pytest -m "not storm" tests/browser

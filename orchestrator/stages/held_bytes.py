@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from itertools import chain
+from typing import Any, NamedTuple
 from weakref import ReferenceType
 
 import torch
@@ -48,7 +49,7 @@ def _tensors(objects: Iterable[object]) -> Iterator[Tensor]:
     pending, known = list(objects), {}
     while pending:
         each = pending.pop()
-        if isinstance(each, OPAQUE) or id(each) in known:
+        if _is_opaque(type(each)) or id(each) in known:
             continue
         known[id(each)] = each  # kept, so that no other object has its identity
         if isinstance(each, Tensor):
@@ -60,17 +61,38 @@ def _tensors(objects: Iterable[object]) -> Iterator[Tensor]:
 
 def _parts(each: Any) -> Iterator[object]:
     """Yield the items of a collection, and the attributes of an object."""
-    if isinstance(each, Mapping):
+    layout = _layout(type(each))
+    if layout.is_mapping:
         yield from each.values()
-    elif isinstance(each, Iterable) and hasattr(each, "__len__") and not _is_module(each):
+    elif layout.has_items:
         yield from each
     yield from getattr(each, "__dict__", {}).values()
-    for cls in type(each).__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            yield getattr(each, name, None)
+    for name in layout.slots:
+        yield getattr(each, name, None)
 
 
-def _is_module(each: object) -> bool:
-    """Return whether an object has its items among its attributes too."""
-    return isinstance(each, torch.nn.Module)
+class Layout(NamedTuple):
+    """Where the objects of a class hold others, besides their `__dict__`."""
+
+    is_mapping: bool
+    has_items: bool
+    slots: tuple[str, ...]
+
+
+# A stage goes through thousands of objects of a few dozen classes.
+@cache
+def _layout(cls: type) -> Layout:
+    given = [kind.__dict__.get("__slots__", ()) for kind in cls.__mro__]
+    slots = [(names,) if isinstance(names, str) else tuple(names) for names in given]
+    # A module has its items among its attributes too.
+    items = issubclass(cls, Iterable) and hasattr(cls, "__len__")
+    return Layout(
+        is_mapping=issubclass(cls, Mapping),
+        has_items=items and not issubclass(cls, torch.nn.Module),
+        slots=tuple(chain.from_iterable(slots)),
+    )
+
+
+@cache
+def _is_opaque(cls: type) -> bool:
+    return issubclass(cls, OPAQUE)
