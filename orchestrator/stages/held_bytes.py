@@ -49,7 +49,7 @@ def _tensors(objects: Iterable[object]) -> Iterator[Tensor]:
     pending, known = list(objects), {}
     while pending:
         each = pending.pop()
-        if _is_opaque(type(each)) or id(each) in known:
+        if _is_opaque(type(each)) or id(each) in known:  # type: ignore[arg-type]
             continue
         known[id(each)] = each  # kept, so that no other object has its identity
         if isinstance(each, Tensor):
@@ -61,7 +61,7 @@ def _tensors(objects: Iterable[object]) -> Iterator[Tensor]:
 
 def _parts(each: Any) -> Iterator[object]:
     """Yield the items of a collection, and the attributes of an object."""
-    layout = _layout(type(each))
+    layout = _layout(type(each))  # type: ignore[arg-type]
     if layout.is_mapping:
         yield from each.values()
     elif layout.has_items:
