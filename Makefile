@@ -54,7 +54,9 @@ docs: $(VENV)/.ready-docs  ## Build the documentation as a site: open site/index
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 additions: $(VENV)/.ready-test  ## After adding a built-in: write the schema of sweep files, and the keys and numbers of what is new
-	$(BIN)/repertoire schema > sweeps/sweep.schema.json
+	@# Not straight into the file, which would be empty if the new built-in cannot be loaded.
+	$(BIN)/repertoire schema > sweeps/sweep.schema.json.tmp || { rm sweeps/sweep.schema.json.tmp; exit 1; }
+	mv sweeps/sweep.schema.json.tmp sweeps/sweep.schema.json
 	$(BIN)/python tests/golden/test_keys.py
 	$(BIN)/python tests/golden/golden_methods.py
 

@@ -63,6 +63,7 @@ def describe_unspent(surface: Surface) -> Iterator[str]:
     ]
     if parts:
         yield (
-            "Whole steps leave computation unspent, as do methods without steps; shares of the "
-            f"budget that are spent, over cells: {', '.join(parts)}."
+            "Computation is left unspent by whole steps, by as many steps on seeds whose tasks "
+            "differ in size, and by methods without steps; shares of the budget that are spent, "
+            f"over cells: {', '.join(parts)}."
         )

@@ -23,6 +23,7 @@ import orchestrator as rp
 from methods.er import ER
 from methods.finetune import Finetune
 from orchestrator.cli.python.plain_data import PlainData
+from orchestrator.cli.python.running import RunArguments
 from orchestrator.cli.python.sections import Sections
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.graph.progress import Progress
@@ -461,6 +462,13 @@ def test_r_without_a_seed_is_drawn_as_the_mean_that_the_title_names(tmp_path: Pa
         z = np.array(figure.data[0].z, dtype=float)
         np.testing.assert_allclose(z, results.r_matrix(str(trial)))
         assert f", {texts[num]}" in figure.layout.title.text
+    with pytest.raises(rp.RepertoireError, match="takes trial and seed, not split, scenario"):
+        results.figure("r_matrix", trial=str(trial), split="validation", scenario="class")
+
+
+def test_a_tracker_given_as_text_is_one() -> None:
+    one, several = (RunArguments(trackers=given) for given in ("mine:Own", ["mine:Own"]))
+    assert one.read_options() == several.read_options()
 
 
 def test_a_notebook_has_one_output_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

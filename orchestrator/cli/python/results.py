@@ -153,6 +153,9 @@ class Results(tables.Results):
             return gallery.draw_chart(self.folders, name, chosen)
         if trial is None:
             raise RepertoireError('r_matrix is of one trial: figure("r_matrix", trial=LABEL)')
+        if chosen:
+            names = ", ".join(chosen)
+            raise RepertoireError(f"the figure r_matrix takes trial and seed, not {names}")
         return gallery.draw_r_matrix(self, trial, seed)
 
     def paper_figure(self, name: str = "trade_off") -> PaperFigure:

@@ -34,7 +34,7 @@ class RunArguments:
     address: str | None = None
     replace: bool = False
     until: str | None = None
-    trackers: Sequence[str] = ()
+    trackers: str | Sequence[str] = ()
 
     def read_options(self) -> RunOptions:
         """Return the options of the run.
@@ -46,7 +46,8 @@ class RunArguments:
             raise UnknownName("backend", self.backend, BACKENDS)
         place = ComputePlace(self.address or job_address(os.environ))
         until = None if self.until is None else parse("until", parse_until, self.until)
-        return RunOptions(self.backend, place, self.replace, until, tuple(self.trackers))
+        trackers = [self.trackers] if isinstance(self.trackers, str) else self.trackers
+        return RunOptions(self.backend, place, self.replace, until, tuple(trackers))
 
 
 def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Results:

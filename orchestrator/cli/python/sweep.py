@@ -101,7 +101,7 @@ class Sweep:
         address: str | None = None,
         replace: bool = False,
         until: str | None = None,
-        trackers: Sequence[str] = (),
+        trackers: str | Sequence[str] = (),
     ) -> Results:
         """Compute the stages that the store lacks, as `repertoire run` does; return the results.
 
