@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboards.charts.theme import template
-from orchestrator.results.pooling import SETTING
+from orchestrator.results.pooling import IN_TABLE
 
 # Of a panel, between panels, above and below all panels, and of a title, in pixels.
 HEIGHT, BETWEEN, EDGES, TITLE = 300, 76, 110, 30
@@ -22,11 +22,11 @@ def split_by_setting(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
     A title has the columns in which the tables differ; the title of a single table is empty.
     """
-    columns = ["table"] if "table" in table else [name for name in SETTING if name in table]
+    columns = ["table"] if "table" in table else [name for name in IN_TABLE if name in table]
     if not columns:
         return [("", table)]
     groups = [rows for _, rows in table.groupby(columns, sort=False, dropna=False)]
-    varying = [name for name in SETTING if name in table and table[name].nunique() > 1]
+    varying = [name for name in IN_TABLE if name in table and table[name].nunique() > 1]
     return [
         (", ".join(_column_text(name, rows[name]) for name in varying), rows) for rows in groups
     ]

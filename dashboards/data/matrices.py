@@ -14,7 +14,7 @@ from dashboards.data.warehouse import Warehouse
 from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import complete_evaluations
 from orchestrator.results.metrics import R, metrics_after
-from orchestrator.results.pooling import CONFIGURATION, SETTING
+from orchestrator.results.pooling import CONFIGURATION, IN_TABLE
 from orchestrator.results.r_matrix import build_r
 
 TRIAL = ["sweep", "trial_id", "seed"]
@@ -23,7 +23,7 @@ TRIAL = ["sweep", "trial_id", "seed"]
 def list_configurations(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return a row per configuration in scope, complete or not.
 
-    Columns: SETTING, `phase`, `method`, `trial_id`, `label`, `table`, `status` (each different
+    Columns: IN_TABLE, `phase`, `method`, `trial_id`, `label`, `table`, `status` (each different
     status of its seeds), `seeds` (a list) and `story` (the first).
     """
     rows = warehouse.results.trials
@@ -40,7 +40,7 @@ def list_configurations(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         .reset_index()
     )
     return add_labels(warehouse, answer)[
-        [*SETTING, *by[3:], "label", "table", "status", "seeds", "story"]
+        [*IN_TABLE, *by[3:], "label", "table", "status", "seeds", "story"]
     ]
 
 
@@ -112,7 +112,7 @@ def read_curves(warehouse: Warehouse, rows: pd.DataFrame, split: str = "test") -
         split: "test" or "validation".
 
     Returns:
-        SETTING, `method`, `trial_id`, `label`, `table`, `after`, `task`, `n`, and `accuracy_mean`,
+        IN_TABLE, `method`, `trial_id`, `label`, `table`, `after`, `task`, `n`, and `accuracy_mean`,
         `accuracy_std`, `accuracy_ci95`, by configuration in order of appearance.
     """
     cells, keys = _complete_cells(warehouse, rows, split)

@@ -27,7 +27,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
 from orchestrator.results.names.identity import common_trial_ids
 from orchestrator.results.names.naming import labels
-from orchestrator.results.pooling import CONFIGURATION, SETTING, pool_trials
+from orchestrator.results.pooling import CONFIGURATION, IN_TABLE, pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import SCHEMAS
@@ -175,10 +175,10 @@ class Warehouse:
     def configurations(self, where: str) -> pd.DataFrame:
         """Return a row per configuration of a sweep, of the trials that fulfil an SQL condition.
 
-        Columns: those of SETTING, `phase`, `method`, `trial_id`, `method_label`, `config` and
+        Columns: those of IN_TABLE, `phase`, `method`, `trial_id`, `method_label`, `config` and
         `config.*`.
         """
-        by = ", ".join([*SETTING, "phase", "method", "trial_id"])
+        by = ", ".join([*IN_TABLE, "phase", "method", "trial_id"])
         answer: pd.DataFrame = with_config_columns(
             self.table(
                 f"SELECT {by}, any_value({METHOD_LABEL}) AS {METHOD_LABEL}, "
@@ -212,4 +212,4 @@ def open_results(folders: Sequence[Path]) -> Warehouse:
 def label_configurations(rows: pd.DataFrame) -> list[str]:
     """Return labels of configurations of one phase, different within a sweep and setting."""
     config = [str(name) for name in rows if str(name).startswith("config.")]
-    return labels(rows, "method", config, SETTING)
+    return labels(rows, "method", config, IN_TABLE)

@@ -16,7 +16,7 @@ from dashboards.data.stages import (
 )
 from dashboards.page import Page
 from dashboards.pages.live_rows import show_events, show_failures, show_running
-from orchestrator.results.units import duration_text
+from orchestrator.results.units import UNDEFINED, decimal_text, duration_text
 from orchestrator.terminal.escaping import escape_markdown
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60  # a larger graph cannot be read
@@ -77,7 +77,7 @@ def _show_figures(state: StoredProgress) -> None:
         "stages computed": count_text(state.num_computed),
         "stages shared": count_text(state["shared"]),
         "failed": count_text(state.num_raised),
-        "stages a minute": "–" if speed is None else f"{speed:.1f}",
+        "stages a minute": UNDEFINED if speed is None else decimal_text(speed, 1),
         "time to go": "–" if left is None else duration_text(left),
     }
     with st.container(horizontal=True):

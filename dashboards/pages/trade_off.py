@@ -19,7 +19,7 @@ from dashboards.page import Page, show_separation, split_tables
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from orchestrator.columns import COLUMNS, METRICS
 from orchestrator.results.pareto import front_mask
-from orchestrator.results.pooling import SETTING
+from orchestrator.results.pooling import IN_TABLE
 from orchestrator.terminal.escaping import escape_markdown
 
 FIRST = 2  # tables drawn before the user chooses others
@@ -62,7 +62,7 @@ def show(page: Page) -> None:
     for title, table in tables.items():
         st.markdown(f"**{escape_markdown(title)}**")
         # All rows of a table are comparable, so they share a panel.
-        rows = table.drop(columns=SETTING)
+        rows = table.drop(columns=IN_TABLE)
         _show_chart(page, table, draw(rows, metric, costs), title)
     few = all(map(is_few, tables.values()))
     st.caption(" ".join([CAPTIONS[view], *([] if few else [MANY_CAPTIONS[view]])]))

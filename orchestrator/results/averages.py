@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orchestrator.results.intervals import half_interval
-from orchestrator.results.pooling import SETTING
+from orchestrator.results.pooling import IN_TABLE
 
 
 def average_configurations(
@@ -24,10 +24,10 @@ def average_configurations(
         more: columns that divide a configuration into several rows.
 
     Returns:
-        `sweep` (the first that has the configuration), the rest of SETTING, `more`, `method`,
+        `sweep` (the first that has the configuration), the rest of IN_TABLE, `more`, `method`,
         `trial_id`, and the columns of `average_over_seeds`.
     """
-    by = [*SETTING[1:], *more, "method", "trial_id"]
+    by = [*IN_TABLE[1:], *more, "method", "trial_id"]
     table = average_over_seeds(trials, by, values)
     first = trials.drop_duplicates(by)["sweep"]
     table.insert(0, "sweep", first.to_numpy())

@@ -22,7 +22,7 @@ from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_colum
 from orchestrator.results.names.naming import labels, names_across_tables
 from orchestrator.results.pooling import (
     CONFIGURATION,
-    SETTING,
+    IN_TABLE,
     pool_trials,
     sweeps_by_configuration,
 )
@@ -30,7 +30,7 @@ from orchestrator.results.protocol import protocol_columns
 from orchestrator.results.results import Results
 from orchestrator.results.winners import configuration_keys, winner_hyperparameters
 
-ROW = [*SETTING, "method", "trial_id"]
+ROW = [*IN_TABLE, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
 
 

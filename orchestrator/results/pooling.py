@@ -19,7 +19,7 @@ from orchestrator.columns import METHOD_LABEL
 from orchestrator.results.equal_values import require_equal_values
 
 TABLE = ["benchmark", "scenario", "num_tasks"]  # equal in all rows of a table of a comparison
-SETTING = ["sweep", *TABLE]
+IN_TABLE = ["sweep", *TABLE]
 CONFIGURATION = [*TABLE, "method", "trial_id"]
 ALSO_IN = "also_in"
 LABELLED_IN = "labelled_in"

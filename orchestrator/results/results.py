@@ -20,7 +20,7 @@ from orchestrator.results.averages import average_configurations
 from orchestrator.results.metrics import R, accuracy_seen
 from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
-from orchestrator.results.pooling import SETTING
+from orchestrator.results.pooling import IN_TABLE
 from orchestrator.results.r_matrix import build_r
 from orchestrator.sweep.objective.objective_text import Mode
 
@@ -129,7 +129,7 @@ class Results:
         done = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
         done = done.assign(compute_flops=compute_flops(done))
         table = average_configurations(done, metrics)
-        return table[front_mask(table, metrics, modes, SETTING[1:])].reset_index(drop=True)
+        return table[front_mask(table, metrics, modes, IN_TABLE[1:])].reset_index(drop=True)
 
 
 def _is_trial(table: pd.DataFrame, trial_id: str, seed: int, sweep: str | None) -> pd.Series[bool]:

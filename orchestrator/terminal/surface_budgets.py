@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from orchestrator.results.surface.surface import Surface
+from orchestrator.results.units import decimal_text
 from orchestrator.terminal.surface_names import cell_name
 
 ROUNDING = 1e-12  # of a budget, a product of floats
@@ -57,7 +58,7 @@ def describe_unspent(surface: Surface) -> Iterator[str]:
     used = np.round(surface.shares, 2).reshape(len(surface.methods), -1)
     least, most = np.fmin.reduce(used, axis=1), np.fmax.reduce(used, axis=1)
     parts = [
-        f"{surface.methods[m]} {least[m]:.2f}" + f" to {most[m]:.2f}" * bool(most[m] > least[m])
+        f"{surface.methods[m]} {_range_text(least[m], most[m])}"
         for m in np.argsort(least, kind="stable")
         if least[m] < WELL_USED  # NaN, where no trial is complete, is not
     ]
@@ -67,3 +68,8 @@ def describe_unspent(surface: Surface) -> Iterator[str]:
             "differ in size, and by methods without steps; shares of the budget that are spent, "
             f"over cells: {', '.join(parts)}."
         )
+
+
+def _range_text(least: float, most: float) -> str:
+    low, high = decimal_text(least, 2), decimal_text(most, 2)
+    return low if low == high else f"{low} to {high}"

@@ -13,10 +13,10 @@ from orchestrator.tracking.pages import (
     PAGES_TAG,
     PAGES_VERSION,
     VIEW,
+    list_key,
+    list_tag,
     page_tags,
-    setting_view,
-    view_key,
-    view_tag,
+    setting_list,
 )
 from orchestrator.tracking.sent import HIDDEN
 
@@ -45,9 +45,9 @@ def set_views(client: Any, experiment_id: str, settings: Sequence[tuple[str, str
     """Add a view for each (benchmark, scenario) that never had one in this experiment."""
     experiment = client.get_experiment(experiment_id)
     written = json.loads(experiment.tags.get(WRITTEN, "[]"))
-    new = {view_key(*pair): pair for pair in settings if view_key(*pair) not in written}
+    new = {list_key(*pair): pair for pair in settings if list_key(*pair) not in written}
     for key, pair in new.items():
-        tag = view_tag(setting_view(*pair), experiment.creation_time)
+        tag = list_tag(setting_list(*pair), experiment.creation_time)
         client.set_experiment_tag(experiment_id, f"{VIEW}{key}", tag)
     if new:
         client.set_experiment_tag(experiment_id, WRITTEN, json.dumps([*written, *new]))

@@ -30,7 +30,7 @@ DESCRIPTION = (
 
 
 @dataclass(frozen=True)
-class RunView:
+class RunList:
     """A list of runs.
 
     Attributes:
@@ -60,15 +60,15 @@ class RunView:
         )
 
 
-VIEWS: Mapping[str, RunView] = {
-    "trials": RunView(
+LISTS: Mapping[str, RunList] = {
+    "trials": RunList(
         "All trials, comparable or not",
         "tags.phase = 'evaluation'",
         "acc",
         (*SHOWN_METRICS, *LISTED_COSTS),
         ("scenario", "benchmark", "method"),
     ),
-    "candidates": RunView(
+    "candidates": RunList(
         "Candidates of a search",
         "tags.phase = 'search'",
         "val_acc",
@@ -78,31 +78,31 @@ VIEWS: Mapping[str, RunView] = {
 }
 
 
-def setting_view(benchmark: str, scenario: str) -> RunView:
+def setting_list(benchmark: str, scenario: str) -> RunList:
     """Return the list of the evaluated trials of a benchmark in a scenario, best first."""
     pair = f"tags.benchmark = {_quote(benchmark)} and tags.scenario = {_quote(scenario)}"
-    trials = VIEWS["trials"]
+    trials = LISTS["trials"]
     name = f"{benchmark}, {scenario}-incremental"
     return replace(
         trials, name=name, filter=f"{trials.filter} and {pair}", tags=("sweep", "method")
     )
 
 
-def view_key(benchmark: str, scenario: str) -> str:
+def list_key(benchmark: str, scenario: str) -> str:
     """Return the key of the list of a benchmark in a scenario, which is in its address."""
     return re.sub(r"\W+", "-", f"{benchmark} {scenario}")[:MAX_KEY]
 
 
 def page_tags(now_ms: int) -> dict[str, str]:
     """Return the tags of an experiment created at `now_ms`, milliseconds since the epoch."""
-    views = {f"{VIEW}{key}": view_tag(view, now_ms) for key, view in VIEWS.items()}
-    return {PAGES_TAG: PAGES_VERSION, KIND: "custom_model_development", NOTE: DESCRIPTION, **views}
+    lists = {f"{VIEW}{key}": list_tag(each, now_ms) for key, each in LISTS.items()}
+    return {PAGES_TAG: PAGES_VERSION, KIND: "custom_model_development", NOTE: DESCRIPTION, **lists}
 
 
-def view_tag(view: RunView, now_ms: int) -> str:
-    """Return the value of the tag that holds a view."""
+def list_tag(runs: RunList, now_ms: int) -> str:
+    """Return the value of the tag that holds a list, a saved view in MLflow's words."""
     times = {"createdAt": now_ms, "updatedAt": now_ms}
-    return json.dumps({"name": view.name, **times, "state": view.state()})
+    return json.dumps({"name": runs.name, **times, "state": runs.state()})
 
 
 def _quote(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.errors import RepertoireError
 from orchestrator.results.tables.tables import read_table
 from orchestrator.tracking.ledger import load_ledger
-from orchestrator.tracking.pages import view_key
+from orchestrator.tracking.pages import list_key
 from orchestrator.tracking.target import TrackingError, resolve_target
 
 UI_PORT = 5000
@@ -60,4 +60,4 @@ def first_view(folder: Path) -> str:
     except RepertoireError:
         return "trials"
     evaluated = trials[trials["phase"] != "search"]
-    return view_key(*evaluated[columns[:2]].iloc[0]) if len(evaluated) else "candidates"
+    return list_key(*evaluated[columns[:2]].iloc[0]) if len(evaluated) else "candidates"
