@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +17,7 @@ from orchestrator.results.names.naming import labels
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.stages.outcomes import Key
 from orchestrator.stages.stage import Chain
 from orchestrator.terminal.trial_options import hyperparameter_texts
 
@@ -48,12 +49,22 @@ def trials_table(plan: Plan) -> Table:
         table.add_column("hyperparameters", overflow="fold")
     left = {*plan.stages_to_run}
     for name, setting, seeds, text in zip(names, settings, chains.values(), options, strict=True):
-        keys = {key for chain in seeds for key in chain.keys}
         about = (name,) if one_setting else (name, setting)
-        cells = (*about, seeds[0].trial_id, str(len(seeds)), str(len(keys & left)))
+        cells = (*about, seeds[0].trial_id, str(len(seeds)), _stages_left(seeds, left))
         cells += (text,) if any(options) else ()
         table.add_row(*map(Text, cells))
+    unsolved = sum(bool(cell.prices) for cell in plan.sweep.cells)
+    if unsolved:
+        caption = f"cells whose trials follow once prices are counted: {unsolved}"
+        table.caption, table.caption_justify = Text(caption), "left"
     return table
+
+
+def _stages_left(seeds: Sequence[Chain], left: Container[Key]) -> str:
+    """Return the number of a trial's stages that are missing, or why it is not run."""
+    if seeds[0].outcome is not None:
+        return seeds[0].outcome[0]
+    return str(sum(key in left for key in {key for chain in seeds for key in chain.keys}))
 
 
 def _group_by_trial(chains: Iterable[Chain]) -> dict[str, list[Chain]]:

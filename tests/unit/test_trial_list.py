@@ -7,9 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.graph.plan import plan
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.trial_list import trials_table
 
@@ -60,3 +62,15 @@ def test_without_options_there_is_no_column(tmp_path: Path) -> None:
     planned = plan(Sweep.load(file), StageStore(str(tmp_path / "stages")))
     headers = [column.header for column in trials_table(planned).columns]
     assert headers == ["trial", "id", "seeds", "stages left"]
+
+
+def test_cells_without_a_dial_say_so_and_those_to_solve_are_counted(tmp_path: Path) -> None:
+    """The network has 7,960 B: er does not fit 7 kB, and takes its steps once prices are known."""
+    means = "means: {storage: {grid: [7 kB, 9 kB]}, compute: 2}\n"
+    network = "network: {name: mlp, hidden: [25]}\n"
+    text = SWEEP.partition("methods")[0] + f"methods: [er]\n{network}{means}seeds: [0, 1]\n"
+    (tmp_path / "listed.yaml").write_text(text)
+    store = StageStore(str(tmp_path / "stages"), True)
+    table = trials_table(plan(solve_sweep(Sweep.load(tmp_path / "listed.yaml"), store), store))
+    assert [*table.columns[3].cells] == [Text("infeasible")]
+    assert str(table.caption) == "cells whose trials follow once prices are counted: 1"
