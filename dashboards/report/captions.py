@@ -7,7 +7,7 @@ from math import isfinite
 import pandas as pd
 
 from dashboards.charts.quantities import short_label
-from dashboards.charts.tradeoff_labels import FEW
+from dashboards.charts.tradeoff_labels import FEW, is_few
 from dashboards.report.cost_captions import COST_NAMES, Row, cheapest_sentence, find_extremes
 from dashboards.report.search_captions import count_text
 from orchestrator.columns import SHOWN_METRICS
@@ -23,9 +23,11 @@ from orchestrator.results.units import (
 TRADE_OFF = (
     "Bars are 95% intervals over seeds. The line is the Pareto front of the means of a panel; a "
     "point is hollow if another beats it in both quantities of the panel by intervals that do not "
-    f"overlap. Of more than {FEW} configurations, those on the front and the best of each method "
-    "have bars and, where there is room, labels; point at another to see its name and its "
-    "intervals."
+    "overlap."
+)
+MANY = (
+    f"Of more than {FEW} configurations, those on the front and the best of each method have bars "
+    "and, where there is room, labels; point at another to see its name and its intervals."
 )
 COST_PLANE = (
     "Colour is ACC, size the width of its interval; hollow: one seed. Ringed: on the Pareto front "
@@ -55,6 +57,11 @@ def trade_off(rows: pd.DataFrame) -> str:
             if rows[f"{cost}_mean"].notna().any()
         ]
     return " ".join([*sentence, *_front_sentence(rows)])
+
+
+def describe_marks(rows: pd.DataFrame) -> str:
+    """Return what the marks of the trade-off mean; of many rows, also which of them have any."""
+    return TRADE_OFF if is_few(rows) else f"{TRADE_OFF} {MANY}"
 
 
 def _front_sentence(rows: pd.DataFrame) -> list[str]:

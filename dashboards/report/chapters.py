@@ -79,7 +79,7 @@ def _overview_charts(rows: pd.DataFrame, shown: pd.DataFrame) -> list[Chart]:
     return [
         Chart(
             "Trade-off: what it buys and what it costs",
-            f"{captions.trade_off(rows)} {captions.TRADE_OFF}",
+            f"{captions.trade_off(rows)} {captions.describe_marks(rows)}",
             charts.trade_off(one_table),
         ),
         Chart("The plane of the two costs", captions.COST_PLANE, charts.cost_plane(one_table)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.ray_backend import OnRay, Say, stage_resources
-from orchestrator.graph.collector import keep_imports
+from orchestrator.graph.collector import pause_collector
 from orchestrator.graph.deadline import StageKind
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut, TrialQueue
@@ -62,7 +62,8 @@ def create_scheduler(search: Search, group: Group, goal: int, seed: int) -> Sche
 
 def create_tune_trials(trial_ids: Sequence[str]) -> TrialQueue:
     """Return a queue that holds Tune's objects; trials start as in `FirstInFirstOut`."""
-    with keep_imports():
+    # Nothing is frozen: in Python and in a notebook this process is the user's.
+    with pause_collector():
         from orchestrator.backends.tune_trials import TuneTrials
 
     return TuneTrials(trial_ids)

@@ -29,7 +29,8 @@ def keep_imports() -> Iterator[None]:
     """Pause the collector for a block of imports, and exclude all that then exists from it.
 
     What an import creates, more than half a million objects with torch, lives until the process
-    ends: to go through it takes up to a seventh of the import's time, and frees nothing.
+    ends: to go through it takes up to a seventh of the import's time, and frees nothing. Only for
+    processes of our own, the command and workers: garbage that is there already is never freed.
     """
     with pause_collector():
         yield

@@ -16,7 +16,7 @@ from orchestrator.tracking.sent import FORMER_PREFIX, HIDDEN
 # To be raised when the tags change; a view that a user deleted is not written again.
 PAGES_VERSION = "3"
 PAGES_TAG, FORMER_PAGES = f"{HIDDEN}pages", f"{FORMER_PREFIX}pages"
-LISTED_COSTS = ("storage_bytes", "train_flops")
+LISTED_COSTS = ("storage_bytes", "train_flops", "consolidate_flops")
 MAX_KEY = 200  # letters; MLflow takes 250 for the tag
 KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
 VIEW = "mlflow.sharedViewState."

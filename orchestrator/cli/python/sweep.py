@@ -128,7 +128,9 @@ class Sweep:
         num = len(self.spec.groups)
         searched = f", {num} search{'es' if num > 1 else ''}" if num else ""
         seeds = ", ".join(map(str, self.spec.seeds))
-        return f"Sweep {self.name!r}: {len(self.spec.trials)} trials{searched}, seeds {seeds}"
+        trials = len(self.spec.trials)
+        plural = "" if trials == 1 else "s"
+        return f"Sweep {self.name!r}: {trials} trial{plural}{searched}, seeds {seeds}"
 
     def _repr_html_(self) -> str:
         content = require_mapping(read_yaml_text(self.text, self.name), self.name)
