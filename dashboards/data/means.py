@@ -27,6 +27,7 @@ from orchestrator.results.surface.surface import (
     have_means,
     surfaces,
 )
+from orchestrator.results.surface.task_figures import CHAIN, STAGE_FIGURES
 
 BUDGET = r"\s*\bmeans\.\w+=\S+"  # of a cell, in a label
 
@@ -37,7 +38,12 @@ def read_surfaces(warehouse: Warehouse, scope: Scope, metric: str = "acc") -> li
     trials = trials[scope.mask(trials)]
     if not have_means(trials).any():
         return []
-    return list(surfaces(Results(trials, pd.DataFrame(), pd.DataFrame()), metric))
+    chain = ", ".join(CHAIN)
+    compared = f"SELECT {chain} FROM trials WHERE {scope.where(*IS_COMPARED)}"
+    stages = warehouse.frame(
+        f"SELECT {', '.join(STAGE_FIGURES)} FROM stages WHERE ({chain}) IN ({compared})"
+    )
+    return list(surfaces(Results(trials, pd.DataFrame(), stages), metric))
 
 
 def read_costs(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:

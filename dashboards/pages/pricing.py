@@ -34,10 +34,10 @@ def show_prices(page: Page, surface: Surface, metric: str) -> None:
     rows = [winner_cells(surface, winner) for winner in price_winners(surface, prices)]
     st.dataframe(pd.DataFrame(rows, columns=list(heads)), hide_index=True, key="price table")
     st.caption(
-        "A trial pays for the bytes carried after its last task, for as many months as they are "
-        "kept, for all training and consolidation, and for the predictions of these months; by "
-        "GPU-hour, for the measured time on the device that ran it, of predictions for that of "
-        "evaluation."
+        "A trial pays for the most bytes that it carries after any task, for as many months as "
+        "they are kept, for all training and consolidation, and for the predictions of these "
+        "months; by GPU-hour, for the measured time on the device that ran it, of predictions for "
+        "that of evaluation."
     )
 
 

@@ -41,7 +41,8 @@ def describe_prices(prices: Prices) -> str:
         work = "training, consolidation and predictions"
         predictions = f", and {prices.predictions:g} predictions a month are served"
     paid = "measured hours on the device that ran them" if prices.by_time else "FLOPs"
-    return f"What is carried is kept for {months}{predictions}; {work} are paid by {paid}."
+    kept = f"The most that is carried after any task is kept for {months}{predictions}"
+    return f"{kept}; {work} are paid by {paid}."
 
 
 def reason_without_prices(prices: Prices) -> str:

@@ -28,14 +28,14 @@ def describe_infeasible(surface: Surface) -> Iterator[str]:
 
 
 def describe_excess(surface: Surface) -> Iterator[str]:
-    """Yield the methods that carry or spend more than their budget.
+    """Yield the methods that carry more than their budget after a task, or spend more on one.
 
     With `backbone: apart` a budget leaves out the frozen body, but tables of earlier releases do
     not record this. Methods whose body alone exceeds the budget therefore have a sentence of their
     own. Any other excess means that a dial was solved wrongly.
     """
     storage = np.array([np.inf if each is None else each for each in surface.storage])[:, None]
-    dearer = (surface.shares > 1 + ROUNDING).any(axis=-1)
+    dearer = (surface.most_shares > 1 + ROUNDING).any(axis=-1)
     above = (surface.carried - surface.bodies > storage) | dearer
     by_body = (surface.carried > storage) & ~above
     for cells, what in (

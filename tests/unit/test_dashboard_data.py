@@ -47,6 +47,8 @@ from orchestrator.results.contrasts import with_differences
 from orchestrator.results.load import load
 from orchestrator.results.metrics import forgetting
 from orchestrator.results.results import Results
+from orchestrator.results.surface.surface import surfaces
+from orchestrator.results.tables.schemas import STAGES
 from orchestrator.results.tables.tables import Tables, write_tables
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
@@ -490,6 +492,23 @@ def write_settings(folder: Path) -> Path:
         options = {"seeds": 1, "complete": 1.0, "more": CELL} | options
         write_random(folder / f"s{number}", number, **options)
     return folder
+
+
+def test_the_page_and_the_command_have_the_same_surface(tmp_path: Path) -> None:
+    """Of two tasks with 1,010 and 1,020 B, the second has 900 B here: 1,010 B are the most."""
+    tables = random_tables(np.random.default_rng(0), "s", complete=1.0, num_tasks=2, more=CELL)
+    stages = tables.stages.to_pandas()
+    stages.loc[stages["after"] == 2, "storage_bytes"] = 900
+    stages["means_flops"] = 50.0 * (stages["after"] + 1)  # 100 and 150, of which 110 are spent
+    tables = Tables(tables.trials, tables.accuracy, pa.Table.from_pandas(stages, STAGES))
+    write_tables(tables, tmp_path / "s")
+    (drawn,) = read_surfaces(Warehouse.open(tmp_path), EVERYTHING)
+    (printed,) = surfaces(load(tmp_path))
+    assert (drawn.carried == 1010).all()
+    assert (drawn.least_shares == 110 / 150).all()
+    assert (drawn.most_shares == 1.1).all()
+    for name, value in vars(printed).items():
+        np.testing.assert_array_equal(getattr(drawn, name), value, name)
 
 
 def test_a_cell_has_the_trials_of_its_benchmark_scenario_and_number_of_tasks(

@@ -20,6 +20,7 @@ from orchestrator.results.surface.areas import (
 )
 from orchestrator.results.surface.crossings import break_even, crossing_interval
 from orchestrator.results.surface.exchange import exchange_rate, ratio_of_means
+from orchestrator.results.surface.prices import Prices, trial_prices
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface, build_surface, surfaces
 from orchestrator.results.surface.winners import winner_map
@@ -31,6 +32,7 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
     array = np.asarray(values, dtype=float)
     m, a, b, s = array.shape
     compute = changes.get("compute", tuple(2.0**i for i in range(b)))
+    shares = changes.get("shares", np.full((m, a, b, s), np.nan))
     return Surface(
         title="lab",
         methods=changes.get("names", tuple("abcdefgh"[:m])),
@@ -45,7 +47,9 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         seconds=changes.get("seconds", np.full((m, a, b), 60.0)),
         prediction_flops=changes.get("prediction_flops", np.full((m, a, b), np.nan)),
         prediction_seconds=changes.get("prediction_seconds", np.full((m, a, b), np.nan)),
-        shares=changes.get("shares", np.full((m, a, b, s), np.nan)),
+        shares=shares,
+        least_shares=changes.get("least_shares", shares),
+        most_shares=changes.get("most_shares", shares),
         flops=np.array(compute, dtype=float) * 1e9,
     )
 
@@ -284,6 +288,58 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert "Fit no cell: joint." in sentences
     assert "Above their budget, so not comparable: er lam=10 at 1 kB and 2 x." in sentences
     assert not any("er lam=20" in line for line in sentences if line.startswith("Above"))
+
+
+def results_by_task(trials: pd.DataFrame, *tasks: list[tuple[int, float, float]]) -> Results:
+    """Return results of trials with, for each, (bytes, FLOPs, FLOPs allowed) of its tasks."""
+    trials = trials.assign(sweep="lab", trial_id=[f"t{i}" for i in range(len(trials))])
+    chains = trials[["sweep", "trial_id", "seed"]].to_dict("records")
+    stages = [
+        chain | {"after": after, "storage_bytes": size, "train_flops": flops - 1} | allowed
+        for chain, of_trial in zip(chains, tasks, strict=True)
+        for after, (size, flops, most) in enumerate(of_trial, 1)
+        for allowed in [{"consolidate_flops": 1.0, "means_flops": most}]
+    ]
+    # Stage 0 only initialises the network: it counts neither as carried nor as a task.
+    stages += [{**stage, "after": 0, "storage_bytes": 9999} for stage in stages[:1]]
+    return Results(trials, pd.DataFrame(), pd.DataFrame(stages))
+
+
+SHRINKING = [(800, 30.0, 50.0), (1200, 20.0, 50.0), (900, 20.0, 100.0)]
+
+
+def test_what_is_carried_is_the_most_after_any_task_of_any_seed() -> None:
+    """A memory of 1,200 B after task 2 is of 900 B at the end: above 1 kB, and paid for."""
+    steady = [(900, 50.0, 50.0)] * 3
+    cells = rows().iloc[:2].assign(storage_bytes=900)
+    results = results_by_task(cells, SHRINKING, steady)
+    (built,) = surfaces(results)
+    assert built.carried.tolist() == [[[1200]]]
+    lines = [line for line in findings(built) if "budget, so" in line]
+    assert lines == ["Above their budget, so not comparable: er at 1 kB and 2 x."]
+    # 1,200 B for 2 months at 1 a byte and month.
+    assert trial_prices(built, Prices(storage=1, months=2)).tolist() == [[[2400]]]
+    # Without its stages, as in tables without them, what is known is carried after the last task.
+    (final,) = surfaces(Results(results.trials, pd.DataFrame(), results.stages.iloc[:0]))
+    assert final.carried.tolist() == [[[900]]]
+    (one,) = surfaces(results_by_task(cells, SHRINKING, []))
+    assert one.carried.tolist() == [[[1200]]]
+
+
+def test_a_task_above_its_budget_is_told_although_the_trial_is_below_that_of_all_tasks() -> None:
+    """Tasks spend 60, 20 and 20 of 50 FLOPs each: 100 of 150 in sum, and 1.2 of the first."""
+    tasks = [(900, 60.0, 50.0), (900, 20.0, 50.0), (900, 20.0, 50.0)]
+    trial = rows().iloc[:1].assign(train_flops=97.0, consolidate_flops=3.0, means_flops=150.0)
+    (built,) = surfaces(results_by_task(trial, tasks))
+    figures = (built.shares, built.least_shares, built.most_shares)
+    assert [each.item() for each in figures] == [100 / 150, 0.4, 1.2]
+    assert "Above their budget, so not comparable: er at 1 kB and 2 x." in [*findings(built)]
+    # Tables of earlier releases have no budgets of tasks: then the trial's share is all there is.
+    results = results_by_task(trial, tasks)
+    older = results.stages.drop(columns="means_flops")
+    (built,) = surfaces(Results(results.trials, pd.DataFrame(), older))
+    assert (built.least_shares.item(), built.most_shares.item()) == (100 / 150, 100 / 150)
+    assert not any(line.startswith("Above") for line in findings(built))
 
 
 def test_what_is_above_a_budget_by_a_frozen_body_is_not_solved_wrongly() -> None:

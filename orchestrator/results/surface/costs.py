@@ -16,8 +16,8 @@ from orchestrator.results.surface.surface import (
     have_means,
     method_names,
 )
+from orchestrator.results.surface.task_figures import CHAIN
 
-CHAIN = ["sweep", "trial_id", "seed"]
 STAGE_COSTS = [*CHAIN, "after", "storage_bytes", WITHOUT_BODY, "train_flops", "consolidate_flops"]
 GROWING_COSTS = ["storage_bytes", "compute_flops"]
 

@@ -31,7 +31,7 @@ class Prices:
         storage: of a byte for a month.
         compute: of a FLOP, or of a second if `by_time`.
         by_time: whether computation is paid by the measured time instead of by FLOPs.
-        months: for how long what is carried is kept, and predictions are served.
+        months: for how long the most that is carried is kept, and predictions are served.
         predictions: examples that are predicted in a month, each for the price of its computation.
     """
 
@@ -134,9 +134,9 @@ def price_error(text: str, why: str) -> RepertoireError:
 def trial_prices(surface: Surface, prices: Prices) -> Floats:
     """Return the price of a trial of each cell [M, A, B]; NaN where not every seed is complete.
 
-    The price has three parts: the bytes carried after the last task, for `months`; all training and
-    consolidation; and the predictions after the last task. A budget that a method leaves unused
-    costs nothing.
+    The price has three parts: the most bytes carried after any task, for `months`, since there must
+    be room for them; all training and consolidation; and the predictions after the last task. A
+    budget that a method leaves unused costs nothing.
     """
     used = surface.seconds if prices.by_time else surface.spent
     if prices.predictions:

@@ -18,7 +18,12 @@ from orchestrator.results.names.naming import base_names
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.surface.budgets import allowed_flops, spent_shares
+from orchestrator.results.surface.budgets import allowed_flops
+from orchestrator.results.surface.task_figures import (
+    add_task_figures,
+    largest_storage,
+    share_figures,
+)
 
 STORAGE_BUDGET, COMPUTE_BUDGET, DIAL = MEANS
 BUDGETS = [STORAGE_BUDGET, COMPUTE_BUDGET]
@@ -43,7 +48,7 @@ class Surface:
         values: the metric by method, storage, compute and seed [M, A, B, S]; NaN where a trial is
             not complete.
         infeasible: whether the method does not fit the cell [M, A, B].
-        carried: bytes after the last task, the most of all seeds [M, A, B]; NaN if none is
+        carried: bytes after the task with the most, the most of all seeds [M, A, B]; NaN if none is
             complete.
         bodies: bytes of a frozen body, which `carried` includes, likewise.
         spent: FLOPs of training and consolidation of all tasks, likewise.
@@ -54,6 +59,9 @@ class Surface:
             took, likewise.
         shares: of the FLOPs that its budget allows, those that a trial spent, by seed [M, A, B, S];
             NaN where either is not known.
+        least_shares: likewise of one task, the least of all tasks; of all tasks where tables of
+            earlier releases do not have the budget of each.
+        most_shares: likewise, the most.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             [B]; NaN if they are not known.
     """
@@ -72,6 +80,8 @@ class Surface:
     prediction_flops: Floats
     prediction_seconds: Floats
     shares: Floats
+    least_shares: Floats
+    most_shares: Floats
     flops: Floats
 
     @property
@@ -102,6 +112,7 @@ def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
             "no trial has means: a sweep compares methods at equal storage and computation with a "
             "section `means`, see docs/equal_means.md"
         )
+    trials = add_task_figures(trials, results.stages)
     for (benchmark, scenario, num_tasks), rows in trials.groupby(TABLE, sort=False):
         title = setting_title(str(benchmark), str(scenario), int(str(num_tasks)))
         yield build_surface(title, rows, metric)
@@ -118,14 +129,15 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     methods = tuple(names.unique())
     storage, compute = (_axis(rows[name]) for name in BUDGETS)
     seeds = tuple(int(seed) for seed in sorted(rows["seed"].unique()))
-    values, shares = np.full((2, len(methods), len(storage), len(compute), len(seeds)), np.nan)
-    infeasible = np.zeros(values.shape[:3], dtype=bool)
+    infeasible = np.zeros((len(methods), len(storage), len(compute)), dtype=bool)
     method = [methods.index(name) for name in names]
     cell = (method, _places(rows[STORAGE_BUDGET], storage), _places(rows[COMPUTE_BUDGET], compute))
     complete = (rows["status"] == "complete").to_numpy()
     seed = [seeds.index(each) for each in rows["seed"]]
-    values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
-    shares[*cell, seed] = np.where(complete, spent_shares(rows, compute), np.nan)
+    by_seed: dict[str, Floats] = {}
+    for name, figures in {"values": rows[metric], **share_figures(rows, compute)}.items():
+        by_seed[name] = np.full((*infeasible.shape, len(seeds)), np.nan)
+        by_seed[name][*cell, seed] = np.where(complete, figures.to_numpy(float), np.nan)
     np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
     costs: dict[str, Floats] = {}
     for name, figures in trial_costs(rows).items():
@@ -137,10 +149,9 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         storage=storage,
         compute=compute,
         seeds=seeds,
-        values=values,
         infeasible=infeasible,
+        **by_seed,
         **costs,
-        shares=shares,
         flops=allowed_flops(rows, compute),
     )
 
@@ -150,7 +161,7 @@ def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
     prediction = rows["inference_flops"]
     pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
     return {
-        "carried": rows["storage_bytes"],
+        "carried": largest_storage(rows),
         "bodies": rows["storage_backbone_bytes"].fillna(0),
         "spent": compute_flops(rows),
         "seconds": compute_seconds(rows),

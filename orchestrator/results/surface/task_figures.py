@@ -1,0 +1,64 @@
+"""What trials carry after any of their tasks, and spend of the budget of each.
+
+A budget of storage is of the most that is carried, and one of computation of each task; neither is
+seen in what a trial carries at its end, or spends in sum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.columns import MEANS_FLOPS, compute_flops
+from orchestrator.results.surface.budgets import Epochs, spent_shares
+
+CHAIN = ["sweep", "trial_id", "seed"]
+STAGE_FIGURES = [*CHAIN, "after", "storage_bytes", "train_flops", "consolidate_flops", MEANS_FLOPS]
+LARGEST = "largest_storage_bytes"  # carried after any task
+LEAST_SHARE, MOST_SHARE = "least_task_share", "most_task_share"  # of the budget of a task
+
+
+def add_task_figures(trials: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
+    """Return trials with LARGEST, LEAST_SHARE and MOST_SHARE of their tasks.
+
+    They are NaN for trials without stages; the shares also where tables of earlier releases do not
+    have the budgets of tasks.
+
+    Args:
+        trials: the columns of CHAIN.
+        stages: those of STAGE_FIGURES, MEANS_FLOPS if it is known; may be empty.
+    """
+    if stages.empty:
+        return trials.assign(**dict.fromkeys((LARGEST, LEAST_SHARE, MOST_SHARE), np.nan))
+    tasks = stages[stages["after"] > 0]
+    allowed = tasks.get(MEANS_FLOPS, pd.Series(np.nan, tasks.index)).astype(float)
+    shares = compute_flops(tasks) / allowed.where(allowed > 0)
+    by_chain = tasks[CHAIN].assign(share=shares, size=tasks["storage_bytes"]).groupby(CHAIN)
+    figures = by_chain.agg(
+        **{
+            LARGEST: ("size", "max"),
+            LEAST_SHARE: ("share", "min"),
+            MOST_SHARE: ("share", "max"),
+        }
+    )
+    return trials.join(figures, on=CHAIN)
+
+
+def largest_storage(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return the most bytes that each trial carried; after its last task where no more is known."""
+    final = rows["storage_bytes"].astype(float)
+    return rows[LARGEST].fillna(final) if LARGEST in rows else final
+
+
+def share_figures(rows: pd.DataFrame, compute: Epochs) -> dict[str, pd.Series[float]]:
+    """Return the shares of budgets that trials spent, by the attribute of a surface that has them.
+
+    Where those of tasks are not known, they are that of all tasks.
+    """
+    whole = spent_shares(rows, compute)
+    names = {"least_shares": LEAST_SHARE, "most_shares": MOST_SHARE}
+    of_tasks = {
+        name: rows[column].fillna(whole) if column in rows else whole
+        for name, column in names.items()
+    }
+    return {"shares": whole, **of_tasks}
