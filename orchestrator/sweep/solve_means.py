@@ -12,7 +12,7 @@ from orchestrator.sweep.means.candidates import solve_candidates
 from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, solve_cell
 from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.means import LARGEST, Means
-from orchestrator.sweep.means.prices import PriceRecords, Unpriced, read_prices
+from orchestrator.sweep.means.prices import PriceRecords, Unpriced, priced_seeds, read_prices
 from orchestrator.sweep.means.storage import carried_bytes, counted_bytes
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -65,7 +65,7 @@ def budget_pairs(
     if LARGEST in means.storage:
         # Anchors (joint) carry all data: the largest of the others is meant.
         named = (trial for trial in trials if trial.method.name not in means.anchors)
-        carried = (carried_bytes(trial, trial.seeds[0]) for trial in named)
+        carried = (carried_bytes(each, seed) for each in named for seed in priced_seeds(each))
         largest = max(sum(counted_bytes(each, means.backbone).values()) for each in carried)
     for storage, compute in means.cells:
         yield largest if storage == LARGEST else storage, compute

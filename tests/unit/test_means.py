@@ -37,6 +37,7 @@ from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
+from orchestrator.sweep.means.all_seeds import most_common_steps
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
@@ -496,21 +497,88 @@ def test_the_steps_of_a_method_by_hand_are_those_that_are_solved_for_and_counted
     assert stages["consolidate_flops"].tolist() == [*endings]
 
 
-def test_the_budget_of_each_task_is_recorded_where_those_of_seeds_differ(tmp_path: Path) -> None:
-    """Classes of 20, 12, 8 and 4 images make tasks of 16 and 28 on a seed, 12 and 32 on another.
+def unequal_parts(folder: Path, validation: float = 0, seeds: str = "[0, 1]") -> dict[str, str]:
+    """Return parts of a sweep on classes of 20, 12, 8 and 4 images of 2 x 2 pixels.
 
-    A step of fine-tuning is 4 images of 64 FLOP: 4 weights for each of 4 pixels, forward and back.
-    Both seeds take the steps that fit 1.5 epochs of 12, and of 28 images: 4.5 and 10.5.
+    Tasks are of 16 and 28 images on seed 0, of 12 and 32 on seed 1. An example of fine-tuning is
+    64 FLOP: 4 weights for each of 4 pixels, forward and back.
     """
     labels = np.repeat(range(4), (20, 12, 8, 4))
     images = np.random.default_rng(0).integers(0, 256, (44, 2, 2), dtype=np.uint8)
     examples = {"train_x": images, "train_y": labels, "test_x": images, "test_y": labels}
-    np.savez(tmp_path / "tiny.npz", **examples)
+    np.savez(folder / "tiny.npz", **examples)
     benchmark = (
         "{name: split, data: {npz: tiny.npz}, num_tasks: 2, scenario: class, order: seeded, "
-        "validation: 0}"
+        f"validation: {validation}}}"
     )
-    parts = PIXELS | {"benchmark": benchmark, "seeds": "[0, 1]"}
+    return PIXELS | {"benchmark": benchmark, "seeds": seeds}
+
+
+def test_a_sum_names_the_seed_where_seeds_have_tasks_of_other_sizes(tmp_path: Path) -> None:
+    """A tenth of each task is held out: 2 and 3 of 16 and 28 images, 1 and 3 of 12 and 32.
+
+    So joint stores 39 images of 5 bytes on seed 0, and 40 on seed 1.
+    """
+    parts = unequal_parts(tmp_path, validation=0.1)
+    sweep = load_means(tmp_path, "[joint, {name: er, memory_size: 9}]", "{storage: 277}", **parts)
+    joint, er = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    assert joint.outcome == (
+        "infeasible",
+        "on seed 1 it carries model 80 B + raw data 200 B = 280 B, which is 3 B above 277 B",
+    )
+    assert er.outcome is None
+    # What is largest is so on all seeds, so that it fits.
+    sweep = load_means(tmp_path, "[joint]", "memory-aligned", **parts)
+    (cell,) = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    assert (cell.storage, cell.outcome) == (280, None)
+
+
+def test_the_sum_of_a_step_names_the_seed_too(tmp_path: Path) -> None:
+    """GEM's first task is a step of 14 and one of 2 images on seed 0, one of 12 on seed 1.
+
+    After one step it stores 14 and 12 images. Its second task begins with a step of 14: 28 images
+    and 2 (1 + 1)^2 products of 20 weights on seed 0, whose budget is 28 images. On seed 1, of 32
+    images, it fits.
+    """
+    parts = unequal_parts(tmp_path, seeds="[1, 0]") | {"training": "{batch_size: 14}"}
+    methods = "[finetune, {name: gem, memory_size: 88}]"
+    sweep, _, _ = solve(tmp_path, methods, "{compute: 1}", **parts)
+    step, budget = 28 * 64 + 160, 28 * 64
+    assert sweep.cells[1].outcome == (
+        "infeasible",
+        f"task 2 of seed 0 takes one step {step:,} FLOP + consolidation 0 FLOP = {step:,} FLOP, "
+        f"which is 160 FLOP above {budget:,} FLOP, 1 x fine-tuning for an epoch",
+    )
+
+
+def test_the_steps_of_all_seeds_fit_each_of_them() -> None:
+    """With a measure after each third step, and at the end, of 1 an example, as a step costs.
+
+    On batches of 40 and 1 five steps cost 2 x 41 + 40 and two measures of 40: 202. Six cost 3 x 41
+    and measures of 40 and 1: 164. On batches of 40 five cost 280 and six 320. Within 170 and 300
+    six and five fit, but five do not fit the first; four do: 2 x 41, 40 and 1, and 160, 40 and 40.
+    """
+    uneven = TaskPrice(41, (40, 1), 1, sizes=(40, 1), interval=3)
+    even = TaskPrice(80, (40, 40), 40, sizes=(40, 40), interval=3)
+    assert (uneven.most_iterations(170), even.most_iterations(300)) == (6, 5)
+    assert (uneven.flops(5), uneven.flops(4), even.flops(4)) == (202, 123, 240)
+    assert most_common_steps([(uneven, 170), (even, 300)], 5) == 4
+
+
+def test_the_budget_of_a_network_that_fits_nowhere_is_not_known(tmp_path: Path) -> None:
+    """64-8-10 has 2,440 bytes and 64-99-10 29,740; of the second nothing is priced."""
+    network = "{name: mlp, hidden: {grid: [[8], [99]]}}"
+    means = "{storage: 3 kB, compute: 1}"
+    sweep, _, _ = solve(tmp_path, "[finetune]", means, network=network)
+    assert [[*cell.budgets.values()] for cell in sweep.cells] == [[(64 * STEP,) * 2], []]
+
+
+def test_the_budget_of_each_task_is_recorded_where_those_of_seeds_differ(tmp_path: Path) -> None:
+    """A step of fine-tuning is 4 images.
+
+    Both seeds take the steps that fit 1.5 epochs of 12, and of 28 images: 4.5 and 10.5.
+    """
+    parts = unequal_parts(tmp_path)
     trials = finish(tmp_path, "[finetune]", "{compute: 1.5}", **parts)
     results = load(tmp_path / "results" / "lab")
     allowed = results.stages.set_index(["seed", "after"])["means_flops"]
@@ -548,6 +616,9 @@ def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
         (9000, 1): "infeasible",  # a step and the exact Fisher cost more than an epoch
         (9000, 2): "complete",
     }
+    # The budget of two tasks of 64 images, also where bytes alone do not fit and nothing is priced.
+    compute = rows.index.get_level_values("means_compute").to_numpy()
+    assert rows["means_flops"].tolist() == (2 * compute * 64 * STEP).tolist()
     own = rows.loc["finetune"]
     assert own.loc[(3000, 1), "acc"] == own.loc[(9000, 1), "acc"]
     assert json.loads(own.loc[(3000, 2), "means_dial"]) == {"training.iterations": [32, 32]}

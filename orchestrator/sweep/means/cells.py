@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestrator.columns import INFEASIBLE
+from orchestrator.sweep.means.all_seeds import fit_memory, most_steps
 from orchestrator.sweep.means.budget_text import fine_tuning_text
-from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices
+from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.prices import (
     Unpriceable,
     Unpriced,
     budgets_by_sizes,
     chain_prices,
     price_trial,
+    priced_seeds,
     unit_trial,
 )
-from orchestrator.sweep.means.steps import TaskPrice
-from orchestrator.sweep.means.storage import BackboneBytes, TooDear, fit_storage, set_memory
+from orchestrator.sweep.means.storage import BackboneBytes, TooDear, set_memory
 from orchestrator.sweep.trial import TaskSizes, Trial
 
 # Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
@@ -80,7 +81,7 @@ def solve_cell(
     try:
         if storage is not None:
             # Storage first: the memory that fits decides what a step replays, and so costs.
-            cell = replace(cell, memory=fit_storage(trial, trial.seeds[0], storage, backbone))
+            cell = replace(cell, memory=fit_memory(trial, storage, backbone))
         if compute is not None:
             fitted = trial if cell.memory is None else set_memory(trial, cell.memory)
             unit, own = unit_trial(fitted), price_trial(fitted)
@@ -88,9 +89,9 @@ def solve_cell(
             cell = replace(cell, prices=(unit, own))
             chains = chain_prices(fitted, prices(unit), prices(own))
             flops = count_price_flops((unit, own), prices)
-            budgets = budgets_by_sizes(fitted, chains, compute)
+            budgets = budgets_by_sizes(fitted, prices(unit), compute)
             cell = replace(cell, price_flops=flops, budgets=budgets)
-            steps = most_steps(chains, compute)
+            steps = most_steps(chains, compute, priced_seeds(fitted))
             # A method that takes no steps costs what it costs, and has no dial.
             dial = tuple(steps) if trial.method.cls.takes_steps else None
             cell = replace(cell, steps=dial, flops=tuple(chains[0].flops(steps)), prices=())
@@ -100,7 +101,21 @@ def solve_cell(
         cell = replace(cell, outcome=(error.status, str(error)), prices=())
     except Unpriced:
         pass
+    if cell.outcome is not None and not cell.budgets:
+        cell = replace(cell, budgets=find_budgets(trial, compute, prices))
     return replace(cell, trial=set_dials(cell, trial))
+
+
+def find_budgets(
+    trial: Trial, compute: float | None, prices: PriceList
+) -> dict[TaskSizes, tuple[float, ...]]:
+    """Return the budgets of a trial that is not run; none unless they are priced for another."""
+    if compute is None:
+        return {}
+    try:
+        return budgets_by_sizes(trial, prices(unit_trial(trial)), compute)
+    except (Unpriced, Unpriceable):
+        return {}
 
 
 def is_ready(cell: Cell) -> bool:
@@ -146,41 +161,6 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
         dial = {**trial.dial, ITERATIONS: list(cell.steps)}
         trial = replace(trial, training=training, schedule=schedule, dial=dial)
     return trial
-
-
-def most_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
-    """Return the most iterations on each task that a budget allows, on all seeds.
-
-    Args:
-        chains: the prices of the method, for each seed.
-        compute: the budget, in epochs of fine-tuning.
-
-    Raises:
-        TooDear: a single step and the consolidation cost more at some task.
-    """
-    steps: list[int] = []
-    for task in range(len(chains[0].counted)):
-        of_seeds = [(each.next_price(steps), each.budget(task, compute)) for each in chains]
-        # The same steps on all seeds, so the least that fits any of them.
-        most = [price.most_iterations(budget) for price, budget in of_seeds]
-        if not min(most):
-            raise TooDear(
-                f"task {task + 1} takes {describe_shortfall(*of_seeds[most.index(0)])}, "
-                f"{fine_tuning_text(compute)} for an epoch"
-            )
-        steps.append(min(most))
-    return steps
-
-
-def describe_shortfall(price: TaskPrice, budget: float) -> str:
-    """Return the sum that shows that a budget does not allow a single step."""
-    first, rest = price.flops(1), price.consolidation_flops(1)
-    parts = (
-        f"one step {first - rest:,} FLOP + consolidation {rest:,} FLOP = {first:,} FLOP"
-        if price.batches
-        else f"no step, and consolidation {first:,} FLOP"
-    )
-    return f"{parts}, which is {first - budget:,.0f} FLOP above {budget:,.0f} FLOP"
 
 
 def describe_cell(cell: Cell) -> str:

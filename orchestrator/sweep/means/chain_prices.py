@@ -36,8 +36,7 @@ class ChainPrices:
 
     def budget(self, task: int, compute: float) -> float:
         """Return the FLOPs of a task, numbered from 0, at `compute` epochs of fine-tuning."""
-        unit = self.units[task]
-        return compute * unit.flops(len(unit.batches))
+        return budget_flops(self.units[task], compute)
 
     def next_price(self, steps: Sequence[int]) -> TaskPrice:
         """Return the price of the next task, given the number of steps on each task before it."""
@@ -59,6 +58,11 @@ class ChainPrices:
         """Yield the FLOPs of training and consolidation of each task."""
         for task, number in enumerate(steps):
             yield self.next_price(steps[:task]).flops(number)
+
+
+def budget_flops(unit: TaskPrice, compute: float) -> float:
+    """Return the FLOPs of `compute` epochs of fine-tuning a task, given the price of that."""
+    return compute * unit.flops(len(unit.batches))
 
 
 def replay_rule(stages: Sequence[Stage]) -> CountReplayed:

@@ -14,7 +14,7 @@ from orchestrator.stages.code.components import create_component
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
-from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, replay_rule
+from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.trial import TaskSizes, Trial, task_sizes
 
@@ -86,18 +86,18 @@ def chain_prices(
 
 
 def budgets_by_sizes(
-    trial: Trial, chains: Iterable[ChainPrices], compute: float
+    trial: Trial, units: Iterable[TaskPrices], compute: float
 ) -> dict[TaskSizes, tuple[float, ...]]:
     """Return the FLOPs that a budget allows each task, by the sizes of the tasks of a seed.
 
     Args:
-        trial: with its memory set.
-        chains: its prices, for each seed that is priced.
+        trial: with any memory.
+        units: the prices of its unit trial, for each seed that is priced.
         compute: the budget, in epochs of fine-tuning.
     """
     return {
-        sizes: tuple(chain.budget(task, compute) for task in range(len(sizes)))
-        for sizes, chain in zip(seeds_by_sizes(trial), chains, strict=True)
+        sizes: tuple(budget_flops(unit, compute) for unit in prices)
+        for sizes, prices in zip(seeds_by_sizes(trial), units, strict=True)
     }
 
 
