@@ -76,8 +76,8 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
     table = Table(
         *(title, "bytes", f"T = {far}", "above budget from", "FLOPs of task T", f"T = {far}"),
         box=SIMPLE,
-        caption=f"T tasks: a line, or a constant, through the last half of the tasks; a memory "
-        f"that is solved for takes at most the budget{apart}",
+        caption="T tasks: a line, or a constant, through the last half of the tasks; a cost that "
+        f"falls keeps its last value; a memory that is solved for takes at most the budget{apart}",
         caption_justify="left",
     )
     for label, rows in costs.groupby("label", sort=False):

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import decimal_text
 from orchestrator.terminal.surface_names import cell_name
 
 ROUNDING = 1e-12  # of a budget, a product of floats
 WELL_USED = 0.99  # share of a budget
+UNEVEN = 0.05  # below the share of all tasks
 
 
 def describe_infeasible(surface: Surface) -> Iterator[str]:
@@ -52,22 +54,33 @@ def describe_excess(surface: Surface) -> Iterator[str]:
 def describe_unspent(surface: Surface) -> Iterator[str]:
     """Yield the methods that leave over 1 % of a cell's computation unspent, the least user first.
 
+    A budget is of each task, so that the least share of a task is added where it is lower by more
+    than `UNEVEN`: then a small task may be left almost untrained in a trial that is well used.
+
     Tables of earlier releases do not have the budget, but FLOPs that it is not above, so that
-    shares are then at most those of the budget.
+    shares are then at most those of the budget; and no shares of tasks.
     """
-    used = np.round(surface.shares, 2).reshape(len(surface.methods), -1)
-    least, most = np.fmin.reduce(used, axis=1), np.fmax.reduce(used, axis=1)
+    least, most = _range_by_method(surface.shares)
+    of_task, _ = _range_by_method(surface.least_shares)
+    uneven = of_task < least - UNEVEN
     parts = [
         f"{surface.methods[m]} {_range_text(least[m], most[m])}"
-        for m in np.argsort(least, kind="stable")
-        if least[m] < WELL_USED  # NaN, where no trial is complete, is not
+        + (f" ({decimal_text(of_task[m], 2)} of one task)" if uneven[m] else "")
+        for m in np.argsort(np.where(uneven, of_task, least), kind="stable")
+        if least[m] < WELL_USED or uneven[m]  # NaN, where no trial is complete, is not
     ]
     if parts:
         yield (
             "Computation is left unspent by whole steps, by as many steps on seeds whose tasks "
-            "differ in size, and by methods without steps; shares of the budget that are spent, "
-            f"over cells: {', '.join(parts)}."
+            "differ in size, and by methods without steps; shares of the budget of all tasks that "
+            f"are spent, over cells: {', '.join(parts)}."
         )
+
+
+def _range_by_method(shares: Floats) -> tuple[Floats, Floats]:
+    """Return the least and the most share of each method, rounded to a hundredth; NaN if none."""
+    used = np.round(shares, 2).reshape(len(shares), -1)
+    return np.fmin.reduce(used, axis=1), np.fmax.reduce(used, axis=1)
 
 
 def _range_text(least: float, most: float) -> str:

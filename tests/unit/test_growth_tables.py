@@ -10,10 +10,12 @@ import pytest
 from rich.console import RenderableType
 from rich.table import Table
 
+from orchestrator.results.bodies import APART
+from orchestrator.results.growth import LIMIT
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs
 from orchestrator.results.surface.surface import Surface, surfaces
-from orchestrator.terminal.growth_tables import cost_tables
+from orchestrator.terminal.growth_tables import cost_tables, growth_table
 
 TASKS, SEEDS = 6, (0, 1)
 CONFIG = json.dumps({"selection": {"means": {"backbone": "apart"}}})
@@ -78,6 +80,15 @@ def test_growth_is_that_of_the_largest_cell_with_what_it_comes_to(
         ("pnn", "5 kB x T", "100 kB", "T = 21", "500 FLOP x T + 1 kFLOP", "11 kFLOP"),
         ("lwf", "40 kB", "40 kB", "–", "1 kFLOP", "1 kFLOP"),
     ]
+
+
+def test_a_cost_that_falls_keeps_its_last_value_and_the_caption_says_so() -> None:
+    """A task takes 9, 8, 6 and 4 kFLOP: 4 at any T, where a line would come to less than 0."""
+    costs = pd.DataFrame({"label": "gem", "after": range(1, 5), "storage_bytes": 1000})
+    costs = costs.assign(compute_flops=[9e3, 8e3, 6e3, 4e3], **{LIMIT: np.nan, APART: False})
+    table = growth_table(costs, "growth", None)
+    assert cells(table)[1] == ("gem", "1 kB", "1 kB", "–", "4 kFLOP", "4 kFLOP")
+    assert "; a cost that falls keeps its last value; " in str(table.caption)
 
 
 def test_a_cell_has_the_costs_of_the_methods_that_fit_it(lab: tuple[Results, Surface]) -> None:

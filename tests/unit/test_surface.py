@@ -414,6 +414,17 @@ def test_methods_that_leave_computation_unspent_are_named_with_their_shares() ->
     assert line.endswith("over cells: b 0.50, c 0.98 to 1.00.")
 
 
+def test_a_task_whose_budget_is_mostly_unspent_is_told_beside_the_share_of_all_tasks() -> None:
+    """a leaves half of one task, b is even, c leaves all; d is alike but for less than 0.05."""
+    shares = np.array([[[0.995, 1.0]], [[1.0, 1.0]], [[0.9, 0.96]], [[0.95, 0.97]]])[..., None]
+    least = shares - np.array([0.495, 0, 0.9, 0.04])[:, None, None, None]
+    lab = surface(np.ones((4, 1, 2, 1)), shares=shares, least_shares=least)
+    (line,) = [each for each in findings(lab) if "unspent" in each]
+    assert line.endswith(
+        "over cells: c 0.90 to 0.96 (0.00 of one task), a 1.00 (0.50 of one task), d 0.95 to 0.97."
+    )
+
+
 def test_what_was_solved_for_names_no_method() -> None:
     """Bytes of pixels and examples of files are solved for, and are others in each cell."""
     cells = rows().iloc[[0, 0, 0, 0]].reset_index(drop=True)
