@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.names.naming import labels
-from orchestrator.tracking.rows import CHAIN, Rows, SeedRows
+from orchestrator.tracking.rows import CHAIN_KEY, Rows, SeedRows
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import LOGGED_COSTS, TrialRun
 from orchestrator.tracking.trial_runs import build_trial_run
@@ -75,7 +75,7 @@ class SweepFiles:
     def trial_runs(self, running: bool = False) -> Iterator[TrialRun]:
         """Yield the trials in the order of the table; `running`: whether the sweep is running."""
         trials = self._trials
-        chains = pd.MultiIndex.from_frame(trials[CHAIN])
+        chains = pd.MultiIndex.from_frame(trials[CHAIN_KEY])
         accuracy = Rows.from_table(
             self._table(ACCURACY), chains, ("after", "task", "accuracy", "split")
         )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-CHAIN = ["trial_id", "seed"]
+CHAIN_KEY = ["trial_id", "seed"]
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -25,7 +25,7 @@ class Rows:
     @staticmethod
     def from_table(table: pd.DataFrame, chains: pd.MultiIndex, columns: Sequence[str]) -> Rows:
         """Sort the rows of a table by the position of their (trial, seed) in `chains`."""
-        place = chains.get_indexer(pd.MultiIndex.from_frame(table[CHAIN]))
+        place = chains.get_indexer(pd.MultiIndex.from_frame(table[CHAIN_KEY]))
         order = np.argsort(place, kind="stable")
         # Rows of no chain have place -1, and are before the first slice.
         starts = np.searchsorted(place[order], np.arange(len(chains) + 1))
