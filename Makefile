@@ -60,7 +60,7 @@ additions: $(VENV)/.ready-test  ## After adding a built-in: write the schema of 
 	$(BIN)/python tests/golden/test_keys.py
 	$(BIN)/python tests/golden/golden_methods.py
 
-perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, a sweep against plain Tune, a GPU, fused siblings, and what a trial costs at 250 and at 1,000
+perf: $(VENV)/.ready  ## Time a chain of stages against loops by hand, a sweep against plain Tune, a GPU, fused siblings, and what a trial costs at 250 and at 1,000
 	$(BIN)/python -m perf.one_run
 	$(BIN)/python -m perf.sweep
 	$(BIN)/python -m perf.gpu

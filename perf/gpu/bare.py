@@ -21,6 +21,10 @@ class BareLoop:
     Args:
         chain: of fine-tuning in the task scenario.
         device: that holds the normalised data.
+
+    Attributes:
+        train: the training data of each task, [N, ...] and [N].
+        masks: bool [C] of each task, true at outputs that do not compete.
     """
 
     def __init__(self, chain: Chain, device: str) -> None:
@@ -28,14 +32,9 @@ class BareLoop:
         self._shape = network_shape(self._stage.benchmark)
         tasks = self._stage.benchmark.tasks()
         outputs = torch.arange(self._shape.num_classes)
-        self._masks = [~torch.isin(outputs, torch.tensor(t.classes)).to(device) for t in tasks]
-        self._tasks = [
-            {
-                "train": self._place(t.train),
-                "rest": [self._place(p) for p in (t.validation, t.test)],
-            }
-            for t in tasks
-        ]
+        self.masks = [~torch.isin(outputs, torch.tensor(t.classes)).to(device) for t in tasks]
+        self.train = [self._place(task.train) for task in tasks]
+        self._rest = [[self._place(part) for part in (t.validation, t.test)] for t in tasks]
 
     def _place(self, examples) -> Split:
         mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (self._shape.mean, self._shape.std))
@@ -48,28 +47,36 @@ class BareLoop:
         built = build_network(stage.network.cls, stage.network.config, self._shape, stage.seed)
         net = nn.Sequential(built.body, nn.Flatten(1), built.head).to(self._device)
         row = self._evaluate(net)
-        for task, mask in zip(self._tasks, self._masks, strict=True):
-            self._train(net, task["train"], mask)
+        for number in range(len(self.train)):
+            self._learn(net, number)
             row = self._evaluate(net)
         return row
 
-    def _train(self, net: nn.Module, data: Split, mask: Tensor) -> None:
+    def _learn(self, net: nn.Module, number: int) -> None:
         net.train()
-        training, (x, y) = self._stage.training, data
+        training, (x, y) = self._stage.training, self.train[number]
         optimizer = torch.optim.Adam(net.parameters(), lr=training.lr, fused=True)
         for _ in range(training.epochs):
             for index in torch.randperm(len(y), device=self._device).split(training.batch_size):
-                loss = F.cross_entropy(net(x[index]).masked_fill(mask, float("-inf")), y[index])
+                loss = self.loss(net, number, (x[index], y[index]))
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
+                self.after_backward(net, number)
                 optimizer.step()
+
+    def loss(self, net: nn.Module, number: int, batch: Split) -> Tensor:
+        """Return the loss [] of a network on a batch of the task with a number, from 0."""
+        return F.cross_entropy(net(batch[0]).masked_fill(self.masks[number], -torch.inf), batch[1])
+
+    def after_backward(self, net: nn.Module, number: int) -> None:
+        """Do what a method does with the gradients of a batch of the task: nothing."""
 
     @torch.no_grad()
     def _evaluate(self, net: nn.Module) -> list[float]:
         net.eval()
         row = []
-        for task, mask in zip(self._tasks, self._masks, strict=True):
-            for x, y in task["rest"]:
+        for rest, mask in zip(self._rest, self.masks, strict=True):
+            for x, y in rest:
                 correct = torch.zeros((), device=self._device)
                 loss = torch.zeros((), device=self._device)
                 for part in range(0, len(y), EVALUATION_BATCH):

@@ -21,6 +21,7 @@ from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.lease_holding import create_owner
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import StageOrder, compute_order
 
@@ -45,22 +46,27 @@ class Case:
     network: tuple[str, dict[str, Any]]
     training: dict[str, Any]
 
-    def chain(self, method: str = "finetune", seed: int = 0, **training: Any) -> Chain:
-        """Return the stages of a method, with other options of the training."""
+    def chain(
+        self, method: str = "finetune", seed: int = 0, memory_size: int = 200, **training: Any
+    ) -> Chain:
+        """Return the stages of a method, with other options of the training.
+
+        A memory, where the method has one, holds `memory_size` examples.
+        """
         name, options = self.network
+        memory = {"memory_size": memory_size} if has_memory(method) else {}
         return build_stages(
             self.benchmark,
             create_component("network", name, NETWORKS[name].Config(**options)),
             Training(**{**self.training, **training}),
-            create_component("method", method, METHODS[method].Config(**small_memory(method))),
+            create_component("method", method, METHODS[method].Config(**memory)),
             seed,
         )
 
 
-def small_memory(method: str) -> dict[str, int]:
-    """Return the size of the memory of a method that has one."""
-    names = {field.name for field in fields(METHODS[method].Config)}
-    return {"memory_size": 200} if "memory_size" in names else {}
+def has_memory(method: str) -> bool:
+    """Return whether a method stores examples."""
+    return "memory_size" in {field.name for field in fields(METHODS[method].Config)}
 
 
 def split_digits(scenario: str = "task", **options: Any) -> Benchmark:
@@ -105,9 +111,9 @@ def resnet_case(folder: Path, examples: int) -> Case:
 def run_in_store(chain: Chain, device: str) -> list[Record]:
     """Compute a chain into a new store, as a worker does; return the records of its tasks."""
     with tempfile.TemporaryDirectory() as folder:
-        store, records = StageStore(folder), []
+        store, owner, records = StageStore(folder), create_owner(), []
         for stage in chain:
-            outcome = compute_order(StageOrder((stage,), COMPUTED_FOR), store, device)
+            outcome = compute_order(StageOrder((stage,), COMPUTED_FOR), store, device, owner)
             if not isinstance(outcome, StageDone):
                 raise RuntimeError(f"a stage was not computed: {outcome}")
             records.append(store.record(stage.key))

@@ -1,0 +1,1 @@
+"""One run against named rivals: `python -m perf.one_run`."""
