@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from orchestrator.results.units import flops_text
+import numpy as np
+
+from orchestrator.results.units import flops_text, percent_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
+from orchestrator.sweep.means.prices import seeds_by_sizes
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import TaskSizes, Trial
+from orchestrator.terminal.surface_budgets import WELL_USED
 
 MAX_LISTED = 20  # reasons
 T = TypeVar("T")
@@ -29,6 +33,7 @@ def means_lines(sweep: Sweep) -> list[str]:
         *free_lines(sweep.cells),
         *cost_lines(sweep.cells),
         *network_lines(sweep.cells),
+        *size_lines(sweep.cells),
         *anchor_lines(sweep.cells, sweep.means.anchors),
         *reason_lines(sweep.cells),
     ]
@@ -123,6 +128,25 @@ def network_lines(cells: Sequence[Cell]) -> Iterator[str]:
             f"means: the unit of computation is that of each trial's own network, so that cells of "
             f"the {len(networks)} networks are not at equal means: compare within a network"
         )
+
+
+def size_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield a warning if tasks differ in size among seeds: their steps are those of the least."""
+    trials = {str(c.trial.config["benchmark"]): c.trial for c in cells if c.compute is not None}
+    shares = [smallest_share(seeds_by_sizes(trial)) for trial in trials.values()]
+    if shares and (least := min(shares)) < WELL_USED:
+        yield (
+            "means: tasks differ in size among seeds, and a task has as many steps on every seed, "
+            f"which fit the smallest: up to about {percent_text(1 - least)} of a task's budget is "
+            "left unspent on other seeds; with classes in one order (no `order: seeded`) tasks "
+            "are alike"
+        )
+
+
+def smallest_share(sizes: Iterable[TaskSizes]) -> float:
+    """Return the least size of a task on a seed, as a share of its largest on any seed."""
+    by_task = np.array(list(sizes), dtype=float)[..., 0]  # [seeds, T]
+    return float((by_task.min(axis=0) / by_task.max(axis=0)).min())
 
 
 def anchor_lines(cells: Sequence[Cell], added: Sequence[str]) -> Iterator[str]:

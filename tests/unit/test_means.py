@@ -54,6 +54,7 @@ from orchestrator.terminal.means_page import (
     free_lines,
     network_lines,
     price_lines,
+    size_lines,
 )
 
 pytestmark = pytest.mark.slow
@@ -755,6 +756,21 @@ def test_several_networks_have_several_units_of_computation(tmp_path: Path) -> N
         sweep, store = load_means(tmp_path, "[er]", means, network=network), tmp_path / "results"
         cells = solve_sweep(sweep, open_store(store, None)).cells
         assert len([line for line in network_lines(cells) if "2 networks" in line]) == number
+
+
+def test_a_plan_says_what_seeds_with_tasks_of_other_sizes_leave_unspent(tmp_path: Path) -> None:
+    """The first task has 16 images on seed 0 and 12 on seed 1, so that a quarter of 16 is left."""
+    parts, store = unequal_parts(tmp_path), open_store(tmp_path / "results", None)
+
+    def lines(means: str, **changes: str) -> list[str]:
+        sweep = load_means(tmp_path, "[er]", means, **parts | changes)
+        return [*size_lines(solve_sweep(sweep, store).cells)]
+
+    (line,) = lines("{compute: 2}")
+    assert "up to about 25% of a task's budget is left unspent on other seeds" in line
+    assert not lines("{compute: 2}", seeds="[0]")
+    assert not lines("{compute: 2}", benchmark=parts["benchmark"].replace("order: seeded, ", ""))
+    assert not lines("{storage: 1 kB}"), "computation is free"
 
 
 def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> None:
