@@ -47,7 +47,9 @@ def draw_chart(
     return CHARTS[name](warehouse, read_scope(scope, list_choices(warehouse)))
 
 
-def draw_r_matrix(results: Results, trial: str, seed: int | None = None) -> go.Figure:
+def draw_r_matrix(
+    results: Results, trial: str, seed: int | None = None, scenario: str | None = None
+) -> go.Figure:
     """Draw R of a trial on test data, with the cells of backward transfer highlighted.
 
     A candidate of a search has R on validation data alone, and the title says so.
@@ -56,12 +58,13 @@ def draw_r_matrix(results: Results, trial: str, seed: int | None = None) -> go.F
         results: tables that have it.
         trial: its label, its id, or the beginning of its id.
         seed: None: the mean over the complete seeds, or over all if none is.
+        scenario: of the trial, where several have the label; None: any.
 
     Raises:
-        UnknownName: there is no such trial or seed.
+        UnknownName: there is no such trial, seed or scenario.
         RepertoireError: several trials match, or nothing was measured.
     """
-    shown = select_trial(results, trial, seed, None)
+    shown = select_trial(results, trial, seed, None, scenario)
     r = shown.mean
     if not (r == r).any():
         raise RepertoireError(f"no {shown.split} accuracy of {shown.label} was measured")

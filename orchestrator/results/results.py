@@ -22,6 +22,7 @@ from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
 from orchestrator.results.pooling import IN_TABLE
 from orchestrator.results.r_matrix import build_r
+from orchestrator.results.tables.schemas import SPLITS
 from orchestrator.sweep.objective.objective_text import Mode
 
 
@@ -51,7 +52,7 @@ class Results:
             sweep: name of the sweep, if several have the trial.
 
         Raises:
-            UnknownName: there is no such trial or seed.
+            UnknownName: there is no such trial, seed or split.
             RepertoireError: several sweeps have the trial, and `sweep` is None.
         """
         return self._read_r(trial_id, seed, split, sweep)[0]
@@ -72,7 +73,7 @@ class Results:
             sweep: name of the sweep, if several have the trial.
 
         Raises:
-            UnknownName: there is no such trial or seed.
+            UnknownName: there is no such trial, seed or split.
             RepertoireError: several sweeps have the trial, and `sweep` is None.
         """
         r, sizes = self._read_r(trial_id, seed, split, sweep)
@@ -84,6 +85,8 @@ class Results:
         self, trial_id: str, seed: int, split: str, sweep: str | None
     ) -> tuple[R, NDArray[np.float64]]:
         """Return R [T+1, T], and the number of examples of each task [T]."""
+        if split not in SPLITS:
+            raise UnknownName("split", split, SPLITS)
         trial = self._select_trial(trial_id, seed, sweep)
         of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
         cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]

@@ -368,10 +368,45 @@ def test_r_goes_by_a_label_and_without_a_seed_is_the_mean(out: Path) -> None:
         (("er",), "'er' fits 2 trials"),
         (("er class", 5), "unknown seed of trial .* '5'; valid: 0, 1"),
         (("er class", None, "tests"), "unknown split 'tests'; did you mean 'test'"),
+        (("er class", None, "test", "smal"), "unknown sweep 'smal'; did you mean 'small'"),
+        (("er", None, "test", None, "tusk"), "unknown scenario 'tusk'; did you mean 'task'"),
+        (("er class", [0, 1]), "r_matrix: seed must be a whole number or None, given \\[0, 1\\]"),
     ]
     for given, message in wrong:
         with pytest.raises(rp.RepertoireError, match=message):
             results.r_matrix(*given)
+    seen = results.incremental_accuracy("er", 1, scenario="class")
+    np.testing.assert_allclose(seen["by_task"].iloc[-1], of_seeds[1][-1].mean())
+
+
+def test_an_argument_of_another_type_is_named_with_what_it_must_be(out: Path) -> None:
+    results, sweep = rp.load(out), rp.Sweep.from_file(next(out.glob("*/sweep.yaml")))
+    wrong: list[tuple[Callable[..., object], dict[str, Any], str]] = [
+        (results.compare, {"by": None}, "Results.compare: by must be text, given None"),
+        (results.compare, {"force": "no"}, "force must be True or False, given 'no'"),
+        (results.compare, {"columns": [1]}, "columns must be text, a list of text or None, given"),
+        (
+            results.compare,
+            {"against": results},
+            "against must be .*, given a value of type Results",
+        ),
+        (results.compare, {"foo": 1}, "unexpected keyword argument 'foo'; valid: by, against"),
+        (results.pareto, {"modes": 1}, "modes must be 'max' or 'min', a list of 'max' or 'min' or"),
+        (results.r_matrix, {"trial_id": ["er"]}, r"trial_id must be text, given \['er'\]"),
+        (results.r_matrix, {"trial_id": "er", "seed": True}, "seed must be a whole number or None"),
+        (results.figure, {"name": None}, "Results.figure: name must be text, given None"),
+        (results.paper_figure, {"name": 3}, "Results.paper_figure: name must be text, given 3"),
+        (results.compare().render, {"width": "80"}, "width must be a whole number, given '80'"),
+        (rp.Sweep.from_file, {"path": None}, "Sweep.from_file: path must be text or a path"),
+        (rp.Sweep, {"folder": 1}, "Sweep: folder must be text or a path, given 1"),
+        (sweep.plan, {"out": 0}, "Sweep.plan: out must be text or a path, given 0"),
+        (sweep.run, {"trackers": 0}, "Sweep.run: trackers must be text or a list of text, given 0"),
+    ]
+    for function, given, message in wrong:
+        with pytest.raises(rp.RepertoireError, match=message):
+            function(**given)
+    assert len(results.compare(columns=np.array(["acc"]))) == len(results.compare())
+    assert results.r_matrix("er class", np.int64(1)).shape == (3, 2)
 
 
 def test_text_is_one_name_and_folders_are_given_one_by_one(out: Path) -> None:
@@ -445,10 +480,17 @@ def test_figures_are_drawn_by_name(out: Path) -> None:
         ({"scenario": "zz"}, "unknown scenario 'zz'; valid: class, task"),
         ({"method": ["er", "ewc"]}, "unknown method 'ewc'; valid: er, finetune"),
         ({"name": "importance"}, "it takes a sweep with a section `search`"),
+        ({"seed": 0}, "unknown column to choose by 'seed'; .*valid: benchmark, method"),
+        ({"name": "r_matrix", "trial": "er"}, "'er' fits 2 trials"),
+        ({"name": "r_matrix", "trial": "er", "scenario": ["task"]}, "given scenario=\\['task'\\]"),
     ]
     for given, message in wrong:
         with pytest.raises(rp.RepertoireError, match=message):
             results.figure(**given)
+    in_task = results.figure("r_matrix", trial="er", scenario="task", seed=1).data[0].z
+    np.testing.assert_allclose(
+        np.array(in_task, dtype=float), results.r_matrix("er", 1, scenario="task")
+    )
 
 
 @pytest.mark.slow
@@ -462,7 +504,7 @@ def test_r_without_a_seed_is_drawn_as_the_mean_that_the_title_names(tmp_path: Pa
         z = np.array(figure.data[0].z, dtype=float)
         np.testing.assert_allclose(z, results.r_matrix(str(trial)))
         assert f", {texts[num]}" in figure.layout.title.text
-    with pytest.raises(rp.RepertoireError, match="takes trial and seed, not split, scenario"):
+    with pytest.raises(rp.RepertoireError, match="takes trial, seed and one scenario, given split"):
         results.figure("r_matrix", trial=str(trial), split="validation", scenario="class")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.cli.python.check_arguments import check_arguments
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes
 from orchestrator.terminal.comparison.rendering import FIRST_ROWS, render
@@ -19,6 +20,7 @@ class Comparison(pd.DataFrame):
     table with units; `print` shows what `repertoire compare` does.
     """
 
+    @check_arguments
     def render(self, format: str = "table", width: int = 100) -> str:
         """Return it as text: "table", "markdown", "latex" (booktabs), "csv" or "json".
 

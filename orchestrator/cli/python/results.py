@@ -7,7 +7,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from orchestrator.cli.python.arguments import as_names, require_folders
+from orchestrator.cli.python.check_arguments import check_arguments
 from orchestrator.cli.python.comparison import Comparison, as_comparison, comparison_html
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results import load as loading
@@ -22,7 +25,6 @@ from orchestrator.results.metrics import R
 from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
 from orchestrator.results.ranking import with_ranks
-from orchestrator.results.tables.schemas import SPLITS
 from orchestrator.sweep.objective.objective_text import Mode
 from orchestrator.terminal.comparison.rendering import render_first
 from orchestrator.terminal.trial_selection import select_trial
@@ -46,6 +48,7 @@ class Results(tables.Results):
 
     folders: tuple[Path, ...] = ()
 
+    @check_arguments
     def compare(
         self,
         by: str = "method",
@@ -77,6 +80,7 @@ class Results(tables.Results):
         table = table if columns is None else with_columns(table, as_names(columns))
         return as_comparison(with_best(self, table))
 
+    @check_arguments
     def pareto(
         self,
         metrics: str | Sequence[str] = DEFAULT_METRICS,
@@ -98,8 +102,14 @@ class Results(tables.Results):
         front.attrs = dict(table.attrs)
         return as_comparison(front)
 
+    @check_arguments
     def r_matrix(
-        self, trial_id: str, seed: int | None = None, split: str = "test", sweep: str | None = None
+        self,
+        trial_id: str,
+        seed: int | None = None,
+        split: str = "test",
+        sweep: str | None = None,
+        scenario: str | None = None,
     ) -> R:
         """Return R [T+1, T] of a trial; NaN where no accuracy was measured.
 
@@ -109,20 +119,50 @@ class Results(tables.Results):
             seed: one of its seeds; None: the mean over the complete ones, or over all if none is.
             split: "test" or "validation".
             sweep: name of a sweep that has the trial; None: any.
+            scenario: "task", "domain" or "class", where trials of several have the label.
 
         Raises:
-            UnknownName: there is no such trial, seed or split.
-            RepertoireError: several trials match.
+            UnknownName: there is no such trial, seed, split, sweep or scenario.
+            RepertoireError: several trials match, or an argument has another type.
         """
-        if split not in SPLITS:
-            raise UnknownName("split", split, SPLITS)
-        if not match_id(self.trials["trial_id"], trial_id).any():
-            trial_id = str(find_configuration(self, trial_id)["trial_id"])
+        of_sweep = self._of_sweep(sweep)
+        trial_id = of_sweep._find_id(trial_id, scenario)
         if seed is not None:
             return super().r_matrix(trial_id, seed, split, sweep)
-        rows = self.trials if sweep is None else self.trials[self.trials["sweep"] == sweep]
-        return select_trial(replace(self, trials=rows), trial_id, None, split).mean
+        return select_trial(of_sweep, trial_id, None, split).mean
 
+    @check_arguments
+    def incremental_accuracy(
+        self,
+        trial_id: str,
+        seed: int,
+        split: str = "test",
+        sweep: str | None = None,
+        scenario: str | None = None,
+    ) -> pd.DataFrame:
+        """Return the accuracy on the tasks seen, after each task, of a trial on a seed.
+
+        Columns: `after` 1..T; `by_task`, each task counting alike, of which
+        `average_incremental_accuracy` is the mean; `by_example`, each example counting alike, as
+        papers on class-incremental learning have it. Arguments and errors are those of `r_matrix`.
+        """
+        trial_id = self._of_sweep(sweep)._find_id(trial_id, scenario)
+        return super().incremental_accuracy(trial_id, seed, split, sweep)
+
+    def _of_sweep(self, sweep: str | None) -> Results:
+        """Return the results with the trials of one sweep, or with all of them."""
+        if sweep is None:
+            return self
+        if sweep not in set(self.trials["sweep"]):
+            raise UnknownName("sweep", sweep, self.trials["sweep"].unique())
+        return replace(self, trials=self.trials[self.trials["sweep"] == sweep])
+
+    def _find_id(self, name: str, scenario: str | None) -> str:
+        if scenario is None and match_id(self.trials["trial_id"], name).any():
+            return name
+        return str(find_configuration(self, name, scenario)["trial_id"])
+
+    @check_arguments
     def figure(
         self,
         name: str = "trade_off",
@@ -137,27 +177,33 @@ class Results(tables.Results):
             name: "trade_off" and "cost_plane"; "forgetting", "storage" and "computation" of one
                 table of the comparison; "sharing" of stages; "parallel_coordinates",
                 "importance" and "learning_curves" of a search; "r_matrix" of a trial.
-            trial: label or id of the trial of "r_matrix".
+            trial: label or id of the trial of "r_matrix"; other charts have none.
             seed: its seed; None: the mean over the seeds of `r_matrix`, counted in the title.
             chosen: what is shown: `scenario="class"`, or a list of several; also `sweep`,
-                `benchmark` and `method`.
+                `benchmark` and `method`. "r_matrix" has `scenario` alone.
 
         Raises:
-            UnknownName: there is no such chart, trial or column to choose by.
+            UnknownName: there is no such chart or trial, or the chart cannot be chosen by a column.
             RepertoireError: there is nothing to draw, or there are several tables.
         """
         # Plotly and DuckDB take a second to import.
         from dashboards import gallery
 
+        of_one = {} if trial is None else {"trial": trial}
+        of_one |= {} if seed is None else {"seed": str(seed)}
         if name != gallery.R_MATRIX:
-            return gallery.draw_chart(self.folders, name, chosen)
+            return gallery.draw_chart(self.folders, name, of_one | chosen)
         if trial is None:
             raise RepertoireError('r_matrix is of one trial: figure("r_matrix", trial=LABEL)')
-        if chosen:
-            names = ", ".join(chosen)
-            raise RepertoireError(f"the figure r_matrix takes trial and seed, not {names}")
-        return gallery.draw_r_matrix(self, trial, seed)
+        scenario = chosen.pop("scenario", None)
+        if chosen or not isinstance(scenario, str | None):
+            raise RepertoireError(
+                "the figure r_matrix takes trial, seed and one scenario, given "
+                + ", ".join(chosen or [f"scenario={scenario!r}"])
+            )
+        return gallery.draw_r_matrix(self, trial, seed, scenario)
 
+    @check_arguments
     def paper_figure(self, name: str = "trade_off") -> PaperFigure:
         """Return a figure for a paper, of matplotlib; its `savefig` writes PDF, SVG and PNG.
 
@@ -180,6 +226,7 @@ class Results(tables.Results):
         return comparison_html(with_best(self, with_front(comparison(self))))
 
 
+@check_arguments
 def load(*folders: str | Path) -> Results:
     """Open sweep folders, or folders that hold sweep folders, as one.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+from orchestrator.cli.python.check_arguments import check_arguments
 from orchestrator.cli.python.plain_data import PlainData
 from orchestrator.cli.python.results import Results
 from orchestrator.cli.python.running import RunArguments, run_here
@@ -46,10 +47,12 @@ class Sweep:
 
     spec: checked.Sweep
 
+    @check_arguments
     def __init__(self, *, folder: str | Path = ".", **sections: Unpack[Sections]) -> None:
         self.spec = read_sections(dict(sections), Path(folder))
 
     @classmethod
+    @check_arguments
     def from_dict(cls, content: Mapping[str, Any], folder: str | Path = ".") -> Self:
         """Return the sweep of a dict of sections; see the class.
 
@@ -59,6 +62,7 @@ class Sweep:
         return cls._wrap(read_sections(content, Path(folder)))
 
     @classmethod
+    @check_arguments
     def from_file(cls, path: str | Path) -> Self:
         """Return the sweep of a YAML file.
 
@@ -83,6 +87,7 @@ class Sweep:
         """The sweep file: run with `repertoire run`, it gives the same stages and results."""
         return self.spec.text
 
+    @check_arguments
     def plan(self, out: str | Path = "results", *, store: str | Path | None = None) -> SweepPlan:
         """Return the plan of a run, as `repertoire plan` shows it; nothing is written.
 
@@ -92,6 +97,7 @@ class Sweep:
         """
         return plan_here(self.spec, out, store)
 
+    @check_arguments
     def run(  # noqa: PLR0913 - the options of a command
         self,
         out: str | Path = "results",

@@ -1,0 +1,107 @@
+"""Checks arguments against the annotations of a public function, with messages for users."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, wraps
+from numbers import Integral
+from os import PathLike
+from pathlib import Path
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from orchestrator.errors import RepertoireError
+
+Params = ParamSpec("Params")
+Returned = TypeVar("Returned")
+LONGEST_VALUE = 60  # letters of a value in a message
+KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    NoneType: ("None", lambda given: given is None),
+    str: ("text", lambda given: isinstance(given, str)),
+    bool: ("True or False", lambda given: isinstance(given, bool | np.bool_)),
+    int: (
+        "a whole number",
+        lambda given: isinstance(given, Integral) and not isinstance(given, bool),
+    ),
+    Path: ("a path", lambda given: isinstance(given, PathLike)),
+}
+
+
+def check_arguments(function: Callable[Params, Returned]) -> Callable[Params, Returned]:
+    """Return the function with its arguments checked against their annotations when it is called.
+
+    `*args` and `**kwargs` are left to the function, and so are annotations with other types than
+    those of KINDS, names of a `Literal`, and sequences of these.
+
+    The function raises:
+        RepertoireError: an argument has another type, is missing, or is none of the function's.
+    """
+    title = function.__qualname__.removesuffix(".__init__")
+
+    @wraps(function)
+    def checked(*args: Params.args, **kwargs: Params.kwargs) -> Returned:
+        try:
+            given = inspect.signature(function).bind(*args, **kwargs).arguments
+        except TypeError as error:
+            names = ", ".join(
+                name for name in inspect.signature(function).parameters if name != "self"
+            )
+            raise RepertoireError(f"{title}: {error}; valid: {names}") from None
+        for name, hint in read_hints(function).items():
+            if name in given and not fits(given[name], hint):
+                raise RepertoireError(
+                    f"{title}: {name} must be {describe_hint(hint)}, given {describe(given[name])}"
+                )
+        return function(*args, **kwargs)
+
+    return checked
+
+
+@cache
+def read_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Return the types of the arguments with a name, which `*args` and `**kwargs` have not."""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind not in variable and parameter.annotation is not parameter.empty
+    }
+    # Without the type of what is returned, which may be imported for type checkers alone.
+    return get_type_hints(
+        SimpleNamespace(__annotations__=named), inspect.getmodule(function).__dict__
+    )
+
+
+def fits(given: Any, hint: Any) -> bool:
+    """Return whether a value has a type; of types that are not known here each value has."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(fits(given, part) for part in get_args(hint))
+    if get_origin(hint) is Literal:
+        return isinstance(given, str)
+    if get_origin(hint) is Sequence:
+        if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+            return False
+        return all(fits(each, get_args(hint)[0]) for each in given)
+    return hint not in KINDS or KINDS[hint][1](given)
+
+
+def describe_hint(hint: Any) -> str:
+    """Return a type in words: "text, a list of text or None"."""
+    if get_origin(hint) in (Union, UnionType):
+        *first, last = dict.fromkeys(map(describe_hint, get_args(hint)))
+        return f"{', '.join(first)} or {last}" if first else last
+    if get_origin(hint) is Sequence:
+        return f"a list of {describe_hint(get_args(hint)[0])}"
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    return KINDS[hint][0] if hint in KINDS else str(hint)
+
+
+def describe(given: Any) -> str:
+    """Return a value in a line of a message; of a long one its type."""
+    text = repr(given)
+    short = len(text) <= LONGEST_VALUE and "\n" not in text
+    return text if short else f"a value of type {type(given).__name__}"
