@@ -37,7 +37,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
     from orchestrator.terminal.means_page import means_lines
-    from orchestrator.terminal.trial_list import trials_table
+    from orchestrator.terminal.trial_list import trials_tables
 
     loaded = Sweep.load(sweep)
     folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
@@ -53,7 +53,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     planned, search = plan_sweep(loaded, stages, folder)
     show(plan_table(planned, search, recorded))
     if trials:
-        show(trials_table(planned))
+        show(trials_tables(planned))
     former = describe_former_tables(folder, planned.sweep)
     for remark in [*loaded.remarks, *means_lines(planned.sweep), *former]:
         show(remark)

@@ -6,12 +6,15 @@ by hand, as those of the solver of `sweep.means`, have all their digits instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from math import inf, isfinite, isnan
 
-from orchestrator.columns import COLUMNS, HOUR_SECONDS, METRICS
+from orchestrator.columns import COLUMNS, HOUR_SECONDS, METRICS, SCALES, Column
 from orchestrator.columns import UNDEFINED as UNDEFINED
 
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+SMALLEST = 0.001  # what is nearer to zero is shown as `<0.001`
 PLACES = 3  # decimals of a metric, a difference of metrics or a correlation
 METRIC_FORMAT = f".{PLACES}f"
 OBJECTIVE = "4g"  # format of an objective, which may be a metric, or a cost of any size
@@ -74,9 +77,23 @@ def three_digits(value: float) -> str:
         return UNDEFINED
     if value == round(value):
         return f"{value:,.0f}"
-    if abs(value) < 0.001:
+    if abs(value) < SMALLEST:
         return "<0.001" if value > 0 else ">-0.001"
     return f"{value:,.{max(2 - _exponent(value), 0)}f}"
+
+
+def fit_prefix(column: Column, values: Iterable[float]) -> Column:
+    """Return a column with the prefix of its unit that fits all values, so that they compare.
+
+    It is the column's own, unless all values are below 1 of that unit or one is shown as `<0.001`;
+    then it is the next smaller one at which neither is so.
+    """
+    sizes = [abs(value) for value in values if isfinite(value) and value]
+    for prefix, scale in reversed(SCALES.items()):
+        fits = not sizes or (max(sizes) >= scale and min(sizes) >= scale * SMALLEST)
+        if scale <= column.scale and fits:
+            return replace(column, prefix=prefix)
+    return replace(column, prefix="")
 
 
 def _exponent(value: float) -> int:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from orchestrator.results.searches import STATUSES, GroupOutcome
 from orchestrator.results.units import objective_text
+from orchestrator.terminal.broken_text import break_name
 
 
 def search_tables(outcomes: Sequence[GroupOutcome]) -> RenderableType:
@@ -34,13 +35,13 @@ def candidates_text(outcome: GroupOutcome) -> str:
 def _sweep_pieces(sweep: str, outcomes: Sequence[GroupOutcome]) -> Iterator[RenderableType]:
     statuses = [each for each in STATUSES if any(each in one.statuses for one in outcomes)]
     table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
-    table.add_column("searched", overflow="fold")
-    table.add_column("chosen", overflow="fold")
+    table.add_column("searched")
+    table.add_column("chosen")
     for header in ("objective", "tried", *statuses):
         table.add_column(header, justify="right", no_wrap=True)
     for outcome in outcomes:
-        for cells in _rows(outcome, statuses):
-            table.add_row(*map(Text, cells))
+        for group, chosen, *numbers in _rows(outcome, statuses):
+            table.add_row(break_name(group), break_name(chosen), *map(Text, numbers))
     yield Text(f"search of {sweep}", style="bold")
     yield table
     for outcome in outcomes:

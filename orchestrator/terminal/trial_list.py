@@ -1,12 +1,14 @@
-"""The trials of a plan as a table, with the hyperparameters in which they differ."""
+"""The trials of a plan as tables, with the hyperparameters in which they differ."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 from rich.box import SIMPLE
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,44 +21,73 @@ from orchestrator.results.protocol import setting_title
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.stages.outcomes import Key
 from orchestrator.stages.stage import Chain
+from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.trial_options import hyperparameter_texts
 
 EMPTY = pd.DataFrame()
 
 
-def trials_table(plan: Plan) -> Table:
-    """Return a row for each trial: its label, setting, seeds, missing stages, hyperparameters.
+@dataclass(frozen=True)
+class ListedTrial:
+    """The cells of a trial, and the setting that is the title of its table."""
 
-    A setting that all trials have is the title of the table.
+    setting: str
+    name: str
+    trial_id: str
+    seeds: int
+    stages_left: str
+    hyperparameters: str
+
+
+def trials_tables(plan: Plan) -> Group:
+    """Return a table for each setting: a trial's label, id, seeds, missing stages, hyperparameters.
+
+    The setting is the title of its table.
     """
-    chains = _group_by_trial(plan.chains)
-    own = [_row(seeds[0]) for seeds in chains.values()]
-    rows = with_config_columns(pa.Table.from_pylist(own)).to_pandas() if own else EMPTY
-    config = [name for name in map(str, rows) if name.startswith("config.")]
-    names = labels(rows, "method", config, TABLE) if len(rows) else []
-    table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
-    settings = [_setting(seeds[0]) for seeds in chains.values()]
-    one_setting = len({*settings}) == 1
-    if one_setting:
-        table.title, table.title_justify = Text(settings[0]), "left"
-    for header in ("trial",) if one_setting else ("trial", "setting"):
-        table.add_column(header, overflow="fold")
-    table.add_column("id", no_wrap=True)  # to be copied
-    for header in ("seeds", "stages left"):
-        table.add_column(header, justify="right", no_wrap=True)
-    options = hyperparameter_texts(plan.sweep, [seeds[0] for seeds in chains.values()], rows)
-    if any(options):
-        table.add_column("hyperparameters", overflow="fold")
-    left = {*plan.stages_to_run}
-    for name, setting, seeds, text in zip(names, settings, chains.values(), options, strict=True):
-        about = (name,) if one_setting else (name, setting)
-        cells = (*about, seeds[0].trial_id, str(len(seeds)), _stages_left(seeds, left))
-        cells += (text,) if any(options) else ()
-        table.add_row(*map(Text, cells))
+    trials = _describe_trials(plan)
+    pieces: list[RenderableType] = []
+    for setting in dict.fromkeys(trial.setting for trial in trials):
+        pieces.append(_table(setting, [trial for trial in trials if trial.setting == setting]))
     unsolved = sum(bool(cell.prices) for cell in plan.sweep.cells)
     if unsolved:
-        caption = f"cells whose trials follow once prices are counted: {unsolved}"
-        table.caption, table.caption_justify = Text(caption), "left"
+        pieces.append(Text(f"cells whose trials follow once prices are counted: {unsolved}"))
+    return Group(*pieces)
+
+
+def _describe_trials(plan: Plan) -> list[ListedTrial]:
+    chains = _group_by_trial(plan.chains)
+    first = [seeds[0] for seeds in chains.values()]
+    rows = (
+        with_config_columns(pa.Table.from_pylist(list(map(_row, first)))).to_pandas()
+        if first
+        else EMPTY
+    )
+    config = [name for name in map(str, rows) if name.startswith("config.")]
+    names = labels(rows, "method", config, TABLE) if first else []
+    options = hyperparameter_texts(plan.sweep, first, rows)
+    left = {*plan.stages_to_run}
+    return [
+        ListedTrial(
+            _setting(seeds[0]), name, seeds[0].trial_id, len(seeds), _stages_left(seeds, left), text
+        )
+        for name, seeds, text in zip(names, chains.values(), options, strict=True)
+    ]
+
+
+def _table(setting: str, trials: Sequence[ListedTrial]) -> Table:
+    table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
+    table.title, table.title_justify = Text(setting), "left"
+    table.add_column("trial")
+    table.add_column("id", no_wrap=True)  # to be copied
+    for header in ("seeds", "stages\nleft"):
+        table.add_column(header, justify="right", no_wrap=True)
+    has_options = any(trial.hyperparameters for trial in trials)
+    if has_options:
+        table.add_column("hyperparameters")
+    for trial in trials:
+        cells = (Text(trial.trial_id), Text(str(trial.seeds)), Text(trial.stages_left))
+        options = (break_name(trial.hyperparameters),) if has_options else ()
+        table.add_row(break_name(trial.name), *cells, *options)
     return table
 
 

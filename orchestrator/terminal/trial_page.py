@@ -14,6 +14,7 @@ from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches, shown_group
 from orchestrator.results.units import UNDEFINED, interval_text
+from orchestrator.terminal.broken_text import BrokenText
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_lines
 from orchestrator.terminal.grid import AccuracyGrid
 from orchestrator.terminal.place import failed_place, log_lines, places_line
@@ -87,7 +88,7 @@ def _caption(shown: TrialSelection) -> str:
     return f"accuracy on {shown.split} data{phase}: {over}"
 
 
-def _figures(shown: TrialSelection) -> list[Text]:
+def _figures(shown: TrialSelection) -> list[RenderableType]:
     """Return a line with the metrics, and lines on their intervals and on an undefined FWT."""
     first = shown.seeds.iloc[0]
     # As deep as all these seeds are, so that their metrics may be averaged.
@@ -100,7 +101,9 @@ def _figures(shown: TrialSelection) -> list[Text]:
         mean, _, half_width = mean_std_interval(np.array([each[name] for each in every]))
         parts.append(f"{COLUMNS[name].label} {interval_text(mean, half_width)}")
     so_far = "" if depth == first["num_tasks"] else f"after {depth} of {first['num_tasks']} tasks: "
-    lines = [Text(so_far + "   ".join(parts), style="bold")]
+    lines: list[RenderableType] = [
+        BrokenText([[so_far], *([f"{part}   "] for part in parts)], style="bold")
+    ]
     if len(every) > 1:
         lines.append(Text("± is the 95% Student-t interval of the mean over seeds", style="dim"))
     if all(np.isnan(each["fwt"]) for each in every):

@@ -313,11 +313,22 @@ def test_storage_is_shown_in_decimal_units(size: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flops", "shown"), [(0, "0"), (1e5, "<0.001"), (1.234e9, "1.23"), (1.2345e13, "12,345")]
+    ("flops", "unit", "shown"),
+    [
+        (0, "GFLOP", "0"),
+        (1e5, "kFLOP", "100"),
+        (1.234e9, "GFLOP", "1.23"),
+        (1.2345e13, "GFLOP", "12,345"),
+    ],
 )
-def test_computation_is_shown_in_gflop_to_three_digits(flops: float, shown: str) -> None:
-    printed = render(compare(row(train_flops=flops, consolidate_flops=0.0)), "markdown")
+def test_computation_is_shown_in_gflop_or_less_to_three_digits(
+    flops: float, unit: str, shown: str
+) -> None:
+    table = compare(row(train_flops=flops, consolidate_flops=0.0))
+    printed = render(table, "markdown")
+    assert f"| compute ({unit}) |" in printed
     assert f"| {shown} |" in printed
+    assert f"compute ({unit})" in render(table, "latex")
 
 
 def test_a_value_that_rounds_to_zero_has_no_sign() -> None:

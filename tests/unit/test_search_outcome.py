@@ -28,7 +28,7 @@ from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.comparison.rendering import render
 from orchestrator.terminal.search_page import candidates_text, search_tables
-from orchestrator.terminal.trial_list import trials_table
+from orchestrator.terminal.trial_list import trials_tables
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ def test_the_outcome_names_the_winner_s_hyperparameters_and_value(tmp_path: Path
     )[0]
     # `lam` does not vary among the winners, so that it is no part of the trial's name.
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(trials_table(planned))
+    console.print(trials_tables(planned))
     drawn = value_text(winner["hyperparameters"]["method.lam"])
     assert f"0 lam={drawn}" in " ".join(console.export_text().split())
 

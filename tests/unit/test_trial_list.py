@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +13,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.trial_list import trials_table
+from orchestrator.terminal.trial_list import trials_tables
 
 SWEEP = """\
 name: listed
@@ -27,7 +27,7 @@ seeds: [0, 1]
 """
 
 
-def hyperparameters(table: Table) -> list[str]:
+def hyperparameters(table: RenderableType) -> list[str]:
     """Return the last column of a table at 80 characters, the lines of each row joined."""
     console = Console(width=80, file=io.StringIO(), record=True)
     console.print(table)
@@ -47,7 +47,7 @@ def test_each_trial_has_what_its_own_entry_sets(tmp_path: Path) -> None:
     file = tmp_path / "listed.yaml"
     file.write_text(SWEEP)
     planned = plan(Sweep.load(file), StageStore(str(tmp_path / "stages")))
-    assert hyperparameters(trials_table(planned)) == [
+    assert hyperparameters(trials_tables(planned)) == [
         "",
         "memory_size=20",
         "memory_size=50",
@@ -60,8 +60,10 @@ def test_without_options_there_is_no_column(tmp_path: Path) -> None:
     file = tmp_path / "listed.yaml"
     file.write_text(SWEEP.partition("  - {")[0] + "seeds: [0]\n")
     planned = plan(Sweep.load(file), StageStore(str(tmp_path / "stages")))
-    headers = [column.header for column in trials_table(planned).columns]
-    assert headers == ["trial", "id", "seeds", "stages left"]
+    (table,) = trials_tables(planned).renderables
+    assert isinstance(table, Table)
+    headers = [column.header for column in table.columns]
+    assert headers == ["trial", "id", "seeds", "stages\nleft"]
 
 
 def test_cells_without_a_dial_say_so_and_those_to_solve_are_counted(tmp_path: Path) -> None:
@@ -71,6 +73,8 @@ def test_cells_without_a_dial_say_so_and_those_to_solve_are_counted(tmp_path: Pa
     text = SWEEP.partition("methods")[0] + f"methods: [er]\n{network}{means}seeds: [0, 1]\n"
     (tmp_path / "listed.yaml").write_text(text)
     store = StageStore(str(tmp_path / "stages"), True)
-    table = trials_table(plan(solve_sweep(Sweep.load(tmp_path / "listed.yaml"), store), store))
+    solved = solve_sweep(Sweep.load(tmp_path / "listed.yaml"), store)
+    table, note = trials_tables(plan(solved, store)).renderables
+    assert isinstance(table, Table)
     assert [*table.columns[3].cells] == [Text("infeasible")]
-    assert str(table.caption) == "cells whose trials follow once prices are counted: 1"
+    assert str(note) == "cells whose trials follow once prices are counted: 1"

@@ -12,6 +12,7 @@ from orchestrator.results.units import (
     change_text,
     column_text,
     decimal_text,
+    fit_prefix,
     hours_text,
     objective_text,
     percent_text,
@@ -126,3 +127,21 @@ def test_an_objective_has_four_digits_whether_a_metric_or_a_cost() -> None:
     assert [*map(objective_text, (0.91734, 0.5, 1234500.0, 1.5e-7, NAN))] == [
         *("0.9173", "0.5", "1.234e+06", "1.5e-07", "–")
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "texts"),
+    [
+        ((3.59e9, 10.8e9, 0.0922e9), "GFLOP", ["3.59", "10.8", "0.0922"]),  # as README has it
+        ((0.0, 8.4e8), "MFLOP", ["0", "840"]),  # none reaches 1 GFLOP
+        ((2.5e9, 400_000.0), "MFLOP", ["2,500", "0.400"]),  # <0.001 GFLOP
+        ((12.0, 300.0), "FLOP", ["12", "300"]),
+        ((NAN, 0.0), "GFLOP", ["–", "0"]),
+    ],
+)
+def test_costs_of_a_table_have_a_unit_in_which_the_small_ones_compare(
+    values: tuple[float, ...], unit: str, texts: list[str]
+) -> None:
+    column = fit_prefix(COLUMNS["compute_flops"], values)
+    assert column.title("compute") == f"compute ({unit})"
+    assert [three_digits(value / column.scale) for value in values] == texts

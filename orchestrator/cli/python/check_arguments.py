@@ -18,7 +18,7 @@ from orchestrator.errors import RepertoireError
 Params = ParamSpec("Params")
 Returned = TypeVar("Returned")
 LONGEST_VALUE = 60  # letters of a value in a message
-KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+ARGUMENT_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     NoneType: ("None", lambda given: given is None),
     str: ("text", lambda given: isinstance(given, str)),
     bool: ("True or False", lambda given: isinstance(given, bool | np.bool_)),
@@ -34,7 +34,7 @@ def check_arguments(function: Callable[Params, Returned]) -> Callable[Params, Re
     """Return the function with its arguments checked against their annotations when it is called.
 
     `*args` and `**kwargs` are left to the function, and so are annotations with other types than
-    those of KINDS, names of a `Literal`, and sequences of these.
+    those of ARGUMENT_KINDS, names of a `Literal`, and sequences of these.
 
     The function raises:
         RepertoireError: an argument has another type, is missing, or is none of the function's.
@@ -53,7 +53,8 @@ def check_arguments(function: Callable[Params, Returned]) -> Callable[Params, Re
         for name, hint in read_hints(function).items():
             if name in given and not fits(given[name], hint):
                 raise RepertoireError(
-                    f"{title}: {name} must be {describe_hint(hint)}, given {describe(given[name])}"
+                    f"{title}: {name} must be {describe_hint(hint)}, "
+                    f"given {given_text(given[name])}"
                 )
         return function(*args, **kwargs)
 
@@ -85,7 +86,7 @@ def fits(given: Any, hint: Any) -> bool:
         if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
             return False
         return all(fits(each, get_args(hint)[0]) for each in given)
-    return hint not in KINDS or KINDS[hint][1](given)
+    return hint not in ARGUMENT_KINDS or ARGUMENT_KINDS[hint][1](given)
 
 
 def describe_hint(hint: Any) -> str:
@@ -97,10 +98,10 @@ def describe_hint(hint: Any) -> str:
         return f"a list of {describe_hint(get_args(hint)[0])}"
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
-    return KINDS[hint][0] if hint in KINDS else str(hint)
+    return ARGUMENT_KINDS[hint][0] if hint in ARGUMENT_KINDS else str(hint)
 
 
-def describe(given: Any) -> str:
+def given_text(given: Any) -> str:
     """Return a value in a line of a message; of a long one its type."""
     text = repr(given)
     short = len(text) <= LONGEST_VALUE and "\n" not in text

@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
+from orchestrator.columns import COLUMNS, SHOWN_METRICS, Column, explain_undefined_fwt
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.units import (
     UNDEFINED,
     column_text,
+    fit_prefix,
     interval_text,
     three_digits,
 )
@@ -32,11 +33,12 @@ BYTES = COLUMNS["storage_bytes"].unit
 
 
 def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
-    """Yield the blocks of a comparison."""
+    """Yield the blocks of a comparison; its tables have the same units."""
+    columns = fit_columns(table, table.attrs.get("columns", SHOWN))
     for _, rows in table.groupby("table", sort=False):
         warning = str(rows["not_comparable"].iloc[0]) if "not_comparable" in rows else ""
         warning = f"NOT COMPARABLE: {warning}" if warning else ""
-        yield _values_block(rows, table.attrs.get("columns", SHOWN), warning)
+        yield _values_block(rows, columns, warning)
         # A table that lacks the reference has nulls there.
         if "against" in rows and len(rows) > 1 and isinstance(rows["against"].iloc[0], str):
             yield differences_block(rows, warning)
@@ -59,38 +61,42 @@ def list_sweeps(rows: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(sweep for text in texts for sweep in text.split(", ")))
 
 
-def header(value: str) -> str:
-    """Return the header of a value's column."""
-    column = COLUMNS[value]
+def fit_columns(table: pd.DataFrame, names: Sequence[str]) -> list[Column]:
+    """Return columns of a comparison with the prefixes of units that fit their values."""
+    return [fit_prefix(COLUMNS[name], table[f"{name}_mean"]) for name in names]
+
+
+def header(column: Column) -> str:
+    """Return the header of a column, with the unit of its values."""
     return column.label if column.unit == BYTES else column.title(column.header or column.label)
 
 
-def _values_block(rows: pd.DataFrame, values: Sequence[str], warning: str) -> Block:
+def _values_block(rows: pd.DataFrame, columns: Sequence[Column], warning: str) -> Block:
     records = rows.to_dict("records")
-    best = [frozenset(header(v) for v in values if row.get(f"{v}_best")) for row in records]
+    best = [frozenset(header(c) for c in columns if row.get(f"{c.name}_best")) for row in records]
     return Block(
         title=table_title(rows),
-        headers=("method", *map(header, values), "n"),
-        rows=[_cells(row, values) for row in records],
-        notes=_fwt_note(rows) if "fwt" in values else (),
+        headers=("method", *map(header, columns), "n"),
+        rows=[_cells(row, columns) for row in records],
+        notes=_fwt_note(rows) if COLUMNS["fwt"] in columns else (),
         warning=warning,
         best=best,
     )
 
 
-def _cells(row: Row, values: Sequence[str]) -> list[str]:
+def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
     label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
-    return [label, *(value_cell(row, value) for value in values), str(row["n"])]
+    return [label, *(value_cell(row, column) for column in columns), str(row["n"])]
 
 
-def value_cell(row: Row, value: str) -> str:
+def value_cell(row: Row, column: Column) -> str:
     """Return the cell of a value: a metric with its interval, a cost in the unit of its header."""
-    mean, column = row[f"{value}_mean"], COLUMNS[value]
+    mean = row[f"{column.name}_mean"]
     if column.unit == BYTES:
-        return column_text(value, mean)
+        return column_text(column.name, mean)
     if column.unit:
         return three_digits(mean / column.scale)
-    return interval_text(mean, row[f"{value}_ci95"])
+    return interval_text(mean, row[f"{column.name}_ci95"])
 
 
 def _fwt_note(rows: pd.DataFrame) -> list[str]:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.columns import METRIC_COLUMNS
+from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes
@@ -75,10 +76,11 @@ def _draw(block: Block, separator: str) -> Iterator[RenderableType]:
 
 def _grid(block: Block, separator: str) -> Table:
     grid = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
-    grid.add_column(block.headers[0], overflow="fold")
+    grid.add_column(block.headers[0])
     for header in block.headers[1:]:
         # Units on a line of their own, so that a column is as narrow as its cells.
         grid.add_column(header.replace(" (", "\n("), justify="right", no_wrap=True)
-    for cells in block.rows:
-        grid.add_row(*(Text(cell.replace(" ± ", f"{separator}± ")) for cell in cells))
+    for name, *cells in block.rows:
+        numbers = (Text(cell.replace(" ± ", f"{separator}± ")) for cell in cells)
+        grid.add_row(break_name(name), *numbers)
     return grid
