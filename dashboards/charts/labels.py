@@ -22,6 +22,7 @@ DIRECTIONS = (
     *((0.7, -0.8), (-0.7, -0.8), (0.0, 1.0), (0.0, -1.0)),
 )
 REACHES = (9.0, 15.0, 24.0, 36.0, 50.0, 68.0, 90.0, 120.0)
+STEP = 15.0  # pixels between the places that are tried all over a crowded panel
 # In a crowded panel: how far a label may stand, in pixels, and how many boxes it may cover.
 FARTHEST, MOST_COVERED = 36.0, 2
 OUTSIDE = 1e6  # boxes that a place outside of the panel is worse than
@@ -54,29 +55,29 @@ def place_labels(
     sizes: Floats,
     panel: Sequence[float],
     bars: Floats | None = None,
-    crowded: bool = False,
+    required: int | None = None,
 ) -> Floats:
     """Return the offset of the centre of each label from its point [N, 2].
 
     A label covers no point, no bar and no other label, and does not leave the panel. A label
-    without such a place goes where it covers the fewest labels, and of those the fewest others. In
-    a crowded panel it is left out if it would cover a label or more than MOST_COVERED others, or
-    stand farther than FARTHEST from its point: its offset is NaN.
+    without such a place goes where it covers the fewest labels, and of those the fewest others.
+
+    In a crowded panel a label is left out if it would cover a label: its offset is NaN. A required
+    one may stand anywhere, for a line leads to its point; the others are left out too if they would
+    cover more than MOST_COVERED boxes, or stand farther than FARTHEST from their points.
 
     Args:
         points: [N, 2] or more rows, those without a label last; in pixels from the lower left.
         sizes: width and height of each label [N, 2].
         panel: its width and height.
         bars: boxes to keep free, left, bottom, right and top [K, 4].
-        crowded: whether labels may be left out.
+        required: of a crowded panel, how many of the first labels are required; None of another.
     """
-    farthest, most = (FARTHEST, MOST_COVERED) if crowded else (np.inf, np.inf)
     taken = np.hstack([points - MARKER, points + MARKER])
     taken = np.vstack([taken, *([] if bars is None else [bars])])
     chosen, labels = np.full((len(sizes), 2), np.nan), np.empty((0, 4))
     for i, (point, size) in enumerate(zip(points[: len(sizes)], sizes, strict=True)):
-        width, height = size
-        offsets = np.array(list(label_offsets(width, height, farthest)))
+        offsets, most = label_places(point, size, panel, required is None, i < (required or 0))
         boxes = np.hstack([point + offsets - size / 2, point + offsets + size / 2])
         covered = count_covered(boxes, taken) + OTHER_LABEL * count_covered(boxes, labels)
         covered += OUTSIDE * leaves_panel(boxes, panel)
@@ -85,6 +86,28 @@ def place_labels(
             chosen[i] = offsets[best]
             labels = np.vstack([labels, boxes[best]])
     return chosen
+
+
+def label_places(
+    point: Floats, size: Floats, panel: Sequence[float], alone: bool, is_required: bool
+) -> tuple[Floats, float]:
+    """Return the offsets to try for a label [N, 2], and how many boxes it may cover.
+
+    Args:
+        point: its point.
+        size: its width and height.
+        panel: the size of the panel.
+        alone: whether the panel is not crowded.
+        is_required: of a crowded panel, whether the label is required.
+    """
+    if alone:
+        return np.array(list(label_offsets(*size))), np.inf
+    if not is_required:
+        return np.array(list(label_offsets(*size, FARTHEST))), MOST_COVERED
+    sides = (np.arange(half, end - half, STEP) for half, end in zip(size / 2, panel, strict=True))
+    anywhere = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2) - point
+    anywhere = anywhere[np.argsort(np.hypot(*anywhere.T), kind="stable")]
+    return np.vstack([list(label_offsets(*size)), anywhere]), OTHER_LABEL - 1
 
 
 def count_covered(boxes: Floats, taken: Floats) -> Floats:

@@ -33,8 +33,8 @@ def trade_off(
     Bars are 95% intervals. The colour and the shape of a marker tell the method; it is hollow if
     another row of the panel beats it in both quantities by intervals that do not overlap. The line
     is the Pareto front of the means: the best that is to be had up to each cost. Of more than FEW
-    rows, those on the front and the best of each method have bars and, where there is room, labels;
-    the others are small and faint.
+    rows, those on the front and the best of each method have bars and labels, the best before the
+    front where there is no room for all; the others are small and faint.
 
     Args:
         table: rows of `results.comparison.comparison`, or with the columns `label`, `method`,
@@ -69,7 +69,7 @@ def trade_off(
                 figure.add_annotation(**note, **where)
             figure.update_yaxes(range=limits, showticklabels=column == 1, **where)
         figure.update_yaxes(title=find_quantity(metric).title, row=line, col=1)
-    return figure.update_layout(showlegend=unnamed)
+    return figure.update_layout(showlegend=unnamed, legend_itemsizing="constant")
 
 
 def metric_range(rows: pd.DataFrame, metric: str) -> list[float]:
@@ -94,6 +94,8 @@ def panel_traces(
     yield from front_line(rows, shown)
     flagged = rows.assign(marked=is_few(rows) | rows.index.isin(marked.index))
     for method, part in flagged.groupby("method", sort=False):
+        # The legend shows the first point, which must not be a faint one.
+        part = part.sort_values("marked", ascending=False, kind="stable")
         yield draw_points(part, shown, looks[method], front[part.index]).update(name=str(method))
 
 
@@ -118,11 +120,14 @@ def draw_points(
             rows, (metric, *AXIS_COSTS) if cost in AXIS_COSTS else (metric, cost)
         ),
         marker={
-            "color": colour,
+            # Not by `opacity`, of which the legend shows the mean.
+            "color": rows["marked"].map({True: colour, False: rgba_text(colour, UNMARKED)}),
             "symbol": front.map({True: symbol, False: f"{symbol}-open"}),
             "size": rows["marked"].map({True: 10, False: 6}),
-            "opacity": rows["marked"].map({True: 1.0, False: UNMARKED}),
-            "line": {"width": rows["marked"].map({True: 2, False: 1}), "color": colour},
+            "line": {
+                "width": rows["marked"].map({True: 2, False: 1}),
+                "color": rows["marked"].map({True: colour, False: rgba_text(colour, UNMARKED)}),
+            },
         },
     )
 

@@ -57,9 +57,10 @@ def point_labels(
     quantities: tuple[str, str],
     limits: tuple[Sequence[float] | None, Sequence[float]],
 ) -> list[dict[str, Any]]:
-    """Return the labels of the marked rows of a panel, of many rows those that find room.
+    """Return the labels of the marked rows of a panel.
 
-    Positions on a logarithmic axis are exponents.
+    Of many rows the best of each method has a label unless it would lie on another, and the others
+    have one where there is room. Positions on a logarithmic axis are exponents.
     """
     exponents, heights = limits
     if exponents is None:
@@ -71,7 +72,8 @@ def point_labels(
     bars = np.vstack([scale.bars(barred), scale.steps(front_corners(rows, quantities))])
     points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
     sizes = np.array([[LETTER * len(text), LINE] for text in marked["short"]]).reshape(-1, 2)
-    offsets = place_labels(points, sizes, (NARROW_WIDTH, NARROW_HEIGHT), bars, not is_few(rows))
+    best = None if is_few(rows) else marked["method"].nunique()
+    offsets = place_labels(points, sizes, (NARROW_WIDTH, NARROW_HEIGHT), bars, best)
     texts = marked[["short", *(f"{name}_mean" for name in quantities)]].to_dict("records")
     return [
         point_label(row, quantities, offset)

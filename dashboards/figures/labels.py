@@ -15,13 +15,14 @@ from orchestrator.results.intervals import Floats
 SIZE = 8.5  # of the font, in points
 
 
-def draw_labels(
+def draw_labels(  # noqa: PLR0913 - what they must not cover
     axes: Axes,
     texts: Sequence[str],
     places: Sequence[tuple[float, float]],
     bars: Floats | None = None,
     others: Sequence[tuple[float, float]] = (),
     margin: float = 0.0,
+    required: int = 0,
 ) -> None:
     """Draw a label beside each place, with a line to a distant one. The layout must be computed.
 
@@ -32,6 +33,7 @@ def draw_labels(
         bars: boxes to keep free, left, bottom, right and top in data coordinates [K, 4].
         others: further points to keep free; labels without room among them are left out.
         margin: free space around a label that markers of more than the usual size need, in points.
+        required: how many of the first labels are left out only where they would lie on another.
     """
     if not texts:
         return
@@ -41,7 +43,8 @@ def draw_labels(
     sizes = np.array([label.get_window_extent().size for label in labels])
     boxes = None if bars is None else pixel_boxes(axes, bars) - np.tile(corner, 2)
     room = sizes + 2 * margin * DPI / 72
-    offsets = place_labels(points, room, tuple(axes.bbox.size), boxes, len(others) > 0)
+    kept = required if len(others) else None
+    offsets = place_labels(points, room, tuple(axes.bbox.size), boxes, kept)
     for label, place, size, offset in zip(labels, places, room, offsets, strict=True):
         if not np.isfinite(offset).all():
             label.remove()

@@ -109,7 +109,7 @@ def draw_points(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, P
 
 
 def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
-    """Draw the labels of the marked rows of a panel, of many rows those that find room."""
+    """Draw the labels of the marked rows of a panel; see `charts.tradeoff_labels.point_labels`."""
     shown = marked_rows(rows, (cost, "acc"))
     rest = rows.drop(index=shown.index).dropna(subset=[f"{cost}_mean", "acc_mean"])
     barred = rows if is_few(rows) else shown
@@ -120,6 +120,7 @@ def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
         positions(shown, cost),
         np.vstack([bar_boxes(barred, cost, scale), step_boxes(rows, cost, scale)]),
         positions(rest, cost),
+        required=shown["method"].nunique(),
     )
 
 

@@ -56,7 +56,7 @@ def _show_rows(rows: pd.DataFrame) -> None:
     )
     st.caption(
         "Test data. ± is half the 95 % Student-t interval of the mean over n seeds; –: "
-        "undefined, or one seed. The address keeps table, order and filters."
+        "undefined, or one seed. The address keeps table, order, filters and differences."
     )
 
 
@@ -150,8 +150,15 @@ def _show_differences(page: Page, rows: pd.DataFrame) -> None:
     label = list(rows["label"])
     methods = list(rows["method"])
     plain = methods.index("finetune") if "finetune" in methods else 0
-    reference = st.selectbox("Against", range(len(rows)), plain, format_func=label.__getitem__)
-    metric = st.selectbox("In", METRICS, format_func=lambda name: find_quantity(name).title)
+    reference = st.selectbox(
+        "Against",
+        range(len(rows)),
+        plain,
+        format_func=label.__getitem__,
+        key="against",
+        bind="query-params",
+    )
+    metric = st.selectbox("In", METRICS, format_func=short_label, key="in", bind="query-params")
     best = rows.sort_values(f"{metric}_mean", ascending=False).head(MAX_ROWS)
     contrasts = differences(page.warehouse, rows, reference, metric, list(best.sort_index().index))
     page.chart(charts.differences(contrasts, metric), "differences chart")

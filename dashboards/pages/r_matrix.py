@@ -20,10 +20,14 @@ from orchestrator.results.units import decimal_text
 from orchestrator.terminal.escaping import escape_markdown
 
 MEAN = "mean"
+SIDE_BY_SIDE: dict[str, Any] = {"horizontal": True, "width": "content", "bind": "query-params"}
 
 
 def show(page: Page) -> None:
-    """Draw R of a configuration, of a seed or the mean, with the cells of a metric highlighted."""
+    """Draw R of a configuration, of a seed or the mean, with the cells of a metric highlighted.
+
+    The choices are in the address.
+    """
     table = list_configurations(page.warehouse, page.scope)
     if table.empty:
         st.info("There is no trial to show.")
@@ -32,7 +36,7 @@ def show(page: Page) -> None:
     choices = st.container(horizontal=True, gap="large")
     # Candidates have no test data, so that nothing can be selected by them.
     splits = ["validation"] if row["phase"] == "search" else ["test", "validation"]
-    split = choices.radio("Accuracy on", splits, horizontal=True, key="split", width="content")
+    split = choices.radio("Accuracy on", splits, key="split", **SIDE_BY_SIDE)
     by_seed = read_matrices(page.warehouse, row["sweep"], row["trial_id"], split)
     measured = {seed: r for seed, r in by_seed.items() if (r == r).any()}
     _show_missing(row, by_seed, measured)
@@ -50,7 +54,9 @@ def _pick_trial(table: pd.DataFrame) -> pd.Series[Any]:
         searched = ", a candidate of the search" if row["phase"] == "search" else ""
         return f"{row['label']}{end} · {setting}{searched}"
 
-    chosen = st.selectbox("Trial", range(len(table)), format_func=name, key="trial")
+    chosen = st.selectbox(
+        "Trial", range(len(table)), format_func=name, key="trial", bind="query-params"
+    )
     return table.iloc[chosen]
 
 
@@ -65,7 +71,7 @@ def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], measured: dict[i
 
 def _draw(page: Page, row: pd.Series[Any], measured: dict[int, R], choices: DeltaGenerator) -> None:
     seeds: list[int | str] = [MEAN, *measured] if len(measured) > 1 else list(measured)
-    seed = choices.radio("Seed", seeds, horizontal=True, key="seed", width="content")
+    seed = choices.radio("Seed", seeds, key="seed", **SIDE_BY_SIDE)
     uses = _pick_uses()
     shown = {seed: measured[seed]} if isinstance(seed, int) else measured
     r = mean_matrix(shown)
@@ -84,7 +90,9 @@ def _pick_uses() -> str:
     """Return the metric whose cells are highlighted, or "none"."""
     names = ["none", *(name for name in METRICS if name in CELLS)]
     heading = "Highlight the cells of"
-    return st.radio(heading, names, horizontal=True, key="uses", format_func=short_label, index=1)
+    return st.radio(
+        heading, names, 1, short_label, key="uses", horizontal=True, bind="query-params"
+    )
 
 
 def _show_metrics(figures: Mapping[str, float]) -> None:

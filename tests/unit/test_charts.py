@@ -61,7 +61,7 @@ def test_accuracy_is_drawn_against_each_cost_with_its_interval_in_the_colour_of_
             assert (trace.x[0], trace.y[0]) == (row[f"{cost}_mean"], row["acc_mean"])
             assert trace.error_y.array[0] == row["acc_ci95"]
             assert trace.error_x.array[0] == row[f"{cost}_ci95"]
-        assert len({trace.marker.color for trace in points.values()}) == 3
+        assert len({trace.marker.color[0] for trace in points.values()}) == 3
     assert figure.layout.yaxis.range == figure.layout.yaxis2.range
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
     assert not figure.layout.showlegend  # every point has its label
@@ -117,7 +117,10 @@ def test_of_many_points_the_front_and_the_best_of_each_method_alone_have_bars() 
         assert list(points.error_y.array) == [0.01] + others * [0]
         assert list(points.error_x.array) == [0.1] + others * [0]
         assert points.marker.size[0] > max(points.marker.size[1:])
-        assert points.marker.opacity[0] > max(points.marker.opacity[1:])
+        # Of colours and symbols the legend shows the first, of opacities it would show the mean.
+        assert points.marker.opacity is None
+        assert points.marker.color[0].startswith("#")
+        assert all(colour.startswith("rgba") for colour in points.marker.color[1:])
 
 
 def test_of_many_points_in_the_plane_of_costs_those_off_the_front_are_small() -> None:
@@ -174,9 +177,26 @@ def test_a_label_covers_bars_rather_than_another_label() -> None:
 def test_a_label_without_room_in_a_crowded_panel_is_left_out() -> None:
     # Two points in one place, in a panel with room for a label on the right alone.
     points, sizes = np.tile([140.0, 50.0], (2, 1)), np.tile([150.0, 75.0], (2, 1))
-    first, second = labels.place_labels(points, sizes, (300, 100), crowded=True)
+    first, second = labels.place_labels(points, sizes, (300, 100), required=0)
     assert first.tolist() == [9 + 75, 0]
     assert np.isnan(second).all()
+
+
+def test_in_a_crowded_panel_the_best_of_each_method_has_a_label_though_far_away() -> None:
+    """The points are in the middle; the labels of 100 x 15 pixels take a quarter of the panel."""
+    rng = np.random.default_rng(0)
+    num, sizes = 16, np.tile([100.0, 15.0], (16, 1))
+    points = rng.uniform([100, 150], [140, 190], (400, 2))
+    offsets = labels.place_labels(points, sizes, (260, 380), required=num)
+    assert np.isfinite(offsets).all()
+    low, high = points[:num] + offsets - sizes / 2, points[:num] + offsets + sizes / 2
+    assert (low >= 0).all()
+    assert (high <= (260, 380)).all()
+    for i in range(num):
+        others = np.arange(num) != i
+        clear = (low[i] >= high[others]) | (high[i] <= low[others])
+        assert clear.any(axis=1).all()
+    assert np.isnan(labels.place_labels(points, sizes, (260, 380), required=0)).any()
 
 
 @pytest.mark.parametrize("num", [1, 12])

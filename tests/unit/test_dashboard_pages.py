@@ -235,6 +235,31 @@ def test_the_address_keeps_the_order_and_the_filter_of_the_leaderboard(tmp_path:
     assert list(shown.dataframe[0].value["configuration"]) == list(least)
 
 
+def test_the_address_keeps_the_reference_and_the_metric_of_the_differences(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=1.0)
+    rows = comparison(load(tmp_path)).set_index("label")
+    shown = page("Leaderboard", tmp_path, against="er", **{"in": "BWT"})
+    drawn = shown.dataframe[-1].value.set_index("configuration")["difference"]
+    expected = (rows["bwt_mean"] - rows["bwt_mean"]["er"]).drop("er")
+    assert dict(drawn) == {label: f"{value:.3f}" for label, value in expected.items()}
+
+
+def test_the_address_keeps_the_trial_the_seed_and_the_split_of_r(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=1.0)
+    results = load(tmp_path)
+    first = page("R matrix", tmp_path).selectbox(key="trial")
+    at = next(i for i, name in enumerate(first.options) if name.startswith("er "))
+    choices = {"trial": first.options[at], "seed": "2", "split": "validation", "uses": "none"}
+    shown = page("R matrix", tmp_path, **choices)
+    assert shown.exception == []
+    assert shown.radio(key="uses").value == "none"
+    trial = results.trials.query("method == 'er'")["trial_id"].iloc[0]
+    r = results.r_matrix(trial, 2, "validation")
+    (chart,) = shown.get("plotly_chart")
+    z = plain_array(json.loads(chart.proto.spec)["data"][0]["z"])
+    np.testing.assert_allclose(np.reshape(z, r.shape), r)
+
+
 def test_the_address_keeps_the_table_of_a_page(tmp_path: Path) -> None:
     for scenario in ("class", "task"):
         write_random(tmp_path / scenario, scenario=scenario, complete=1.0)
