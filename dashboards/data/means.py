@@ -38,12 +38,16 @@ def read_surfaces(warehouse: Warehouse, scope: Scope, metric: str = "acc") -> li
     trials = trials[scope.mask(trials)]
     if not have_means(trials).any():
         return []
-    chain = ", ".join(CHAIN)
-    compared = f"SELECT {chain} FROM trials WHERE {scope.where(*IS_COMPARED)}"
     stages = warehouse.frame(
-        f"SELECT {', '.join(STAGE_FIGURES)} FROM stages WHERE ({chain}) IN ({compared})"
+        f"SELECT {', '.join(STAGE_FIGURES)} FROM stages WHERE {is_compared(scope)}"
     )
     return list(surfaces(Results(trials, pd.DataFrame(), stages), metric))
+
+
+def is_compared(scope: Scope) -> str:
+    """Return the SQL condition that a stage is of a trial that is compared in a scope."""
+    chain = ", ".join(CHAIN)
+    return f"({chain}) IN (SELECT {chain} FROM trials WHERE {scope.where(*IS_COMPARED)})"
 
 
 def read_costs(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
@@ -85,7 +89,9 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         f"SELECT {', '.join([*by, 'seed', DIAL])} FROM trials "
         f"WHERE {scope.where(*IS_COMPARED)} ORDER BY place"
     )
-    stages = warehouse.frame(f"SELECT {', '.join(STAGE_COSTS)} FROM stages ORDER BY after")
+    stages = warehouse.frame(
+        f"SELECT {', '.join(STAGE_COSTS)} FROM stages WHERE {is_compared(scope)} ORDER BY after"
+    )
     costs = task_costs(trials, stages, by, warehouse.results.trials)
     rows = name_settings(add_labels(warehouse, costs))
     return rows[["setting", "label", *BUDGETS, "after", *GROWING_COSTS, LIMIT, APART]]

@@ -194,7 +194,9 @@ def _refuse_moved_database(target: Target, artifact_location: str) -> None:
     """Raise TrackingError if a local database names artifacts of another folder."""
     if target.database and artifact_location != target.artifact_location:
         raise TrackingError(
-            f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
-            f"{artifact_location}, not in {target.artifact_location}: it was moved. "
-            f"Delete it and run: repertoire track {target.database.parent}"
+            f"{target.database} was moved: the artifacts of its experiment {target.experiment!r} "
+            f"are said to be in {artifact_location}, and would be sent to "
+            f"{target.artifact_location}. Move the folder back; or delete {target.database}, and "
+            "send all runs anew from the tables: repertoire track "
+            f"{target.database.parent}"
         )

@@ -756,7 +756,8 @@ def test_a_results_folder_that_was_moved_says_what_to_do(
     moved = directory.rename(directory.parent / "moved")
     write_folder(moved / "a", Chain(), Chain("er-1", method="er"))
     with pytest.raises(
-        RepertoireError, match=r"it was moved\. Delete it and run: repertoire track"
+        RepertoireError,
+        match=r"mlflow\.db was moved: .* or delete .*mlflow\.db, and .*: repertoire track",
     ):
         sync(moved / "a", resolve_target(moved))
 
