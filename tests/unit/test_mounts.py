@@ -46,6 +46,24 @@ def test_no_mount_has_no_kind() -> None:
     assert find_kind(Path("/x"), "a b c\n") is None
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("nfs4", "cifs", "lustre", "ocfs2", "gfs2", "dvs", "9p", "virtiofs", "vboxsf"),
+        *("fuse.sshfs", "fuse.blobfuse2", "fuse.mfs", "fuse.quobyte", "fuse.davfs2"),
+    ],
+)
+def test_locks_of_a_file_system_of_several_hosts_are_not_relied_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    listed = tmp_path / "mountinfo"
+    monkeypatch.setattr(mounts, "MOUNTS", listed)
+    for each, named in ((kind, kind), ("ext4", None), ("fuse.gocryptfs", None)):
+        listed.write_text(f"23 22 0:2 / {tmp_path.resolve()} rw - {each} source rw\n")
+        assert network_file_system(tmp_path) == named
+        assert mounts.is_shared(tmp_path) is (each != "ext4"), "may others use it?"
+
+
 @pytest.fixture
 def on_nfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     listed = tmp_path / "mountinfo"

@@ -10,13 +10,23 @@ MOUNTS = Path("/proc/self/mountinfo")
 LOCAL = frozenset(
     ["ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "vfat", "exfat", "ntfs3"]
 )
-# Those of several hosts, whose locks SQLite must not rely on.
+# Those of several hosts, whose locks SQLite must not rely on. Cluster file systems are among them:
+# OCFS2 and GFS2 pass locks of `fcntl` on only with a daemon of the cluster, OCFS2 with one of its
+# stacks alone. So are folders that a virtual machine shares with its host and with other machines:
+# virtiofsd, for one, keeps locks within a machine unless told otherwise.
 NETWORK = frozenset(
     [
-        *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ncpfs", "9p"),
+        *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "coda", "ncpfs", "dvs", "quobyte"),
         *("lustre", "gpfs", "beegfs", "ceph", "glusterfs", "orangefs", "pvfs2", "panfs", "wekafs"),
-        *(f"fuse.{name}" for name in ("sshfs", "s3fs", "gcsfuse", "rclone", "goofys", "juicefs")),
-        *(f"fuse.{name}" for name in ("glusterfs", "ceph", "ceph-fuse", "mount-s3", "davfs")),
+        *("ocfs2", "gfs2", "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs"),
+    ]
+) | frozenset(
+    f"fuse.{name}"
+    for name in [
+        *("sshfs", "davfs", "davfs2", "smbnetfs", "curlftpfs", "rclone", "gvfsd-fuse"),
+        *("s3fs", "s3ql", "mount-s3", "mountpoint-s3", "goofys", "gcsfuse", "blobfuse"),
+        *("blobfuse2", "juicefs", "glusterfs", "ceph", "ceph-fuse", "cephfs", "mfs", "quobyte"),
+        *("lizardfs", "saunafs", "daos", "seaweedfs", "alluxio-fuse", "vmhgfs-fuse"),
     ]
 )
 
