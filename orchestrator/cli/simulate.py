@@ -22,6 +22,7 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.simulation_page import simulation_page
 
 CLUSTER_FIELDS = ("nodes", "gpus", "cpus")
+MOST = 1_000_000  # nodes, and processors or GPUs of one
 HOURS = {"h": 1.0, "d": 24.0}
 EXAMPLE = "nodes=100,gpus=8,cpus=16"
 
@@ -55,7 +56,7 @@ def read_scenario(
         RepertoireError: an option is not valid.
     """
     counts = read_nodes(nodes)
-    number, rate = counts.get("nodes", 1), read_rate(failures) if failures else 0.0
+    number, rate = counts.get("nodes", 1), 0.0 if failures is None else read_rate(failures)
     if rate > (most := number * HOUR_SECONDS / REPLACEMENT_SECONDS):
         raise RepertoireError(
             f"--failures: {failures} loses each node more often than it is replaced, after "
@@ -85,12 +86,15 @@ def read_nodes(text: str) -> dict[str, int]:
             raise RepertoireError(
                 f"--simulate: unknown part {name!r}; {suggest(name, CLUSTER_FIELDS)}"
             )
-        if not number.isdecimal() or (int(number) < 1 and name != "gpus") or name in counts:
+        least = 0 if name == "gpus" else 1
+        # A number of thousands of digits is not converted.
+        count = int(number) if number.isdecimal() and len(number) <= len(str(MOST)) else -1
+        if not least <= count <= MOST or name in counts:
             raise RepertoireError(
-                f"--simulate: {part.strip()!r} must be a whole number of at least 1, given once; "
-                f"example: {EXAMPLE}"
+                f"--simulate: {part.strip()[:40]!r} must be a whole number from {least} to "
+                f"{MOST:,}, given once; example: {EXAMPLE}"
             )
-        counts[name] = int(number)
+        counts[name] = count
     return counts
 
 

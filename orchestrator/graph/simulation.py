@@ -104,8 +104,10 @@ def simulate(
         if isinstance(news, ChainEnded) and news.status != "complete":
             ended[news.chain[0]] += 1
 
+    # A node never runs more stages at a time than there are.
+    used = replace(cluster, slots=min(cluster.slots, len(plan.orders) or 1))
     workers = VirtualWorkers(
-        cluster, lambda order: costs[order.key].seconds, lambda order: costs[order.key].size, limit
+        used, lambda order: costs[order.key].seconds, lambda order: costs[order.key].size, limit
     )
     # The driver and the graph of a real run: only the workers, and so the clock, are virtual.
     drive(Evaluation(plan), workers, observe, Brake())

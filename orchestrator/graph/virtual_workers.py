@@ -97,9 +97,10 @@ class VirtualWorkers:
     ) -> None:
         self._cluster, self._seconds, self._size, self._limit = cluster, seconds, size, limit
         self.usage, self._now = Usage(), 0.0
-        self._up = set(range(cluster.nodes))
-        # Reversed, since slots are taken from the end: the first node is filled first.
-        self._free = [node for node in range(cluster.nodes) for _ in range(cluster.slots)][::-1]
+        # Slots that were used before are taken first, the last one first; then those of the nodes
+        # in turn, which are not listed, since a cluster has many more than a sweep uses.
+        self._free: list[int] = []
+        self._unused, self._touched = self._unused_slots(), set[int]()
         self._waiting: deque[_Attempt] = deque()
         self._running: dict[int, _Attempt] = {}
         self._ends: list[tuple[float, int]] = []
@@ -111,7 +112,7 @@ class VirtualWorkers:
 
     def slots(self) -> int:
         """Return the number of stages that may be submitted at a time."""
-        return self._limit(len(self._up) * self._cluster.slots)
+        return self._limit((self._cluster.nodes - len(self._returns)) * self._cluster.slots)
 
     def submit(self, order: StageOrder) -> None:
         """Start a stage, or queue it until a slot is free."""
@@ -143,10 +144,22 @@ class VirtualWorkers:
         while True:
             yield np.inf
 
+    def _unused_slots(self) -> Iterator[int]:
+        """Yield the node of each slot that was never used, except of nodes that were lost."""
+        for node in range(self._cluster.nodes):
+            for _ in range(self._cluster.slots):
+                if node in self._touched:
+                    break
+                yield node
+
+    def _take_slot(self) -> int | None:
+        """Return the node of a free slot, which is taken; None if there is none."""
+        return self._free.pop() if self._free else next(self._unused, None)
+
     def _start_waiting(self) -> None:
-        while self._waiting and self._free:
+        while self._waiting and (node := self._take_slot()) is not None:
             attempt = self._waiting.popleft()
-            attempt.node, attempt.started = self._free.pop(), self._now
+            attempt.node, attempt.started = node, self._now
             self._number += 1
             self._running[self._number] = attempt
             heapq.heappush(self._ends, (self._now + self._seconds(attempt.order), self._number))
@@ -165,10 +178,13 @@ class VirtualWorkers:
 
     def _lose_node(self) -> Iterator[Event]:
         """Take a random node away; yield the stages that have lost too many."""
-        if not self._up:
+        down = sorted(node for _, node in self._returns)
+        if len(down) == self._cluster.nodes:
             return
-        lost = sorted(self._up)[int(self._draws.integers(len(self._up)))]
-        self._up.remove(lost)
+        lost = int(self._draws.integers(self._cluster.nodes - len(down)))
+        for node in down:  # it was drawn among the others
+            lost += node <= lost
+        self._touched.add(lost)
         self._free = [node for node in self._free if node != lost]
         self._returns.append((self._now + REPLACEMENT_SECONDS, lost))
         self.usage.nodes_lost += 1
@@ -182,5 +198,4 @@ class VirtualWorkers:
                 self._waiting.append(_Attempt(attempt.order, attempt.losses + 1))
 
     def _replace_node(self, node: int) -> None:
-        self._up.add(node)
         self._free += [node] * self._cluster.slots

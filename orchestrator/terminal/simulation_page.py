@@ -10,7 +10,13 @@ from rich.table import Table
 from orchestrator.graph.simulation import Simulation
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS
 from orchestrator.results.durations import Durations
-from orchestrator.results.units import bytes_text, duration_text, hours_text, percent_text
+from orchestrator.results.units import (
+    amount_text,
+    bytes_text,
+    duration_text,
+    hours_text,
+    percent_text,
+)
 from orchestrator.sweep.options import Resources
 
 Row = tuple[str, str]
@@ -49,8 +55,8 @@ def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:
     cluster = simulation.cluster
     yield "cluster", f"{cluster.nodes} nodes, {cluster.slots} stages at a time on each"
     yield "stages computed", str(simulation.stages)
-    yield "makespan", duration_text(simulation.makespan)
-    yield "no cluster is faster than", duration_text(simulation.shortest)
+    yield "makespan", seconds_text(simulation.makespan)
+    yield "no cluster is faster than", seconds_text(simulation.shortest)
     yield "computation", resource_hours(simulation.busy, resources)
     yield "utilisation", percent_text(simulation.utilisation, 1)
     spared = resource_hours(simulation.spared, resources)
@@ -71,8 +77,8 @@ def _failure_rows(
         f"{duration_text(REPLACEMENT_SECONDS)}",
     )
     yield "lost to failures", f"{usage.nodes_lost} nodes, {usage.stages_lost} stages, {lost}"
-    yield "makespan without failures", duration_text(undisturbed.makespan)
-    yield "longer by", duration_text(max(longer, 0.0))
+    yield "makespan without failures", seconds_text(undisturbed.makespan)
+    yield "longer by", seconds_text(max(longer, 0.0))
     if simulation.failed_trials:
         yield "trials that failed", str(simulation.failed_trials)
 
@@ -83,6 +89,11 @@ def _source_rows(durations: Durations) -> Iterator[Row]:
         yield "durations", f"{percent_text(count / total)} {likeness}"
     if durations.devices:
         yield "recorded on", ", ".join(durations.devices)
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a time of the virtual clock: to a second from a minute on, else in three digits."""
+    return amount_text(seconds, "s")
 
 
 def resource_hours(seconds: float, resources: Resources) -> str:
@@ -99,7 +110,7 @@ def course_table(simulation: Simulation) -> Table:
         table.add_column(header, justify="right")
     for step in simulation.steps:
         table.add_row(
-            duration_text(step.until),
+            seconds_text(step.until),
             str(step.stages),
             percent_text(step.utilisation),
             bytes_text(step.store_bytes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from rich.console import Console
 from orchestrator.backends.nodes import Demand
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.cli.simulate import (
+    MOST,
     Assumptions,
     build_cluster,
     read_nodes,
@@ -28,7 +30,7 @@ from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.simulation import Cost, Simulation, simulate
 from orchestrator.graph.stored_stages import StoredStage
-from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster
+from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster, VirtualWorkers
 from orchestrator.results.durations import (
     ASSUMED,
     ASSUMED_SECONDS,
@@ -48,6 +50,7 @@ from orchestrator.sweep import sweep as sweep_module
 from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_table
+from orchestrator.terminal.simulation_page import simulation_page
 
 LIMIT = Demand().stages
 SWEEP = """
@@ -129,6 +132,41 @@ def test_one_slot_takes_the_sum_and_many_slots_the_longest_chain(
         some = run(sweep_plan, VirtualCluster(nodes, 1), seconds)
         bound = alone.makespan / nodes + (1 + LIMIT(nodes) / nodes) * endless.makespan
         assert max(endless.makespan, alone.makespan / nodes) <= some.makespan + 1e-9 <= bound
+
+
+def test_a_cluster_of_any_size_lists_no_more_slots_than_stages_use(
+    make_plan: Callable[..., Plan],
+) -> None:
+    sweep_plan = make_plan()
+    enough = run(sweep_plan, VirtualCluster(3, 1), ten_seconds)
+    tracemalloc.start()
+    huge = run(sweep_plan, VirtualCluster(MOST, MOST), ten_seconds)
+    stormy = run(sweep_plan, VirtualCluster(MOST, MOST, losses_per_hour=3600.0), ten_seconds)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert huge.makespan == enough.makespan == stormy.makespan == 30.0
+    assert huge.utilisation == pytest.approx(90.0 / (MOST * MOST * 30.0))
+    assert stormy.usage.nodes_lost > 0
+    assert peak < 10e6, "bytes"
+
+
+def test_lost_nodes_run_nothing_until_they_are_replaced_and_then_fill_up_again(
+    make_plan: Callable[..., Plan],
+) -> None:
+    order, nodes, slots = next(iter(make_plan().orders.values())), 4, 3
+    stormy = VirtualCluster(nodes, slots, losses_per_hour=36.0)
+    workers = VirtualWorkers(stormy, lambda order: 1e9, lambda order: 0.0, LIMIT)
+    lost = Counter[int]()
+    for _ in range(3 * nodes * slots):  # more than there is room for
+        workers.submit(order)
+    for _ in range(30):
+        workers.wait()
+        down = {node for _, node in workers._returns}
+        busy = Counter(attempt.node for attempt in workers._running.values())
+        assert busy == {node: slots for node in range(nodes) if node not in down}
+        assert workers.slots() == LIMIT(slots * (nodes - len(down)))
+        lost.update(down)
+    assert len(lost) == nodes, "each is drawn at times"
 
 
 def test_stages_of_the_store_take_no_time(make_plan: Callable[..., Plan]) -> None:
@@ -343,6 +381,18 @@ def test_without_records_durations_are_assumed_and_said_to_be(
     assert durations.sources == {ASSUMED: 4}
 
 
+def test_a_makespan_below_a_second_has_its_digits(make_plan: Callable[..., Plan]) -> None:
+    sweep_plan = make_plan()
+    short = run(sweep_plan, VirtualCluster(3, 1), lambda stage: 0.05)
+    page = simulation_page("short", sweep_plan.sweep.resources, short, None, Durations())
+    screen = Console(width=120, file=StringIO(), record=True)
+    screen.print(page)
+    words = " ".join(screen.export_text().replace("│", " ").split())
+    assert "makespan 0.200 s" in words, "four stages of a chain"
+    assert "faster than 0.200 s" in words
+    assert " 0.0200 s 0 " in words, "the first step of the course"
+
+
 def test_the_page_states_what_was_assumed(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     shown: list[Any] = []
     store = StageStore(str(tmp_path / "stages"), read_only=True)
@@ -372,6 +422,8 @@ def test_mistakes_on_the_command_line_take_a_line(
         (("--durations", "nowhere"), "no results here"),
         (("--simulate", "cpus=2", "--durations", "nowhere"), "no results here"),
         (("--simulate", "nodes=2,cpus=2", "--failures", "1e9/h"), "give at most 24/h for 2 nodes"),
+        (("--simulate", "nodes=2,cpus=2", "--failures", ""), "--failures: must be the nodes lost"),
+        (("--simulate", "nodes=99999999999999999999"), "from 1 to 1,000,000"),
     ):
         code, text = answer("plan", "simulated.yaml", *flags)
         assert (code, text.count("\n"), problem in text) == (2, 1, True)
@@ -392,10 +444,13 @@ def test_a_node_has_as_many_slots_as_stages_fit(make_plan: Callable[..., Plan]) 
 def test_options_are_read_or_refused() -> None:
     assert read_nodes("nodes=100, gpus=8,cpus=16") == {"nodes": 100, "gpus": 8, "cpus": 16}
     assert (read_rate("2/h"), read_rate("12/d")) == (2.0, 0.5)
-    for text in ("nodes", "nodes=0", "nodes=1.5", "nodes=2,nodes=3", "node=3", "cpus=-1", ""):
+    huge = (f"nodes={MOST + 1}", "nodes=99999999999999999999", f"gpus={'9' * 5000}")
+    wrong = ("nodes", "nodes=0", "nodes=1.5", "nodes=2,nodes=3", "node=3", "cpus=-1", "", *huge)
+    assert read_nodes(f"nodes={MOST},gpus=0") == {"nodes": MOST, "gpus": 0}
+    for text in wrong:
         with pytest.raises(RepertoireError, match="--simulate"):
             read_nodes(text)
-    for text in ("1", "1/w", "x/h", "-1/h", "inf/h", "nan/h"):
+    for text in ("", "1", "1/w", "x/h", "-1/h", "inf/h", "nan/h"):
         with pytest.raises(RepertoireError, match="--failures"):
             read_rate(text)
 
