@@ -10,7 +10,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.storage.record_cache import Records
 from orchestrator.stages.worker import StageOrder
 
-RECORDS_AT_A_TIME = 512  # bounds the memory of a plan: a record is some kilobytes
+RECORDS_AT_A_TIME = 4096  # bounds the memory of a plan: a record is some kilobytes
 Item = TypeVar("Item")
 
 
@@ -38,7 +38,8 @@ def read_stored_stages(orders: Mapping[str, StageOrder], store: Records) -> dict
     """Return the stored stages of orders; reads a few records at a time."""
     stored: dict[str, StoredStage] = {}
     uncovered: list[tuple[str, frozenset[str]]] = []
-    for batch in split_into_lists(orders, RECORDS_AT_A_TIME):
+    # In order, since stages whose keys begin alike are listed together in a bucket.
+    for batch in split_into_lists(sorted(orders), RECORDS_AT_A_TIME):
         # Asked for without tasks, a record that lacks scores is found too.
         for (key, _), record in store.records((key, frozenset()) for key in batch).items():
             stored[key] = StoredStage(record.status, record.after, wall_seconds(record))

@@ -19,6 +19,8 @@ from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage import files as files_module
 from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
+from orchestrator.stages.storage.record_format import pack_record
+from orchestrator.stages.storage.stage_files import RECORD, seal, stage_path
 from orchestrator.stages.storage.store import StageStore
 
 KEY, OTHER = "ab" * 20, "cd" * 20
@@ -547,13 +549,55 @@ def test_a_stage_takes_so_many_requests_to_a_bucket(bucket, requests, tmp_path, 
     methods = [request.split()[0] for request in requests]
     assert methods == ["PUT", "GET", "HEAD", "DELETE", "PUT"]
     requests.clear()
-    assert len(store.records([(KEY, frozenset()), (OTHER, frozenset())])) == 2
-    assert len(requests) == 2 * 2
-    requests.clear()
     monkeypatch.setenv("REPERTOIRE_STATE_CACHE_GB", "0")
     elsewhere = StageStore(bucket("counted"), create=False)
     requests.clear()
     assert same(elsewhere.state(KEY), STATE)
+    assert sorted(requests) == ["GET record.json", "GET state", "HEAD record.json", "HEAD state"]
+
+
+@pytest.mark.slow
+def test_records_of_a_bucket_take_a_number_of_requests_that_does_not_grow_with_them(
+    bucket, requests
+):
+    """The numbers of docs/cluster.md: listings, and packs once a command has written them."""
+    keys = [f"{number:02x}" + "0" * 38 for number in range(0, 240, 12)]
+    wanted = [(key, frozenset({"t1"})) for key in keys]
+    store = StageStore(bucket("batches"))
+    requests.clear()
+    assert store.records(wanted) == {}
+    listings = ["GET stages", "GET stages"]  # of one folder, which is small, so of all
+    assert requests == listings
+    for key in keys:
+        store.files.write(stage_path(key, RECORD), seal(RECORD, pack_record(record(key))))
+    requests.clear()
+    whole = store.records(wanted)
+    assert whole == {(key, tasks): record(key) for key, tasks in wanted}
+    one_by_one = ["GET record.json", "HEAD record.json"] * len(keys)
+    assert sorted(requests) == sorted([*listings, "GET stages", *one_by_one])  # one lists packs
+    store.packs.write()
+    (pack,) = (e.path for e in store.files.entries("record-packs"))
+    for read_only in (True, False):
+        again = StageStore(bucket("batches"), create=False, read_only=read_only)
+        requests.clear()
+        assert again.records(wanted) == whole
+        name = pack.rpartition("/")[2].partition("-")[0]
+        assert requests == [*listings, "GET stages", f"HEAD {name}", f"GET {name}"]
+    requests.clear()
+    assert again.records(wanted) == whole  # what was read is known, and listed all the same
+    assert requests == listings
+    again.delete(keys[0])
+    assert again.records(wanted).keys() == {*wanted[1:]}
+    assert again.keys() == keys[1:]
+
+
+@pytest.mark.slow
+def test_a_large_state_of_a_bucket_is_read_by_two_requests(bucket, requests):
+    store = StageStore(bucket("large"))
+    state = {"network.weight": torch.zeros(500_000)}
+    store.put(state, record())
+    requests.clear()
+    assert same(store.state(KEY), state)
     assert sorted(requests) == ["GET record.json", "GET state", "HEAD record.json", "HEAD state"]
 
 

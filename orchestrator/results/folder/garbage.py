@@ -31,6 +31,7 @@ class Garbage:
         files: all files of the store.
         unwanted: keys of the stages to delete.
         leftovers: damaged and half-written files to delete.
+        copies: packs of records to delete.
         kept: reason -> number of stages kept for it; a stage counts under its first reason.
         gone: references of sweeps whose tables were deleted.
     """
@@ -38,6 +39,7 @@ class Garbage:
     files: Inventory
     unwanted: list[str] = field(default_factory=list)
     leftovers: list[FileEntry] = field(default_factory=list)
+    copies: list[FileEntry] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     gone: list[Reference] = field(default_factory=list)
 
@@ -70,11 +72,14 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
     set_aside = (*result.files.damaged, *result.files.partial)
     # A young partial file may be a write that is going on.
     result.leftovers = [entry for entry in set_aside if entry.modified <= fresh]
+    # Copies of records, of stages that are deleted too; the next command packs what it reads.
+    result.copies = result.files.packs if result.unwanted else []
     return result
 
 
 def delete_garbage(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
     """Delete stages in batches, with the references read again before each batch."""
+    delete_files(store, unneeded.copies)
     for start in range(0, len(unneeded.unwanted), BATCH):
         wanted, _ = wanted_keys(store, rules)
         leased = open_leases(store.files, store.folder).keys()

@@ -178,10 +178,15 @@ class Tabulator:
         return bool(unseen)
 
     def close(self) -> None:
-        """Write the tables, and again with late records and with the run ids of the tracker."""
+        """Write the tables, and again with late records and with the run ids of the tracker.
+
+        Records that were read one by one from a bucket are packed for the next command.
+        """
         self.refresh()
         if self._await_records():
             self.refresh()
+        if self.store.packs:
+            self.store.packs.write()
         if self._tracker:
             before = self._tracker.run_ids()
             self._tracker.close(timeout_seconds=CLOSING_SECONDS)

@@ -26,8 +26,9 @@ from orchestrator.results.tables.sweep_folders import sweep_folders
 from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.maintenance import list_inventory
+from orchestrator.stages.storage.record_packs import READERS
 from orchestrator.stages.storage.stage_files import seal, unseal
-from orchestrator.stages.storage.store import READERS, StageStore
+from orchestrator.stages.storage.store import StageStore
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold
 FILE_MODE = 0o100644

@@ -89,10 +89,11 @@ class ObjectFiles:
         self._fs, self._root = filesystem, root.rstrip("/")
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of a file."""
+        """Return the content of a file: two requests, since Arrow asks for its size first."""
         try:
-            with self._fs.open_input_stream(self._full_path(path)) as file:
-                return bytes(file.read())
+            # A stream would take more requests for a larger file, whose size it does not know.
+            with self._fs.open_input_file(self._full_path(path)) as file:
+                return bytes(file.read_buffer(file.size()))
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -152,9 +152,14 @@ class StageFiles:
         self._files, self._read_only = files, read_only
         self.damaged: list[str] = []
 
-    def read_json(self, key: str, name: str) -> dict[str, Any] | None:
-        """Return the content of a JSON file; None if it is missing or damaged."""
-        return self._unseal(key, name, self._files.read(stage_path(key, name)))
+    def read_json(
+        self, key: str, name: str, read: Callable[[str], bytes | None] | None = None
+    ) -> dict[str, Any] | None:
+        """Return the content of a JSON file; None if it is missing or damaged.
+
+        With `read`, its bytes are read by that function of its path.
+        """
+        return self._unseal(key, name, (read or self._files.read)(stage_path(key, name)))
 
     def read_state(
         self, key: str, where: str, check: Callable[..., object], cache: StateCache | None = None

@@ -1,12 +1,12 @@
 """The stage store: states and records by key, written once, atomically, and verified when read.
 
 `stage_files.py` lists the files of a stage. Beside the stages: `damaged/`, `leases/` (`lease.py`),
-`folders/` (`references.py`). Nothing is ever unpickled.
+`folders/` (`references.py`), `record-packs/` (`record_packs.py`). Nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -27,6 +27,7 @@ from orchestrator.stages.storage.record_format import (
     unpack_evaluation,
     unpack_record,
 )
+from orchestrator.stages.storage.record_packs import PACK_RECORDS, READERS, RecordPacks
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.stage_files import (
     FAILURE,
@@ -42,7 +43,6 @@ from orchestrator.stages.storage.state_cache import StateCache, open_state_cache
 from orchestrator.stages.storage.visibility import Visibility
 
 State = Mapping[str, Tensor]
-READERS = 32  # threads: a read waits for the network, not for the processor
 
 
 class StageStore:
@@ -55,6 +55,7 @@ class StageStore:
     Attributes:
         files: the files below its root.
         folder: its root on a file system; None in an object store.
+        packs: of records, in an object store; None on a file system.
         damaged: the damaged files that were read, a line each.
     """
 
@@ -71,6 +72,7 @@ class StageStore:
         self._shared = is_shared(self.folder)
         self._visibility = Visibility(retry, self._shared)
         self._cache = open_state_cache() if self.folder is None else None
+        self.packs = RecordPacks(self.files, read_only) if self.folder is None else None
         self._stage_files = StageFiles(self.files, read_only)
         self.damaged = self._stage_files.damaged
 
@@ -88,7 +90,12 @@ class StageStore:
         if fresh:
             # A network file system may remember for a while that a file was not there.
             self.files.refresh(stage_path(key, RECORD))
-        content = self._stage_files.read_json(key, RECORD)
+        return self._read_record(self.files.read, key, task_keys)
+
+    def _read_record(
+        self, read: Callable[[str], bytes | None], key: str, task_keys: Iterable[str]
+    ) -> Record | None:
+        content = self._stage_files.read_json(key, RECORD, read)
         if content is None:
             return None
         record = unpack_record(content, self._place(key))
@@ -98,20 +105,27 @@ class StageStore:
         # A stage that diverged has no state to score, and never gets the scores.
         if not missing or record.status == "diverged":
             return record
-        further = self._stage_files.read_json(key, evaluation_name(missing))
+        further = self._stage_files.read_json(key, evaluation_name(missing), read)
         if further is None:
             return None
         scores = unpack_evaluation(further, self._place(key))
         return replace(record, evaluation={**record.evaluation, **scores})
 
     def records(self, requests: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
-        """Return the records that exist of many, read in parallel from a shared store."""
+        """Return the records that exist of many, in parallel from a shared store.
+
+        In an object store they are listed, and read from packs as far as those have them.
+        """
         distinct = list(dict.fromkeys(requests))
         if not self._shared or len(distinct) < 2:
             records = [self.record(*request) for request in distinct]
         else:
             with ThreadPoolExecutor(min(READERS, len(distinct))) as pool:
-                records = list(pool.map(lambda request: self.record(*request), distinct))
+                keys = {key for key, _ in distinct}
+                read = self.packs.open(keys, pool) if self.packs else self.files.read
+                records = list(pool.map(lambda one: self._read_record(read, *one), distinct))
+            if self.packs:
+                self.packs.write(fewest=PACK_RECORDS)
         return {request: r for request, r in zip(distinct, records, strict=True) if r is not None}
 
     def await_record(self, key: str, task_keys: Iterable[str] = ()) -> Record:
