@@ -212,11 +212,15 @@ def test_a_stage_whose_state_is_damaged_is_missing_though_a_pack_has_its_record(
     assert bucket.open().records(WANTED).keys() == WHOLE.keys() - {WANTED[3]}
 
 
-def test_a_record_that_was_written_anew_is_read_by_itself(bucket):
+@pytest.mark.parametrize(("trial", "seconds"), [("lairt", 1.0), ("longer", 0.0)])
+def test_a_record_that_was_written_anew_is_read_by_itself(bucket, trial, seconds):
+    """At another time with as many bytes, or at the same time with more."""
+    path = Path(bucket.root, stage_path(KEYS[3], RECORD))
+    os.utime(path, (0.0, 0.0))
     pack(bucket)
-    anew = replace(make(KEYS[3]), computed_for=("sweep", "lairt", 0))  # as many bytes
+    anew = replace(make(KEYS[3]), computed_for=("sweep", trial, 0))
     bucket.files.write(stage_path(KEYS[3], RECORD), seal(RECORD, pack_record(anew)))
-    os.utime(Path(bucket.root, stage_path(KEYS[3], RECORD)), (1.0, 1.0))
+    os.utime(path, (seconds, seconds))
     assert bucket.open().records(WANTED) == WHOLE | {WANTED[3]: anew}
     assert bucket.single_reads == paths([KEYS[3]])
 
@@ -250,6 +254,13 @@ def test_a_pack_that_is_damaged_or_forged_is_as_good_as_none(bucket, damage):
     assert (store.records(WANTED), store.damaged) == (WHOLE, [])
     assert bucket.single_reads == paths(KEYS)
     assert {path: path.read_bytes() for path in Path(bucket.root).rglob("*.json")} == before
+
+
+def test_files_that_are_none_of_a_stage_are_left_out_of_a_pack():
+    paths_given = [stage_path(KEYS[0], RECORD), f"leases/{KEYS[0]}.me.json", "../x/y"]
+    content = encode_pack({path: (1.5, b"{}") for path in paths_given})[1]
+    bare = forged(content, lambda text: text + b"\nrecord.json 1.5 {}")
+    assert decode_pack(bare) == {paths_given[0]: (1.5, b"{}")}
 
 
 def test_a_pack_that_would_be_too_large_is_decompressed_to_the_limit_at_most(monkeypatch):
@@ -300,10 +311,10 @@ def test_a_reader_writes_no_pack_and_a_command_that_may_not_goes_on(bucket, monk
 
     monkeypatch.setattr(LocalFiles, "write", refuse)
     store = bucket.open()
-    assert store.records(WANTED) == WHOLE
-    store.packs.write(1)
-    store.packs.write(1)
-    assert len(refused) == 1
+    for some in (WANTED[:10], WANTED[10:]):
+        assert store.records(some) == {one: WHOLE[one] for one in some}
+        store.packs.write(1)
+    assert len(refused) == 1  # it is not tried again
 
 
 def raise_full(*_: object) -> None:
@@ -324,9 +335,12 @@ def test_many_small_packs_are_merged_by_a_command_that_reads_them(bucket, monkey
         patch.setattr(LocalFiles, "write", raise_full)
         pack(bucket)
     assert bucket.packs == before
+    later = Path(bucket.root, before[0])
+    later.write_bytes(forged(later.read_bytes(), lambda text: text.replace(b"pack 1", b"pack 2")))
     pack(bucket)
-    (merged,) = bucket.packs
+    (merged,) = {*bucket.packs} - {before[0]}  # one of another release stays
     assert merged not in before
+    later.unlink()
     assert bucket.open().records(WANTED) == WHOLE
     assert bucket.files.reads == [merged]
     pack(bucket, WANTED[:16])  # it is small too, but alone
