@@ -347,19 +347,20 @@ def test_many_small_packs_are_merged_by_a_command_that_reads_them(bucket, monkey
     assert bucket.packs == [merged]
 
 
-def test_two_that_merge_at_once_lose_nothing(bucket):
+def test_two_that_merge_at_once_lose_nothing(bucket, monkeypatch):
     small_packs(bucket)
-    small = bucket.packs
+    small, stores = bucket.packs, [bucket.open(), bucket.open()]
+    with monkeypatch.context() as patch:  # both have read all before either merges
+        patch.setattr(record_packs, "MERGED", 10)
+        assert [store.records(WANTED) for store in stores] == [WHOLE, WHOLE]
     barrier = threading.Barrier(2)
 
-    def merge(store: StageStore) -> None:
-        assert store.records(WANTED) == WHOLE
+    def merge(packs: RecordPacks) -> None:
         barrier.wait()
-        assert store.packs is not None
-        store.packs.write()
+        packs.write()
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(merge, [bucket.open(), bucket.open()]))
+        list(pool.map(merge, [store.packs for store in stores]))
     assert len(bucket.packs) == 2
     assert set(small).isdisjoint(bucket.packs)
     assert bucket.open().records(WANTED) == WHOLE
