@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 from dashboards.first_page import FirstPage
 from dashboards.loopback import HOST, loopback_checks
+from orchestrator.errors import RepertoireError
 
 # Inside pages: streamlit takes the files of a folder named pages beside its script for pages.
 APP = Path(__file__).parent / "pages" / "app.py"
@@ -66,7 +67,8 @@ def prepare(dirs: tuple[Path, ...]) -> None:
     from dashboards.gallery import draw_trade_off
     from dashboards.page import open_tables
 
-    with suppress(Exception):  # the page shows what is wrong
+    # Of damaged tables, or none: the page shows what is wrong.
+    with suppress(RepertoireError, OSError):
         draw_trade_off(open_tables(dirs), Scope()).to_json()
 
 

@@ -113,6 +113,8 @@ def run_command(  # noqa: PLR0913 - the options of a command
     ] = False,
 ) -> None:
     """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
+    if quiet and verbose:
+        raise RepertoireError("run: --quiet and --verbose exclude each other; give one of them")
     at = address or job_address(os.environ)
     try:
         with start_early_ray(sweep, out, backend is BackendName.ray and at is None) as local:

@@ -13,10 +13,7 @@ from orchestrator.errors import RepertoireError
 FIRST_SWEEP = """\
 # What does each way of not forgetting buy on split digits, and what does it cost?
 # The digits are scikit-learn's: nothing is downloaded, and a run takes about a minute.
-#   repertoire plan {file}    what would be computed; writes nothing
-#   repertoire run {file}     compute it; the same command continues after an interruption
-#   repertoire compare results        the methods in a table
-#   repertoire dashboard results      in a browser
+{commands}
 
 # Names the folder of the results: results/first.
 name: first
@@ -46,6 +43,13 @@ seeds: [0, 1, 2]
 # To search hyperparameters, give one a space, such as lam: {{loguniform: [1, 1.0e+5]}}, and:
 # search: {{algorithm: random, num_trials: 10, seeds: [100]}}
 """
+# Of a sweep file, with what they do.
+NEXT_COMMANDS = {
+    "repertoire plan {file}": "what would be computed; writes nothing",
+    "repertoire run {file}": "compute it; the same command continues after an interruption",
+    "repertoire compare results": "the methods in a table",
+    "repertoire dashboard results": "in a browser",
+}
 
 
 def init_command(
@@ -56,7 +60,7 @@ def init_command(
     """Write a first sweep file, with comments. Replaces nothing."""
     try:
         with file.open("x", encoding="utf-8") as stream:
-            stream.write(FIRST_SWEEP.format(file=file))
+            stream.write(first_sweep(file))
     except FileExistsError:
         raise RepertoireError(
             f"{file} is there already and is left as it is; give another name: repertoire init FILE"
@@ -64,3 +68,11 @@ def init_command(
     except FileNotFoundError:
         raise RepertoireError(f"{file}: there is no folder {file.parent}; make it first") from None
     show(f"{file} is written. Next: repertoire plan {file}")
+
+
+def first_sweep(file: Path) -> str:
+    """Return the text of a first sweep file, which names the commands that take it."""
+    words = {command.format(file=file): purpose for command, purpose in NEXT_COMMANDS.items()}
+    width = max(map(len, words))
+    lines = [f"#   {command:{width}}   {purpose}" for command, purpose in words.items()]
+    return FIRST_SWEEP.format(commands="\n".join(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from perf.chaos.lab import PROGRAM
@@ -55,3 +56,12 @@ def descendants(pid: int) -> dict[int, str]:
         commands |= level
         above = set(level)
     return commands
+
+
+def alive_after(started: dict[int, str], seconds: float = 30.0) -> dict[int, str]:
+    """Return the processes that still run; the one that sends to MLflow outlives the command."""
+    alive, until = started, time.monotonic() + seconds
+    while alive and time.monotonic() < until:
+        time.sleep(0.5)
+        alive = {pid: command for pid, command in alive.items() if Path(f"/proc/{pid}").exists()}
+    return alive

@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from processes import ROOT, descendants, finish, start
+from processes import ROOT, alive_after, descendants, finish, start
 
 from orchestrator.results.load import load
 
@@ -160,15 +160,6 @@ def interrupt_and_check(command: Popen[str], folder: Path) -> None:
     assert set(own_trials["status"]) == {"stopped"}
     assert own_trials["tasks_done"].max() == 1
     assert not alive_after(started)
-
-
-def alive_after(started: dict[int, str], seconds: float = 30.0) -> dict[int, str]:
-    """Return the processes that still run; the one that sends to MLflow outlives the command."""
-    alive, until = started, time.monotonic() + seconds
-    while alive and time.monotonic() < until:
-        time.sleep(0.5)
-        alive = {pid: command for pid, command in alive.items() if Path(f"/proc/{pid}").exists()}
-    return alive
 
 
 @pytest.mark.storm

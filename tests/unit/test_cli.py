@@ -172,13 +172,15 @@ def test_the_first_sweep_can_be_planned_as_it_is_and_replaces_nothing(
     file, out = str(tmp_path / "mine.yaml"), str(tmp_path / "results")
     assert invoke("init", file) == (0, f"{file} is written. Next: repertoire plan {file}\n")
     written = Path(file).read_text()
+    purposes = [line for line in written.splitlines() if line.startswith("#   repertoire")]
+    assert len({len(line) - len(line[4:].partition("   ")[2].lstrip()) for line in purposes}) == 1
     refused = CliRunner().invoke(app, ["init", file])
     assert "is there already" in str(refused.exception)
     assert Path(file).read_text() == written
     code, output = invoke("plan", file, "--out", out, "--trials")
     assert code == 0
     # The setting of all; each trial with what distinguishes it, its id, seeds, and stages left.
-    assert re.search(r"split_digits.*\n.*\n.*id +seeds", output)
+    assert re.search(r"split_digits.*\n.*\n +stages *\n.*id +seeds +left", output)
     assert re.search(r"replay memory_size=200 +er-[0-9a-f]{16} +3 +18", output)
     # What the comments suggest is right as well.
     Path(file).write_text(
@@ -191,6 +193,8 @@ def test_quiet_prints_what_failed_alone_and_the_version_needs_no_command(home: P
     sweep, out = str(home / "tiny.yaml"), str(home / "results")
     words = ("run", sweep, "--out", out, "--backend", "inline")
     assert invoke(*words, "--quiet") == (0, "")
+    refused = CliRunner().invoke(app, [*words, "--quiet", "-v"])
+    assert "--quiet and --verbose exclude each other" in str(refused.exception)
     assert "split_digits" in invoke(*words, "-v")[1]
     assert invoke("--version") == (0, f"repertoire {importlib.metadata.version('repertoire-cl')}\n")
 

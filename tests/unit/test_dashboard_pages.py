@@ -23,13 +23,14 @@ from streamlit.testing.v1 import AppTest
 from test_dashboard_data import SETTINGS, progress_content, spoil, write_searched, write_settings
 from test_prices import means_folder
 
+from dashboards import gallery
 from dashboards.data.comparing import MEAN_COSTS
 from dashboards.data.means import read_surfaces
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.pages.app import PAGES
 from dashboards.pages.trade_off import option_title
-from dashboards.serve import APP
+from dashboards.serve import APP, prepare
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.results.units import interval_text, si_text
@@ -418,3 +419,13 @@ def test_the_options_of_a_cost_fit_their_box_and_differ() -> None:
     assert len(set(titles)) == len(titles)
     assert max(map(len, titles)) <= 28
     assert {"storage (B)", "computation (FLOP)", "training (s)"} <= set(titles)
+
+
+def test_a_server_starts_on_damaged_tables_but_hides_no_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_random(tmp_path / "s").joinpath("trials.parquet").write_bytes(b"no table")
+    prepare((tmp_path,))
+    monkeypatch.setattr(gallery, "draw_trade_off", lambda warehouse, scope: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        prepare((tmp_path,))
