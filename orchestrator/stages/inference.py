@@ -6,13 +6,12 @@ tasks, a memory of examples is not read. Both are counted on a forward pass of o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from methods.base import Method
 from orchestrator.stages.features.feature_inputs import feature_sets
@@ -52,10 +51,16 @@ class ReadCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run an operation and note what it reads."""
         if not func.is_view:
-            for each in tree_leaves((args, kwargs or {})):
-                if isinstance(each, Tensor):
-                    self._note(each)
+            self._note_all((*args, *(kwargs or {}).values()))
         return func(*args, **(kwargs or {}))
+
+    def _note_all(self, values: Iterable[Any]) -> None:
+        """Note the tensors among the arguments of an operation, and in lists of them."""
+        for each in values:
+            if isinstance(each, Tensor):
+                self._note(each)
+            elif isinstance(each, list | tuple):
+                self._note_all(each)
 
     def _note(self, tensor: Tensor) -> None:
         memory = tensor.untyped_storage().data_ptr()

@@ -27,7 +27,7 @@ import torch
 
 from orchestrator.errors import RepertoireError
 from perf.gpu.timing import Times, print_head, print_row, spread
-from perf.one_run.avalanche import HINT
+from perf.one_run.avalanche_case import HINT
 from perf.one_run.cases import CASES, Case, Setting
 
 COLUMNS = ("case", "aim", "processor time", "wall", "ours", "rival", "met")

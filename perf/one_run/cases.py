@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perf.gpu.timing import Times, ratios
-from perf.one_run.avalanche import time_avalanche
+from perf.one_run.avalanche_case import time_avalanche
 from perf.one_run.fisher import time_fisher
 from perf.one_run.process import time_again, time_first
 

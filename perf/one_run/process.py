@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def build_work(way: str, chain: Chain) -> Callable[[], object]:
     """Return a run of a chain, into a new store; or of its rival."""
     if way == "ours":
         return lambda: run_in_store(chain, "cpu")
+    import_module("torch._dynamo")  # by any optimiser's first step, save in stages: seconds
     return build_rival(chain).run
 
 

@@ -31,7 +31,8 @@ def time_avalanche(form: str, python: str, pairs: int, folder: Path) -> Times:
     """
     arrays, program = folder / "avalanche.npz", Path(__file__).with_name("avalanche_rival.py")
     write_arrays(arrays)
-    rival = [python, str(program), form, str(arrays), str(folder)]
+    # -P: modules of this folder are not to be imported in place of installed ones.
+    rival = [python, "-P", str(program), form, str(arrays), str(folder)]
     ours = [*own_command(folder, "mlp"), "first", "ours"]
     return time_commands({"ours": ours, "rival": rival}, pairs)
 
