@@ -28,7 +28,7 @@ def convolution_backward_flops(*shapes: Any, out_shape: Any) -> int:
     formula overestimates them by the number of groups; this function divides by it.
     """
     *rest, groups, mask = shapes
-    formula = flop_registry[torch.ops.aten.convolution_backward].__wrapped__
+    formula: Callable[..., int] = flop_registry[torch.ops.aten.convolution_backward].__wrapped__
     inputs, weights = (
         formula(*rest, groups, wanted, out_shape=out_shape)
         for wanted in ((mask[0], False), (False, mask[1]))
