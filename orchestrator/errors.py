@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 # Ends the message of a run that stopped for want of a resource.
-KEPT = "what was computed is kept, and the same command continues"
+CONTINUES = "and the same command continues"  # deploy/slurm.sh looks for it
+KEPT = f"what was computed is kept, {CONTINUES}"
 MANY_NAMES = 60  # of a table, beyond which a message lists those that are alike alone
 
 

@@ -15,11 +15,11 @@ from orchestrator.stages.same_input import (
     require_same_function,
 )
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.maintenance import PROBES
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.store import StageStore
 
 PACKAGES = {"Repertoire": "repertoire-cl", "torch": "torch", "Ray": "ray"}
-PROBES = "probes"  # a folder of the store, for the time of the checks
 # A network file system may show a new file after its cache of absent files has expired.
 VISIBLE_SECONDS = 65.0
 # The driver waits for the check, so it gives up sooner than a stage would.

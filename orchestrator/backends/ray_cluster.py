@@ -93,7 +93,7 @@ def preserve_signal_handlers() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if callable(handler):
+            if handler is not None:  # else one that Python did not set, and cannot
                 signal.signal(number, handler)
 
 

@@ -33,8 +33,9 @@ from orchestrator.cli.plan_command import plan_command
 from orchestrator.cli.results_commands import reproduce_command, show_command
 from orchestrator.cli.store_commands import store_app
 from orchestrator.cli.usage import UsageError, describe_usage_error
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import CONTINUES, KEPT, RepertoireError
 from orchestrator.graph.collector import keep_imports
+from orchestrator.graph.signals import end_on_signal
 
 app = typer.Typer(
     help="Schedule continual-learning experiments on Ray; compare what each method buys and costs.",
@@ -117,7 +118,8 @@ def run_command(  # noqa: PLR0913 - the options of a command
         raise RepertoireError("run: --quiet and --verbose exclude each other; give one of them")
     at = address or job_address(os.environ)
     try:
-        with start_early_ray(sweep, out, backend is BackendName.ray and at is None) as local:
+        early = backend is BackendName.ray and at is None
+        with end_on_signal(), start_early_ray(sweep, out, early) as local:
             with keep_imports():
                 from orchestrator.backends.factory import ComputePlace
                 from orchestrator.cli.run import RunOptions, run
@@ -127,9 +129,9 @@ def run_command(  # noqa: PLR0913 - the options of a command
             detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
             options = RunOptions(backend.value, place, replace, until, tuple(tracker or ()))
             code = run(sweep, out, store, options, detail)
-    except KeyboardInterrupt:  # typer would only say "Aborted"
-        kept = "what was computed is kept, the same command continues"
-        show_error(f"interrupted; {kept}")
+    except KeyboardInterrupt as end:  # typer would only say "Aborted"
+        idle = f"{end}; no stage was running, {CONTINUES}"  # see `end_on_signal`
+        show_error(idle if str(end) else f"interrupted; {KEPT}")
         code = 1
     raise typer.Exit(code)
 

@@ -21,8 +21,9 @@ from orchestrator.cli.run_report import (
 )
 from orchestrator.cli.run_sweep import Screen, SweepOutcome, pending_orders, run_sweep
 from orchestrator.cli.until import EndTime, first_end_time
-from orchestrator.graph.brake import Brake, pull_on_signal
+from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import Deadline
+from orchestrator.graph.signals import pull_on_signal
 from orchestrator.graph.stored_stages import wall_seconds
 from orchestrator.results.durations import read_gpu_shares
 from orchestrator.results.folder.kept_files import keep_former_tables

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from orchestrator.cli.run_sweep import SweepOutcome
 from orchestrator.columns import INFEASIBLE, UNFINISHED
+from orchestrator.errors import CONTINUES
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.plan import Plan
@@ -23,8 +24,6 @@ from orchestrator.terminal.comparison.rendering import render_first
 from orchestrator.terminal.console import terminal_width
 from orchestrator.terminal.failures import group_endings, trials_line
 from orchestrator.terminal.search_page import search_tables
-
-CONTINUES = "and the same command continues"
 
 
 def plan_line(plan: Plan) -> str:

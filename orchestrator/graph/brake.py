@@ -5,13 +5,8 @@ No new stage starts; running ones finish and are stored. The same command contin
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Mapping
 
 from orchestrator.columns import HOUR_SECONDS
 from orchestrator.errors import StoreFull
@@ -20,12 +15,6 @@ from orchestrator.graph.events import Event, Instruction, RunStage
 from orchestrator.stages.outcomes import Key, StageDone, StageFailed
 from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.options import Resources, RunBudget
-
-REASONS: dict[int, str] = {
-    signal.SIGINT: "interrupted",
-    signal.SIGTERM: "terminated",
-    signal.SIGHUP: "hung up",
-}
 
 
 class Brake:
@@ -111,48 +100,3 @@ class Brake:
             if limit is not None and amount >= limit:
                 self.pull(f"the budget is spent ({name}: {limit:g})")
         return self._pulled
-
-
-@contextmanager
-def pull_on_signal(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
-    """Pull the brake at the first Ctrl-C, SIGTERM or SIGHUP; end the block at the second.
-
-    Batch systems send SIGTERM before they kill, a closed terminal sends SIGHUP. An ignored signal,
-    such as SIGHUP under nohup, stays ignored.
-
-    Raises:
-        KeyboardInterrupt: at the second signal of any kind.
-    """
-    # Python sets signal handlers in the main thread alone.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        if brake.signalled:
-            raise KeyboardInterrupt
-        brake.signalled = True
-        brake.pull(REASONS[number])
-        if number == signal.SIGHUP:
-            detach_terminal()
-        again = "Ctrl-C again" if number == signal.SIGINT else "a second signal"
-        say(f"finishing the stages that run; {again} stops at once")
-
-    before = {number: signal.getsignal(number) for number in REASONS}
-    for number, handler in before.items():
-        # `nohup` ignores SIGHUP so that the run survives the terminal.
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, on_signal)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def detach_terminal() -> None:
-    """Redirect output to the null device if it goes to the terminal, which is closed."""
-    for descriptor in filter(os.isatty, (1, 2)):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, descriptor)
-        os.close(null)

@@ -154,7 +154,10 @@ def interrupt_and_check(command: Popen[str], folder: Path) -> None:
     command.send_signal(signal.SIGINT)
     code, out, err = finish(command)
     assert code == 1, out + err
-    assert err == "repertoire: interrupted; what was computed is kept, the same command continues\n"
+    assert (
+        err
+        == "repertoire: interrupted; what was computed is kept, and the same command continues\n"
+    )
     trials = load(folder / "results" / "lab").trials
     own_trials = trials[trials["method"] == "alone:Mine"]
     assert set(own_trials["status"]) == {"stopped"}

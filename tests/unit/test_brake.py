@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 from stub_clock import Clock
 
-from orchestrator.graph import brake as brakes
-from orchestrator.graph.brake import Brake, pull_on_signal
+from orchestrator.graph.brake import Brake
 from orchestrator.graph.events import ChainAdvanced, RunStage, SlotsChanged
+from orchestrator.graph.signals import REASONS, end_on_signal, pull_on_signal
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.options import Resources, RunBudget
 
@@ -138,13 +138,13 @@ def test_a_batch_system_s_signal_drains_and_any_second_signal_ends_the_block(
     number: signal.Signals, reason: str
 ) -> None:
     brake, messages = Brake(), list[str]()
-    before = {each: signal.getsignal(each) for each in brakes.REASONS}
+    before = {each: signal.getsignal(each) for each in REASONS}
     with pytest.raises(KeyboardInterrupt), pull_on_signal(brake, messages.append):  # noqa: PT012
         os.kill(os.getpid(), number)
         assert (brake.reason, brake.stages_left) == (reason, 0)
         interrupt()
     assert messages == ["finishing the stages that run; a second signal stops at once"]
-    assert {each: signal.getsignal(each) for each in brakes.REASONS} == before
+    assert {each: signal.getsignal(each) for each in REASONS} == before
 
 
 def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
@@ -165,6 +165,19 @@ def test_after_the_block_an_interrupt_is_what_it_was() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupt()
     assert brake.reason is None
+
+
+@pytest.mark.parametrize("number", REASONS)
+def test_before_and_after_stages_run_a_signal_ends_the_block_and_says_which(number: int) -> None:
+    before, brake, ended = signal.getsignal(number), Brake(), list[str]()
+    with pytest.raises(KeyboardInterrupt, match=REASONS[number]), end_on_signal():  # noqa: PT012
+        with pull_on_signal(brake, lambda line: None):
+            os.kill(os.getpid(), number)  # pulls the brake alone
+        ended.append("the stages")
+        os.kill(os.getpid(), number)
+        ended.append("the block")
+    assert (ended, brake.reason) == (["the stages"], REASONS[number])
+    assert signal.getsignal(number) is before
 
 
 def test_in_another_thread_nothing_is_changed() -> None:

@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 import yaml
 
-from orchestrator.cli import run_report
 from orchestrator.cli.app import run_command
+from orchestrator.errors import CONTINUES
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -92,7 +92,7 @@ def test_the_image_has_the_files_that_an_installation_takes() -> None:
 
 def test_the_script_reads_the_lines_that_the_command_prints() -> None:
     text = SCRIPT.read_text()
-    assert run_report.CONTINUES in text
+    assert CONTINUES in text
     subprocess.run(["bash", "-n", str(SCRIPT)], check=True)
 
 
@@ -142,7 +142,7 @@ def await_line(log: Path, begin: str) -> None:
 
 
 def test_a_job_that_is_terminated_drains_and_is_queued_again(tmp_path: Path) -> None:
-    job = start(tmp_path, f"terminated; 3 stages are to go, {run_report.CONTINUES}", 1)
+    job = start(tmp_path, f"terminated; 3 stages are to go, {CONTINUES}", 1)
     await_line(tmp_path / "log", "repertoire")
     job.send_signal(signal.SIGTERM)
     output, _ = job.communicate(timeout=30)
@@ -166,10 +166,10 @@ def test_a_job_that_is_terminated_drains_and_is_queued_again(tmp_path: Path) -> 
         ("0 trials failed", 0, {}, False),
         ("failed: ewc-1", 1, {}, False),
         ("1 mistake", 2, {}, False),
-        (f"2 stages are to go, {run_report.CONTINUES}\n4 stages computed.", 1, {}, True),
-        (f"2 stages are to go, {run_report.CONTINUES}\n0 stages computed.", 1, {}, False),
+        (f"2 stages are to go, {CONTINUES}\n4 stages computed.", 1, {}, True),
+        (f"2 stages are to go, {CONTINUES}\n0 stages computed.", 1, {}, False),
         (
-            f"2 stages are to go, {run_report.CONTINUES}\n4 stages computed.",
+            f"2 stages are to go, {CONTINUES}\n4 stages computed.",
             1,
             {"SLURM_RESTART_COUNT": "50"},
             False,

@@ -195,7 +195,14 @@ def test_the_store_itself_may_be_a_link_to_another_disk(store, tmp_path):
 def test_a_link_to_a_folder_that_is_no_store_costs_nothing_in_it(tmp_path):
     """A results folder of somebody else may have it, and gc may be run there."""
     home = tmp_path / "home"
-    for name in ("ab/abacus/a.json", "damaged/b/c.json", "d.tmp", "e/f.tmp", "ph/photos/g.tmp"):
+    for name in (
+        "ab/abacus/a.json",
+        "damaged/b/c.json",
+        "d.tmp",
+        "e/f.tmp",
+        "ph/photos/g.tmp",
+        "probes/p/a",
+    ):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("mine")
     before = contents(home)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ from orchestrator.backends.preflight import create_probe, distinct_stages, probe
 from orchestrator.cli.run_sweep import pending_orders
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.places import open_store
+from orchestrator.stages.storage.maintenance import delete_files, list_inventory
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
@@ -94,6 +96,19 @@ def test_a_node_reads_the_probe_and_writes_its_own_and_nothing_is_left(tmp_path:
     with probe_folder(uri):
         pass
     assert list(Path(uri).iterdir()) == []
+
+
+def test_probes_that_a_killed_command_left_are_files_that_gc_deletes_once_they_are_old(
+    tmp_path: Path,
+) -> None:
+    store, token = StageStore(str(tmp_path)), uuid4().hex
+    left = [probe_path(token, writer) for writer in ("command", "n1")]
+    for path in (*left, probe_path("photos", "mine")):  # a folder of somebody
+        store.files.write(path, b"")
+    found = list_inventory(store)
+    assert sorted(entry.path for entry in found.partial) == left, "as a file that is half written"
+    delete_files(store, found.partial)
+    assert [path.name for path in (tmp_path / "probes").iterdir()] == ["photos"]
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -6,6 +6,7 @@ the references of folders on other hosts are known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,9 @@ from orchestrator.stages.storage.stage_files import (
 )
 from orchestrator.stages.storage.store import StageStore
 
+TOKEN = re.compile("[0-9a-f]{32}")
+PROBES = "probes"  # a folder of the store, for the time in which the nodes of a cluster are checked
+
 
 @dataclass
 class Inventory:
@@ -29,7 +33,8 @@ class Inventory:
     Attributes:
         stages: key -> files.
         damaged: files that were set aside.
-        partial: files that are being written, or were left by a crash; and claims of a bucket.
+        partial: files that are being written, or were left by a crash; claims of a bucket; and
+            probes of nodes.
         packs: of records, copies that speed up reading a bucket.
     """
 
@@ -53,7 +58,7 @@ def list_inventory(store: StageStore) -> Inventory:
     for entry in store.files.entries():
         parts = entry.path.split("/")
         claim = store.folder is None and parts[0] == LEASES and len(parts) == 2
-        if claim or (entry.path.endswith(PARTIAL) and is_written_to(parts)):
+        if claim or is_probe(parts) or (entry.path.endswith(PARTIAL) and is_written_to(parts)):
             result.partial.append(entry)
         elif is_damaged_file(parts):
             result.damaged.append(entry)
@@ -64,6 +69,11 @@ def list_inventory(store: StageStore) -> Inventory:
     return result
 
 
+def is_probe(parts: list[str]) -> bool:
+    """Return whether the parts of a path are those of a probe: a folder of 32 hex digits."""
+    return parts[0] == PROBES and len(parts) == 3 and bool(TOKEN.fullmatch(parts[1]))
+
+
 def is_written_to(parts: list[str]) -> bool:
     """Return whether a store writes files at the place of some parts of a path."""
     of_store = len(parts) == 2 and parts[0] in (REFERENCES, LEASES)
@@ -72,10 +82,11 @@ def is_written_to(parts: list[str]) -> bool:
 
 
 def delete_files(store: StageStore, entries: Iterable[FileEntry]) -> None:
-    """Delete files of a store that belong to no stage."""
+    """Delete files of a store that belong to no stage, and the folders made for them."""
     for entry in entries:
         store.files.delete(entry.path)
         if store.folder is not None:
             folder = (store.folder / entry.path).parent
-            if folder.parent == store.folder / DAMAGED and not any(folder.iterdir()):
+            made = [store.folder / each for each in (DAMAGED, PROBES)]
+            if folder.parent in made and not any(folder.iterdir()):
                 folder.rmdir()
