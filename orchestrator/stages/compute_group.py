@@ -15,7 +15,6 @@ from orchestrator.stages.this_worker import stage_note
 from orchestrator.stages.worker import (
     StageOrder,
     compute_order,
-    load_state,
     require_same_input,
     stored_outcome,
 )
@@ -111,4 +110,4 @@ def find_parent(order: StageOrder, store: StageStore) -> State | None:
     # Under the lease: another command may have stored it since it was asked for.
     if store.record(stage.key, fresh=True) is not None:
         return None
-    return load_state(str(stage.parent), store, written=True)
+    return store.state(str(stage.parent), written=True)

@@ -20,7 +20,7 @@ from orchestrator.stages.outcomes import (
     failure_story,
 )
 from orchestrator.stages.record import Record
-from orchestrator.stages.run_stage import State, evaluate_state, run_stage
+from orchestrator.stages.run_stage import evaluate_state, run_stage
 from orchestrator.stages.same_input import (
     require_same_code,
     require_same_data,
@@ -153,7 +153,7 @@ def run_missing(
 ) -> StageOutcome:
     """Run a stage and store it."""
     # The graph asks for a stage once its parent is stored, perhaps by another host.
-    parent = load_state(stage.parent, store, written=True) if stage.parent else None
+    parent = store.state(stage.parent, written=True) if stage.parent else None
     # Not a failure: the graph computes the parent again, and then this stage.
     if stage.parent and parent is None:
         return ParentLost(stage.key)
@@ -181,19 +181,10 @@ def stored_outcome(record: Record, work: Literal["computed", "none"]) -> StageOu
 def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:
     """Score a stored state on the tasks its record lacks; False if there is no such state."""
     record = store.record(stage.key)
-    state = None if record is None else load_state(stage.key, store)
+    state = None if record is None else store.state(stage.key)
     if record is None or state is None:
         return False
     missing = tuple(key for key in stage.task_keys if key not in record.evaluation)
     attach_features(stage.benchmark, store, record.computed_for, device)
     store.put_evaluation(stage.key, evaluate_state(stage, state, missing, device))
     return True
-
-
-def load_state(key: str, store: StageStore, written: bool = False) -> State | None:
-    """Return a stage's state; if it is missing, discard its record so that it is recomputed."""
-    state = store.state(key, written)
-    if state is None:
-        # A record without its state would be found again and again.
-        store.verify(key)
-    return state

@@ -20,18 +20,20 @@ from orchestrator.hashing import digest_bytes
 from orchestrator.results.folder.garbage import delete_garbage, find_garbage
 from orchestrator.results.folder.kept_code import keep_code
 from orchestrator.results.folder.wanted_keys import Rules
+from orchestrator.results.tables.checks import MAX_NAME, MAX_TEXT
 from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage.files import LocalFiles
-from orchestrator.stages.storage.record_format import pack_record
+from orchestrator.stages.storage.record_format import evaluation_to_json, pack_record
 from orchestrator.stages.storage.references import load_references
-from orchestrator.stages.storage.stage_files import RECORD, seal, stage_path
+from orchestrator.stages.storage.stage_files import FAILURE, RECORD, evaluation_name, seal, stage_path
+from orchestrator.stages.storage.state_cache import StateCache
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.slow
 
-KEY = "ab" + "0" * 38
+KEY, OTHER = "ab" + "0" * 38, "cd" + "0" * 38
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
@@ -125,6 +127,51 @@ def test_a_state_is_no_path_of_another_file(store, tmp_path):
     rewrite(store, {"file": "../../../secret.safetensors", "state": digest_bytes(b"secret")})
     with pytest.raises(OtherRelease, match="with its state in"):
         store.state(KEY)
+
+
+@pytest.mark.parametrize("digest", ["../secret", "x", 3, [1], {}, ""])
+def test_a_digest_of_a_state_is_no_path_of_another_file(store, tmp_path, digest):
+    """A cache has a file of each digest, and deletes what has another content."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    rewrite(store, {"state": digest})
+    store._cache = StateCache(tmp_path / "cache", 10**6)
+    for read in (store.state, store.verify):
+        with pytest.raises(OtherRelease, match="with a state of digest"):
+            read(KEY)
+    assert (tmp_path / "secret").read_bytes() == b"secret"
+
+
+@pytest.mark.parametrize("content", [{}, {"error": [1]}, {"story": [1]}, {"format": 99}])
+def test_a_failure_that_cannot_be_read_is_none_and_verify_names_it(store, content):
+    for stage in (KEY, OTHER):  # with a record, and without
+        store.files.write(stage_path(stage, FAILURE), seal(FAILURE, content))
+        assert (store.failure(stage), store.failed_worker(stage)) == (None, {})
+        with pytest.raises(OtherRelease, match=f"stage {stage} .* cannot read; it was not touched"):
+            store.verify(stage)
+    assert store.damaged == []
+    store.put_failure(OTHER, "why")
+    assert (store.failure(OTHER), store.verify(OTHER)) == ("why", None)
+
+
+def test_scores_on_other_tasks_than_their_name_says_are_refused(store):
+    score = evaluation_to_json({"other": {"test": Score(accuracy=0.5, loss=None, n=1)}})
+    name = evaluation_name({"further"})
+    store.files.write(stage_path(KEY, name), seal(name, score))
+    for read in (lambda: store.record(KEY, ["further"]), lambda: store.verify(KEY)):
+        with pytest.raises(OtherRelease, match=f"with scores on other tasks in {name}"):
+            read()
+
+
+def test_the_story_and_the_log_of_a_failure_fit_into_a_table(store):
+    worker = {"node": "n", "pid": 7, "device": "cpu", "log": "l" * 20_000, "later": [1]}
+    store.put_failure(KEY, "\udcff" + "s" * 2_000_000, worker)
+    assert store.failure(KEY) == "?" + "s" * (MAX_TEXT - 1)
+    assert store.failed_worker(KEY) == {
+        "node": "n",
+        "pid": 7,
+        "device": "cpu",
+        "log": "l" * MAX_NAME,
+    }
 
 
 @pytest.mark.parametrize("key", ["../../outside", "/etc/passwd", "..", "a/b"])

@@ -28,6 +28,7 @@ from orchestrator.stages.storage.store import StageStore
 pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "release-0.1" / "folder"
+KEY = "a" * 40
 Files = dict[str, bytes]
 
 
@@ -209,6 +210,26 @@ def test_a_record_that_no_store_has_is_refused(
     line = json.dumps(change(json.loads(first))).encode()
     file = forge(tmp_path / "x.zip", files | {f"layouts/{RECORDS}": line + b"\n" + rest})
     refuse(file, tmp_path / "out", problem)
+
+
+@pytest.mark.parametrize("name", ["record.json", "failure.json", f"evaluation-{'b' * 40}.json"])
+def test_a_sealed_file_of_another_kind_is_refused(
+    pack_file: Path, tmp_path: Path, name: str
+) -> None:
+    kinds: list[Any] = [None, 3, "x", [], [["record", {}]], {}, {"x": [1]}, {"format": 99}]
+    kinds += [{"record": value} for value in (None, "x", [1], {}, {"key": KEY})]
+    for content in kinds:
+        line = {"key": KEY, "name": name, "text": seal(name, content).decode()}
+        files = contents(pack_file) | {f"layouts/{RECORDS}": json.dumps(line).encode()}
+        problem = "which release .* cannot read|is not what was written"
+        refuse(forge(tmp_path / "x.zip", files), tmp_path / "out", problem)
+
+
+@pytest.mark.parametrize("content", [None, 3, "x", [], {}, {"format": 1, "files": [[1]]}])
+def test_an_index_of_another_kind_is_refused(tmp_path: Path, content: Any) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as pack:
+        pack.writestr(INDEX, seal(INDEX, content))
+    refuse(tmp_path / "x.zip", tmp_path / "out", "not what was written|cannot (be )?read")
 
 
 def later(line: dict[str, str]) -> dict[str, str]:

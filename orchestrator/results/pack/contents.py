@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.kept_files import FILES, FORMER
-from orchestrator.stages.storage.stage_files import FAILURE, RECORD, release
+from orchestrator.stages.storage.stage_files import release
 from orchestrator.sweep.sweep import RESERVED_NAMES
 
 INDEX, PACK_FORMAT = "pack.json", 1
@@ -33,9 +33,6 @@ _SWEEP = rf"(?P<sweep>{_NAME})/(?:(?:{FORMER}/[0-9]{{1,6}}/)?(?:{_FILES})|{_CODE
 # For a reader of the zip file; an import leaves them, since a page may hold scripts.
 _PAGES = rf"report\.html|figures/{_NAME}\.(?:svg|pdf|png)"
 MEMBER = re.compile(rf"(?:{_SWEEP}|(?P<page>{_PAGES}))", re.ASCII)
-STAGE_FILE = re.compile(
-    rf"{re.escape(RECORD)}|{re.escape(FAILURE)}|evaluation-[0-9a-f]{{40}}\.json", re.ASCII
-)
 STAGE_KEY = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 
@@ -92,7 +89,7 @@ def parse_index(content: Mapping[str, Any], file: Path) -> Index:
     maker, given = str(content.get("release", "unknown"))[:40], content.get("format")
     if given != PACK_FORMAT:
         raise RepertoireError(
-            f"{file} was made by release {maker!r}, in format {given!r}, which release "
+            f"{file} was made by release {maker!r}, in format {str(given)[:40]}, which release "
             f"{release()} cannot read; use that release"
         )
     try:
@@ -100,7 +97,7 @@ def parse_index(content: Mapping[str, Any], file: Path) -> Index:
             Member(str(each["path"]), int(each["size"]), str(each["digest"]))
             for each in content["files"]
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise refusal(file, f"its index cannot be read ({error!r})") from error
     for member in members:
         if not is_member(member.path):

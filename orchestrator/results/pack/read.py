@@ -19,16 +19,15 @@ from orchestrator.results.pack.check import open_pack, read_index, read_member
 from orchestrator.results.pack.contents import (
     MAX_BYTES,
     RECORDS,
-    STAGE_FILE,
     STAGE_KEY,
     TABLE_FILES,
     Index,
     refusal,
 )
 from orchestrator.results.tables.tables import read_tables, stage_keys
-from orchestrator.stages.storage.record_format import unpack_record
+from orchestrator.stages.storage.record_format import require_readable
 from orchestrator.stages.storage.registration import Registration
-from orchestrator.stages.storage.stage_files import RECORD, stage_path, unseal
+from orchestrator.stages.storage.stage_files import RECORD, is_json_file, stage_path, unseal
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.reading.yaml_file import read_yaml
 
@@ -157,13 +156,14 @@ def _parse_records(data: bytes, file: Path) -> Iterator[StageFile]:
             key, name, text = str(plain["key"]), str(plain["name"]), str(plain["text"]).encode()
         except (ValueError, KeyError, TypeError) as error:
             raise refusal(file, f"line {number} of its records cannot be read") from error
-        if not (STAGE_KEY.fullmatch(key) and STAGE_FILE.fullmatch(name)):
+        if not (STAGE_KEY.fullmatch(key) and is_json_file(name)):
             raise refusal(file, f"its records name {key!r}/{name!r}, which no store has")
         content = unseal(name, text)
-        if content is None or (name == RECORD and content.get("record", {}).get("key") != key):
+        if content is None:
             raise refusal(file, f"{name} of stage {key} is not what was written")
-        if name == RECORD:
-            unpack_record(content, f"stage {key} of {file}")  # may be of a later release
+        require_readable(content, name, f"stage {key} of {file}")  # may be of a later release
+        if name == RECORD and content["record"].get("key") != key:
+            raise refusal(file, f"{name} of stage {key} is not what was written")
         yield StageFile(key, name, text)
 
 

@@ -16,7 +16,6 @@ from orchestrator.hashing import digest_bytes
 from orchestrator.results.pack.contents import (
     INDEX,
     RECORDS,
-    STAGE_FILE,
     STAGE_KEY,
     Member,
     index_content,
@@ -27,7 +26,7 @@ from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.maintenance import list_inventory
 from orchestrator.stages.storage.record_packs import READERS
-from orchestrator.stages.storage.stage_files import seal, unseal
+from orchestrator.stages.storage.stage_files import is_json_file, seal, unseal
 from orchestrator.stages.storage.store import StageStore
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold
@@ -110,7 +109,7 @@ def list_stage_files(files: Mapping[str, list[FileEntry]], keys: Iterable[str]) 
         entry.path
         for key in {*keys} & files.keys()
         for entry in files[key]
-        if STAGE_KEY.fullmatch(key) and STAGE_FILE.fullmatch(entry.path.rpartition("/")[2])
+        if STAGE_KEY.fullmatch(key) and is_json_file(entry.path.rpartition("/")[2])
     )
 
 

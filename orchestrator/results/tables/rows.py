@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.stages.stage import Chain
 
 
+MAX_DIGITS = 19  # of an integer that fits 64 bits, and one more
 NO_SCORE = Score(accuracy=None, loss=None, n=0)
 TRIAL_COLUMNS, STAGE_COLUMNS = TRIALS.names, STAGES.names
 STORAGE_COLUMNS = {category: f"storage_{category}_bytes" for category in CATEGORIES}
@@ -96,7 +97,7 @@ def _worker_columns(record: Record) -> dict[str, Any]:
     pid = record.environment.get("pid", "")
     return {
         "node": record.environment.get("node"),
-        "pid": int(pid) if pid.isdecimal() else None,
+        "pid": int(pid) if pid.isdecimal() and len(pid) < MAX_DIGITS else None,
         "device": record.costs.device,
     }
 

@@ -111,9 +111,22 @@ def stage_keys(folder: Path) -> frozenset[str]:
 
 
 def build_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    """Return a table of rows; the cells of a row are in the order of the schema."""
+    """Return a table of rows; the cells of a row are in the order of the schema.
+
+    Raises:
+        RepertoireError: a cell is none of its column, such as a sum that needs more than 64 bits.
+    """
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    # from_pandas: NaN becomes null, so that undefined values are null everywhere.
-    typed = zip(columns, schema.types, strict=True)
-    arrays = [pa.array(column, kind, from_pandas=True) for column, kind in typed]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    typed = zip(columns, schema, strict=True)
+    return pa.Table.from_arrays([_build_array(*each) for each in typed], schema=schema)
+
+
+def _build_array(values: Sequence[Any], field: pa.Field) -> pa.Array:
+    try:
+        # from_pandas: NaN becomes null, so that undefined values are null everywhere.
+        return pa.array(values, field.type, from_pandas=True)
+    except (pa.ArrowException, OverflowError) as error:
+        raise RepertoireError(
+            f"the records of the store give no column {field.name!r} of a table ({error}); "
+            "use another store (--store)"
+        ) from error

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from orchestrator.hashing import digest_bytes
-from orchestrator.stages.storage.stage_files import RECORD, stage_path, state_name, unseal
+from orchestrator.stages.storage.stage_files import RECORD, find_state, stage_path, unseal
 from orchestrator.stages.storage.store import StageStore, State
 
 
@@ -26,12 +26,12 @@ def map_state(key: str, store: StageStore) -> State | None:
         return store.state(key)
     data = store.files.read(stage_path(key, RECORD))
     content = None if data is None else unseal(RECORD, data)
-    if content is None or content["state"] is None:
+    found = find_state(content, f"stage {key}") if content else None
+    if found is None:
         return None
-    path = store.folder / stage_path(key, state_name(content, key))
-    if not path.is_file() or _mapped_digest(path) != content["state"]:
-        store.verify(key)
-        return None
+    path = store.folder / stage_path(key, found[0])
+    if not path.is_file() or _mapped_digest(path) != found[1]:
+        return store.state(key)  # which sets it aside
     return load_file(path)
 
 

@@ -1,4 +1,4 @@
-"""Records as JSON, in a form that earlier and later releases read."""
+"""Records and failures as JSON, in a form that earlier and later releases read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ from dataclasses import MISSING, fields
 from typing import Any, get_args
 
 from orchestrator.stages.record import Costs, Record, Score, Status, TaskScores
-from orchestrator.stages.storage.record_types import require_record_types, require_scores
+from orchestrator.stages.storage.record_types import (
+    MAX_NAME,
+    MAX_TEXT,
+    require_count,
+    require_record_types,
+    require_scores,
+)
 from orchestrator.stages.storage.stage_files import (
+    FAILURE,
+    RECORD,
     STAGE_FORMAT,
+    evaluation_name,
+    find_state,
     other_release_error,
     release,
     require_known_format,
+    show_value,
 )
 
 
@@ -51,22 +62,60 @@ def unpack_record(content: Mapping[str, Any], where: str) -> Record:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise other_release_error(content, where, _difference(error)) from error
     if record.status not in get_args(Status):
-        raise other_release_error(content, where, f"with status {record.status!r}")
+        status = show_value(record.status)
+        raise other_release_error(content, where, f"with status {status!r}")
     return record
 
 
-def unpack_evaluation(content: Mapping[str, Any], where: str) -> TaskScores:
-    """Rebuild the scores of a file of their own.
+def unpack_evaluation(content: Mapping[str, Any], name: str, where: str) -> TaskScores:
+    """Rebuild the scores of a file of their own, whose name says on which tasks.
 
     Raises:
-        OtherRelease: they are not written as here.
+        OtherRelease: they are not written as here, or are scores on other tasks.
     """
     try:
         evaluation = evaluation_from_json(content)
         require_scores(evaluation)
-    except (AttributeError, KeyError, TypeError) as error:
+        other = name != evaluation_name(evaluation)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise other_release_error(content, where, f"with scores {_difference(error)}") from error
+    if other:
+        raise other_release_error(content, where, f"with scores on other tasks in {name}")
     return evaluation
+
+
+def pack_failure(story: str, worker: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a failed attempt as JSON types: its story, and where it ran."""
+    return {"story": story} | ({"worker": dict(worker)} if worker else {})
+
+
+def unpack_failure(content: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+    """Return the story of a failed attempt, and node, pid, device and log as far as it has them.
+
+    Raises:
+        OtherRelease: the format is a later one, or they are not written as here.
+    """
+    require_known_format(content, where)
+    try:
+        given = content.get("worker", {})
+        worker = {name: _fit(given[name]) for name in ("node", "device", "log") if name in given}
+        if "pid" in given:
+            worker["pid"] = given["pid"]
+            require_count(worker["pid"], "pid")
+        return _fit(content["story"], MAX_TEXT), worker
+    except (AttributeError, KeyError, TypeError) as error:
+        raise other_release_error(content, where, f"with a failure {_difference(error)}") from error
+
+
+def require_readable(content: Mapping[str, Any], name: str, where: str) -> None:
+    """Raise OtherRelease unless the content of a JSON file of a stage is written as here."""
+    if name == RECORD:
+        unpack_record(content, where)
+        find_state(content, where)
+    elif name == FAILURE:
+        unpack_failure(content, where)
+    else:
+        unpack_evaluation(content, name, where)
 
 
 def evaluation_to_json(evaluation: TaskScores) -> dict[str, Any]:
@@ -113,6 +162,11 @@ def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
         required = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING]
         missing = [name for name in required if name not in data]
         raise (KeyError(*missing) if missing else error) from error
+
+
+def _fit(text: str, limit: int = MAX_NAME) -> str:
+    """Return a text as a table can hold it: of Unicode, which a path may not be, and not longer."""
+    return text[:limit].encode(errors="replace").decode()
 
 
 def _difference(error: Exception) -> str:

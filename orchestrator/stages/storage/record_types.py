@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from math import isfinite
 from typing import Any
@@ -10,18 +10,20 @@ from typing import Any
 from orchestrator.stages.record import Costs, Record, TaskScores
 
 LARGEST = 2**63 - 1  # integers of tables have 64 bits
+MAX_NAME, MAX_TEXT = 10_000, 1_000_000  # characters of a name and of a story in tables
 
 
 def require_record_types(record: Record) -> None:
     """Raise TypeError, with the field, unless all fields have the types of a record."""
     sweep, trial_id, seed = record.computed_for
     texts: dict[str, object] = {"key": record.key, "status": record.status, "story": record.story}
-    texts |= {"computed_for": f"{sweep}{trial_id}" if _are_texts((sweep, trial_id)) else None}
-    texts |= {"parent": record.parent if record.parent is not None else ""}
+    texts |= {"sweep": sweep, "trial": trial_id}
+    texts |= {"parent": "" if record.parent is None else record.parent}
+    texts |= {name: record.environment.get(name, "") for name in ("node", "pid")}
     for name, value in texts.items():
-        _require(_are_texts([value]), name, value)
-    _require(is_count(record.after), "after", record.after)
-    _require(is_count(abs(seed) if isinstance(seed, int) else seed), "seed", seed)
+        _require(is_text(value, MAX_TEXT if name == "story" else MAX_NAME), name, value)
+    require_count(record.after, "after")
+    require_count(abs(seed) if isinstance(seed, int) else seed, "seed")
     for name in ("spec", "environment", "evaluation"):
         _require(isinstance(getattr(record, name), Mapping), name, getattr(record, name))
     require_costs(record.costs)
@@ -31,25 +33,46 @@ def require_record_types(record: Record) -> None:
 def require_costs(costs: Costs) -> None:
     """Raise TypeError unless costs are numbers, and `storage` has numbers by category."""
     _require(isinstance(costs.storage, Mapping), "storage", costs.storage)
-    _require(_are_texts([costs.device]), "device", costs.device)
+    _require(is_text(costs.device), "device", costs.device)
     _require(isinstance(costs.batch_flops, Mapping), "batch_flops", costs.batch_flops)
     for size, pair in costs.batch_flops.items():
         counts = isinstance(pair, list) and len(pair) == 2 and all(map(is_count, pair))
         _require(size.isdecimal() and counts, "batch_flops", {size: pair})
-    values = {field.name: getattr(costs, field.name) for field in fields(costs)}
-    others = ("storage", "device", "batch_flops")
-    numbers = {n: v for n, v in values.items() if n not in others and v is not None}
-    for name, value in {**costs.storage, **numbers}.items():
-        _require(is_number(value), name, value)
+    for name, value in costs.storage.items():
+        _require_number(name, value, "int")
+    for field in fields(costs):
+        if field.name not in ("storage", "device", "batch_flops"):
+            _require_number(field.name, getattr(costs, field.name), str(field.type))
+
+
+def _require_number(name: str, value: object, kind: str) -> None:
+    """Raise TypeError unless a value is of a kind, such as "float | None"."""
+    if value is None and "None" in kind:
+        return
+    _require(is_number(value) and (is_whole(value) or "int" not in kind), name, value)
 
 
 def require_scores(evaluation: TaskScores) -> None:
     """Raise TypeError unless accuracies and losses are numbers or None, and sizes are counts."""
     for splits in evaluation.values():
         for score in splits.values():
-            _require(is_count(score.n), "n", score.n)
+            require_count(score.n, "n")
             for value in (score.accuracy, score.loss):
                 _require(value is None or is_number(value), "score", value)
+
+
+def require_count(value: object, name: str) -> None:
+    """Raise TypeError, with the name, unless a value is an integer from 0 that fits a table."""
+    _require(is_count(value), name, value)
+
+
+def is_text(value: object, limit: int = MAX_NAME) -> bool:
+    """Return whether a value is a text that fits a table: of Unicode, and not too long."""
+    try:
+        # JSON can hold half of a surrogate pair, which has no encoding.
+        return isinstance(value, str) and len(value) <= limit and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def is_count(value: object) -> bool:
@@ -57,15 +80,16 @@ def is_count(value: object) -> bool:
     return type(value) is int and 0 <= value <= LARGEST
 
 
+def is_whole(value: object) -> bool:
+    """Return whether a number is whole and fits a table; earlier releases may have written 2.0."""
+    return isinstance(value, int | float) and abs(value) <= LARGEST and value == int(value)
+
+
 def is_number(value: object) -> bool:
     """Return whether a value is a number that fits a table."""
     if type(value) is int:
         return abs(value) <= LARGEST
     return type(value) is float and (isfinite(value) or value != value)
-
-
-def _are_texts(values: Iterable[object]) -> bool:
-    return all(isinstance(value, str) for value in values)
 
 
 def _require(valid: bool, name: str, value: Any) -> None:

@@ -28,6 +28,7 @@ DAMAGED = "damaged"
 STAGE_FORMAT = 1
 _KEY = re.compile(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
 _SET_ASIDE = re.compile(f"{_KEY.pattern}-[0-9a-f]{{8}}")
+_JSON = re.compile(rf"record\.json|failure\.json|evaluation-{_KEY.pattern}\.json")
 _HEAD, _TAIL, _CLOSE = b'{"content":', b',"digest":"', b'"}'
 
 
@@ -50,6 +51,11 @@ def is_stage_file(parts: list[str]) -> bool:
     return len(parts) == 3 and parts[0] == parts[1][:2] and bool(_KEY.fullmatch(parts[1]))
 
 
+def is_json_file(name: str) -> bool:
+    """Return whether a stage may have a JSON file of a name."""
+    return bool(_JSON.fullmatch(name))
+
+
 def is_damaged_file(parts: list[str]) -> bool:
     """Return whether the parts of a path are those of a file that was set aside."""
     return len(parts) == 3 and parts[0] == DAMAGED and bool(_SET_ASIDE.fullmatch(parts[1]))
@@ -60,16 +66,20 @@ def evaluation_name(task_keys: Iterable[str]) -> str:
     return f"evaluation-{digest('evaluation', sorted(task_keys))}.json"
 
 
-def state_name(content: Mapping[str, Any], where: str) -> str:
-    """Return the file of the state that a record's content refers to.
+def find_state(content: Mapping[str, Any], where: str) -> tuple[str, str] | None:
+    """Return the file and the digest of a record's state; None if the training diverged.
 
     Raises:
-        OtherRelease: it is none that this release writes; a record never names a path.
+        OtherRelease: they are none that this release writes; a record never names a path.
     """
-    name = str(content.get("file", STATE))
-    if name not in (STATE, f"state-{content['state']}.safetensors"):
-        raise other_release_error(content, where, f"with its state in {name!r}")
-    return name
+    digest, name = content.get("state", ""), content.get("file", STATE)
+    if digest is None:
+        return None
+    if not (isinstance(digest, str) and _KEY.fullmatch(digest)):  # a cache has files of this name
+        raise other_release_error(content, where, f"with a state of digest {show_value(digest)}")
+    if name not in (STATE, f"state-{digest}.safetensors"):
+        raise other_release_error(content, where, f"with its state in {show_value(name)}")
+    return name, digest
 
 
 def write_state(
@@ -110,8 +120,9 @@ def unseal(name: str, data: bytes) -> dict[str, Any] | None:
     sealed = rest == _digest(name, content) + _CLOSE
     try:
         envelope = parse_json(data)
-        if sealed or envelope["digest"] == digest(name, envelope["content"]):
-            return dict(envelope["content"])
+        plain = envelope["content"]
+        if isinstance(plain, dict) and (sealed or envelope["digest"] == digest(name, plain)):
+            return plain
     except (ValueError, KeyError, TypeError):
         pass
     return None
@@ -126,15 +137,21 @@ def require_known_format(content: Mapping[str, Any], where: str) -> None:
     """Raise OtherRelease if a file's content is in a format that this release does not know."""
     file_format = content.get("format", STAGE_FORMAT)
     if not (isinstance(file_format, int) and file_format <= STAGE_FORMAT):
-        raise other_release_error(content, where, f"in format {file_format}")
+        raise other_release_error(content, where, f"in format {show_value(file_format)}")
 
 
 def other_release_error(content: Mapping[str, Any], where: str, why: str) -> OtherRelease:
     """Return the error for a file that is whole and cannot be read by this release."""
+    maker = show_value(content.get("release", "unknown"))
     return OtherRelease(
-        f"{where} was made by release {content.get('release', 'unknown')}, {why}, which release "
+        f"{where} was made by release {maker}, {why}, which release "
         f"{release()} cannot read; it was not touched. Use that release, or another store (--store)"
     )
+
+
+def show_value(value: object) -> str:
+    """Return a value of a file as text for a message, which stays a line."""
+    return " ".join(str(value)[:60].split())
 
 
 class StageFiles:
@@ -180,15 +197,16 @@ class StageFiles:
         if record is None or content is None:
             return None
         check(content, where)
-        if content["state"] is None:  # the training diverged
+        found = find_state(content, where)
+        if found is None:
             return None
-        name = state_name(content, where)
-        if cache and (cached := cache.get(content["state"])) is not None:
+        name, state_digest = found
+        if cache and (cached := cache.get(state_digest)) is not None:
             return name, cached
         data = self._files.read(stage_path(key, name))
-        if data is not None and digest_bytes(data) == content["state"]:
+        if data is not None and digest_bytes(data) == state_digest:
             if cache:
-                cache.put(content["state"], data)
+                cache.put(state_digest, data)
             return name, data
         reason = "missing" if data is None else "not what was written"
         self.damaged.append(f"stage {key}: {name} is {reason}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +17,18 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from orchestrator.errors import StoreCorrupt
+from orchestrator.errors import OtherRelease, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.stages.record import Record, RecordRequest, TaskScores
 from orchestrator.stages.storage.address import open_files
 from orchestrator.stages.storage.mounts import is_shared
 from orchestrator.stages.storage.record_format import (
     evaluation_to_json,
+    pack_failure,
     pack_record,
+    require_readable,
     unpack_evaluation,
+    unpack_failure,
     unpack_record,
 )
 from orchestrator.stages.storage.record_packs import PACK_RECORDS, READERS, RecordPacks
@@ -34,6 +38,7 @@ from orchestrator.stages.storage.stage_files import (
     RECORD,
     StageFiles,
     evaluation_name,
+    is_json_file,
     is_stage_file,
     seal,
     stage_path,
@@ -105,10 +110,11 @@ class StageStore:
         # A stage that diverged has no state to score, and never gets the scores.
         if not missing or record.status == "diverged":
             return record
-        further = self._stage_files.read_json(key, evaluation_name(missing), read)
+        name = evaluation_name(missing)
+        further = self._stage_files.read_json(key, name, read)
         if further is None:
             return None
-        scores = unpack_evaluation(further, self._place(key))
+        scores = unpack_evaluation(further, name, self._place(key))
         return replace(record, evaluation={**record.evaluation, **scores})
 
     def records(self, requests: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
@@ -195,17 +201,22 @@ class StageStore:
 
     def failure(self, key: str) -> str | None:
         """Return the story of the last attempt if it failed, else None."""
-        content = self._stage_files.read_json(key, FAILURE)
-        return None if content is None else str(content["story"])
+        return self._failure(key)[0]
 
     def failed_worker(self, key: str) -> dict[str, Any]:
         """Return node, pid, device and log of the last attempt if it failed and they are known."""
-        worker = (self._stage_files.read_json(key, FAILURE) or {}).get("worker")
-        return dict(worker) if isinstance(worker, Mapping) else {}
+        return self._failure(key)[1]
+
+    def _failure(self, key: str) -> tuple[str | None, dict[str, Any]]:
+        content = self._stage_files.read_json(key, FAILURE)
+        # That of another release counts as none: the story of a former attempt stops no sweep.
+        with suppress(OtherRelease):
+            return (None, {}) if content is None else unpack_failure(content, self._place(key))
+        return None, {}
 
     def put_failure(self, key: str, story: str, worker: Mapping[str, Any] | None = None) -> None:
         """Store the story of a failed attempt and where it ran; the next one tries again."""
-        content = {"story": story} | ({"worker": dict(worker)} if worker else {})
+        content = pack_failure(story, worker)
         self.files.write(stage_path(key, FAILURE), seal(FAILURE, content))
 
     def keys(self) -> list[str]:
@@ -214,11 +225,19 @@ class StageStore:
         return sorted({part[1] for part in parts if is_stage_file(part)})
 
     def verify(self, key: str) -> str | None:
-        """Read all of a stage; return what is damaged, or None."""
+        """Read all of a stage; return what is damaged, or None.
+
+        Raises:
+            OtherRelease: another release wrote a file in a way that this one cannot read.
+        """
         before = len(self.damaged)
-        if self.record(key) is not None:
-            # Past the cache: the file in the store is to be read, not this node's copy.
-            self._read_state(key, cache=None)
+        # Past the cache: the file in the store is to be read, not this node's copy.
+        self._read_state(key, cache=None)
+        paths = {entry.path for entry in self.files.entries(stage_path(key, "").rstrip("/"))}
+        for name in sorted(path.split("/")[2] for path in paths):
+            content = self._stage_files.read_json(key, name) if is_json_file(name) else None
+            if content is not None:
+                require_readable(content, name, self._place(key))
         return self.damaged[-1] if len(self.damaged) > before else None
 
     def delete(self, key: str) -> None:
