@@ -26,7 +26,13 @@ from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage.files import LocalFiles
 from orchestrator.stages.storage.record_format import evaluation_to_json, pack_record
 from orchestrator.stages.storage.references import load_references
-from orchestrator.stages.storage.stage_files import FAILURE, RECORD, evaluation_name, seal, stage_path
+from orchestrator.stages.storage.stage_files import (
+    FAILURE,
+    RECORD,
+    evaluation_name,
+    seal,
+    stage_path,
+)
 from orchestrator.stages.storage.state_cache import StateCache
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from typing import Any, get_args
 
+from orchestrator.errors import OtherRelease
 from orchestrator.stages.record import Costs, Record, Score, Status, TaskScores
 from orchestrator.stages.storage.record_types import (
     MAX_NAME,
@@ -105,6 +107,16 @@ def unpack_failure(content: Mapping[str, Any], where: str) -> tuple[str, dict[st
         return _fit(content["story"], MAX_TEXT), worker
     except (AttributeError, KeyError, TypeError) as error:
         raise other_release_error(content, where, f"with a failure {_difference(error)}") from error
+
+
+def find_failure(
+    content: Mapping[str, Any] | None, where: str
+) -> tuple[str | None, dict[str, Any]]:
+    """Return the same as `unpack_failure`, and no story if there is none that can be read."""
+    # The story of a former attempt never matters enough to stop a sweep; `verify` names it.
+    with suppress(OtherRelease):
+        return (None, {}) if content is None else unpack_failure(content, where)
+    return None, {}
 
 
 def require_readable(content: Mapping[str, Any], name: str, where: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,18 +16,18 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from orchestrator.errors import OtherRelease, StoreCorrupt
+from orchestrator.errors import StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.stages.record import Record, RecordRequest, TaskScores
 from orchestrator.stages.storage.address import open_files
 from orchestrator.stages.storage.mounts import is_shared
 from orchestrator.stages.storage.record_format import (
     evaluation_to_json,
+    find_failure,
     pack_failure,
     pack_record,
     require_readable,
     unpack_evaluation,
-    unpack_failure,
     unpack_record,
 )
 from orchestrator.stages.storage.record_packs import PACK_RECORDS, READERS, RecordPacks
@@ -208,16 +207,11 @@ class StageStore:
         return self._failure(key)[1]
 
     def _failure(self, key: str) -> tuple[str | None, dict[str, Any]]:
-        content = self._stage_files.read_json(key, FAILURE)
-        # That of another release counts as none: the story of a former attempt stops no sweep.
-        with suppress(OtherRelease):
-            return (None, {}) if content is None else unpack_failure(content, self._place(key))
-        return None, {}
+        return find_failure(self._stage_files.read_json(key, FAILURE), self._place(key))
 
     def put_failure(self, key: str, story: str, worker: Mapping[str, Any] | None = None) -> None:
         """Store the story of a failed attempt and where it ran; the next one tries again."""
-        content = pack_failure(story, worker)
-        self.files.write(stage_path(key, FAILURE), seal(FAILURE, content))
+        self.files.write(stage_path(key, FAILURE), seal(FAILURE, pack_failure(story, worker)))
 
     def keys(self) -> list[str]:
         """Return the keys of all stages that have files, sorted."""
