@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ def test_the_image_has_the_files_that_an_installation_takes() -> None:
     copied = {w for line in lines if line.startswith("COPY") for w in line.split()[2:-1]}
     assert {"pyproject.toml", "constraints.txt", "orchestrator", "methods", "dashboards"} <= copied
     assert all((ROOT / name).exists() for name in copied)
+    (install,) = [line for line in lines if line.startswith("RUN pip install")]
+    extras = install.partition("'.[")[2].partition("]'")[0].split(",")
+    offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {"cluster", "gpu"} == set(extras) <= offered["optional-dependencies"].keys()
+    # Ray imports these in the server of its jobs, to which a RayJob and `ray job submit` speak.
+    (server,) = offered["optional-dependencies"]["cluster"]
+    assert server.startswith("ray[default,")
+    for package in ("aiohttp", "aiohttp-cors", "grpcio", "opencensus", "prometheus_client"):
+        assert pinned_version(package)
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert {line[1:] for line in ignored if line.startswith("!")} == copied
 
