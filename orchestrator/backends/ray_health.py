@@ -76,7 +76,9 @@ class StallWatch:
         """
         now = time.monotonic()
         waited = now - self._since
-        if waited < self._next_look:
+        # The wait for a node counts from the moment when there is none, to keep to short limits.
+        awaited = self._wait_seconds is not None and not has_room(nodes, needs)
+        if waited < self._next_look and not awaited:
             return
         # The reasons ask the cluster, which takes time.
         self._next_look = waited + PROBE_EVERY_SECONDS
@@ -87,7 +89,7 @@ class StallWatch:
             f"{reason or 'the cluster is at work'}; {describe_nodes(nodes)}"
         )
         name, limit = STALL_LIMIT, self._limit
-        if self._wait_seconds is not None and not any(node.capacity(needs) for node in nodes):
+        if awaited and self._wait_seconds is not None:
             name, limit = "--wait-for-nodes", self._wait_seconds
         if self._stuck_since is not None and now - self._stuck_since >= limit:
             raise ClusterLost(f"{line}\ngiven up ({name}={limit:g} s); {KEPT}")
@@ -100,7 +102,7 @@ class StallWatch:
         self, nodes: Sequence[Node], needs: Mapping[str, float], waited: float
     ) -> str | None:
         """Return the reason that no stage can run; None if one may be running."""
-        if not any(node.capacity(needs) for node in nodes):
+        if not has_room(nodes, needs):
             return f"no node has room for a stage that asks for {describe_needs(needs)}"
         if self._idle():
             return "all nodes are idle, but Ray does not start the submitted stages"
@@ -114,6 +116,11 @@ class StallWatch:
         if waited >= self._limit / 2:
             self._answered = self._ask()
         return True
+
+
+def has_room(nodes: Sequence[Node], needs: Mapping[str, float]) -> bool:
+    """Return whether a node has room for a stage."""
+    return any(node.capacity(needs) for node in nodes)
 
 
 def describe_needs(needs: Mapping[str, float]) -> str:

@@ -116,15 +116,23 @@ def test_where_nothing_can_run_the_sweep_ends_after_the_limit(
     assert reason in str(raised.value)
 
 
-@pytest.mark.parametrize(("wait", "at_least"), [(20, 20), (500, 500)])
-def test_a_node_with_room_is_waited_for_as_long_as_asked(
-    clock: Clock, wait: int, at_least: int
-) -> None:
-    watch = StallWatch(lambda line: None, lambda: False, answer, 100, wait_seconds=wait)
-    start = clock.now
+@pytest.mark.parametrize("wait", [15, 60, 500])
+def test_a_node_with_room_is_waited_for_as_long_as_asked(clock: Clock, wait: int) -> None:
+    lines: list[str] = []
+    watch, start = StallWatch(lines.append, lambda: False, answer, 100, wait), clock.now
     with pytest.raises(ClusterLost, match=f"given up .--wait-for-nodes={wait} s"):
         watch_for(clock, watch, [], 1000)
-    assert at_least <= clock.now - start <= at_least + 70
+    assert wait <= clock.now - start <= wait + 2
+    assert len(lines) == (0 if wait == 15 else 4 if wait == 500 else 1), "after 1, 2, 4, 8 min"
+
+
+def test_a_wait_for_a_node_begins_anew_when_one_was_there(clock: Clock) -> None:
+    watch = StallWatch(lambda line: None, lambda: False, answer, 100, wait_seconds=30)
+    for _ in range(5):
+        watch_for(clock, watch, [], 20)
+        watch_for(clock, watch, [NODE], 80)
+    with pytest.raises(ClusterLost, match="--wait-for-nodes=30 s"):
+        watch_for(clock, watch, [], 40)
 
 
 def test_the_limit_is_read_from_the_environment(

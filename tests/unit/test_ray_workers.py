@@ -116,6 +116,18 @@ def test_a_lost_node_costs_an_attempt_and_no_more(monkeypatch: pytest.MonkeyPatc
     assert lines == []
 
 
+def test_a_stage_whose_nodes_are_lost_ten_times_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({"a": [NodeDiedError("gone")] * 10})
+    workers, _ = workers_of(monkeypatch, cluster)
+    workers.submit(order("a"))
+    assert [workers.wait() for _ in range(9)] == [[]] * 9
+    (failed,) = workers.wait()
+    assert isinstance(failed, StageFailed)
+    assert "its node died 10 times" in failed.story
+
+
 def test_siblings_are_one_task_and_tried_apart_if_their_worker_dies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

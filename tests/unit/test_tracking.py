@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -49,6 +51,7 @@ from orchestrator.tracking.pages import PAGES_TAG
 from orchestrator.tracking.sender import REPLACES
 from orchestrator.tracking.sent import IDENTITY_TAG, SENT, Sent
 from orchestrator.tracking.sync_report import SyncReport
+from perf.chaos.flaky import Behaviour, FlakyServer
 
 # MLflow's database models use a loader that SQLAlchemy deprecates.
 NOLOAD = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -787,7 +790,15 @@ def test_a_folder_without_tables_is_refused(tmp_path: Path, target: Target) -> N
         sync(tmp_path, target)
 
 
-@pytest.mark.parametrize("address", ["dead_server", "silent_server"])
+@pytest.fixture
+def failing_server() -> Iterator[str]:
+    """The address of a server that answers 500 to each request."""
+    server = FlakyServer(None, np.random.default_rng(0), Behaviour()).start()
+    yield server.address
+    server.stop()
+
+
+@pytest.mark.parametrize("address", ["dead_server", "silent_server", "failing_server"])
 def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
     address: str,
     directory: Path,
@@ -803,6 +814,22 @@ def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
     assert uri in str(caught.value)
     assert f"repertoire track {directory}" in str(caught.value)
     assert (sync(folder, target).runs, sync(folder, target).runs) == (2, 0)
+
+
+def test_a_server_that_hangs_is_not_waited_for_at_the_end_of_a_sweep(
+    directory: Path, silent_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, text = write_folder(directory / "a", Chain()), list[str]()
+    sender = directory / "sender"
+    sender.write_text("#!/bin/sh\ncat > /dev/null\nexec sleep 600\n")
+    sender.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(sender))
+    tracker = MLflowTracker(folder, Target(silent_server), text.append, first_seconds=0.0)
+    tracker.notify()
+    report = tracker.close()
+    assert (report.complete, text) == (False, [report.problem])
+    (process,) = re.findall(r"in the background \(process (\d+)\)", report.problem)
+    os.kill(int(process), signal.SIGKILL)  # it still waited; an error otherwise
 
 
 @pytest.mark.parametrize("sender", ["stand-in", pytest.param("own", marks=pytest.mark.variant)])

@@ -1,6 +1,7 @@
 """One stage against the store: found, completed, run, or told as an event."""
 
 import os
+import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -137,7 +138,17 @@ def test_a_node_with_other_data_fails_the_stage_and_stores_nothing(store: StageS
     elsewhere = replace(stage, task_keys=("other", "data"))
     event = compute_order(StageOrder((elsewhere,), FOR), store)
     assert isinstance(event, StageFailed)
-    assert "is not the data this sweep was planned with" in event.story
+    assert f"on {platform.node()} is not the data this sweep was planned with" in event.story
+    assert store.keys() == []
+
+
+def test_a_node_with_other_code_fails_the_stage_and_stores_nothing(store: StageStore) -> None:
+    stage = chain()[0]
+    planned = replace(stage, method=replace(stage.method, identity="finetune 99"))
+    event = compute_order(order(planned), store)
+    assert isinstance(event, StageFailed)
+    assert f"the code of method 'finetune' on {platform.node()} is finetune" in event.story
+    assert "planned with finetune 99; give every node the same installation" in event.story
     assert store.keys() == []
 
 
