@@ -10,6 +10,8 @@ import typer
 from orchestrator.cli.options import TOLERANCE, Dir, StoreUri, Tolerance, show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.results.folder.garbage import Garbage
     from orchestrator.results.folder.wanted_keys import Rules
 
@@ -73,26 +75,41 @@ def verify(out: Path, uri: str | None) -> int:
     store = open_store(out, uri, create=False)
     if uri is None and not (out / "stages").is_dir():
         raise RepertoireError(f"{out} has no stage store; give a results folder, or --store URI")
-    keys, wrong, foreign = store.keys(), list[str](), list[str]()
+    keys, wrong, foreign = store.keys(), 0, list[str]()
     for key in keys:
+        before = len(store.damaged)
         try:
-            wrong += filter(None, [store.verify(key)])
+            store.verify(key)
         # Neither damaged nor known to be whole: it is left to the release that wrote it.
         except OtherRelease as error:
             foreign.append(str(error))
-    for story in [*wrong, *foreign]:
-        show(story)
+        wrong += len(store.damaged) > before
+    for line in (*store.damaged, *foreign, *describe_stateless(store.stateless, len(keys))):
+        show(line)
     if foreign:
-        show(f"{len(foreign)} of {len(keys)} stages are of another release; not touched")
+        show(f"{len(foreign)} of {len(keys)} stages have files of another release; not touched")
     if wrong:
         show(
-            f"{len(wrong)} of {len(keys)} stages were damaged and set aside; "
+            f"{wrong} of {len(keys)} stages were damaged and set aside; "
             "the next run computes them again"
         )
     else:
-        whole = len(keys) - len(foreign)
-        show(f"all {whole} stages{' of this one' * bool(foreign)} are as they were written")
-    return int(bool(wrong))
+        whole = f"all {len(keys) - len(foreign)} stages{' of this one' * bool(foreign)}"
+        exist = ", as far as they exist" * bool(store.stateless)
+        show(f"{whole} are as they were written{exist}")
+    return int(wrong > 0)
+
+
+def describe_stateless(keys: Sequence[str], total: int) -> list[str]:
+    """Return a line if there are stages with a record and no state, which may be as it should."""
+    if not keys:
+        return []
+    line = (
+        f"{len(keys)} of {total} stages have a record and no state, such as {keys[0]}: imported "
+        "without, or the state was lost. Tables do not need it; a stage that continues from "
+        "there is computed anew with those before"
+    )
+    return [line]
 
 
 def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from orchestrator.cli.store_commands import verify
 from orchestrator.errors import RepertoireError, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.results.load import load
@@ -144,6 +145,21 @@ def test_records_go_into_a_store_where_that_is_asked_for(pack_file: Path, tmp_pa
     assert result.records >= len(others) > 10
     assert {ref.sweep for ref in load_references(store)[0]} == set(result.sweeps)
     assert not list_inventory(store).damaged
+
+
+def test_verify_leaves_imported_records_which_have_no_states(
+    pack_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = StageStore(str(tmp_path / "out" / "stages"))
+    read_pack(pack_file, tmp_path / "out", lambda: store)
+    before, keys = tree(tmp_path / "out"), store.keys()
+    records = [record for key in keys if (record := store.record(key)) is not None]
+    stateless = sum(record.status == "complete" for record in records)
+    assert verify(tmp_path / "out", None) == 0
+    first, last = " ".join(capsys.readouterr().out.split()).split(" all ")
+    assert first.startswith(f"{stateless} of {len(keys)} stages have a record and no state, such")
+    assert last == f"{len(keys)} stages are as they were written, as far as they exist"
+    assert tree(tmp_path / "out") == before
 
 
 @pytest.mark.parametrize(

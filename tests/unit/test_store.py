@@ -267,7 +267,6 @@ def test_two_readers_may_set_one_stage_aside(store):
     ("name", "change"),
     [
         ("state.safetensors", lambda path: path.write_bytes(b"x")),
-        ("state.safetensors", Path.unlink),
         ("record.json", lambda path: path.write_text("{}")),
     ],
 )
@@ -278,6 +277,16 @@ def test_verify_names_what_is_wrong_and_sets_it_aside(store, name, change):
     problem = store.verify(KEY)
     assert problem.startswith(f"stage {KEY}: {name} is ")
     assert (store.verify(KEY), store.record(KEY), len(store.damaged)) == (None, None, 1)
+
+
+def test_verify_leaves_a_record_without_its_state_until_the_state_is_needed(store):
+    store.put(STATE, record())
+    store.put(None, record(OTHER, status="diverged"))  # which has none
+    file_of(store, "state.safetensors").unlink()
+    assert (store.verify(KEY), store.verify(OTHER)) == (None, None)
+    assert (store.record(KEY), store.stateless, store.damaged) == (record(), [KEY], [])
+    assert store.state(KEY) is None  # needed: the stage is to be computed anew
+    assert (store.record(KEY), len(store.damaged)) == (None, 1)
 
 
 def test_deleting_what_is_damaged_spares_what_is_whole(store):

@@ -163,11 +163,13 @@ class StageFiles:
 
     Attributes:
         damaged: the damaged files that were read, a line each.
+        stateless: keys of the stages that were found to have a record and no state, and left so.
     """
 
     def __init__(self, files: Files, read_only: bool) -> None:
         self._files, self._read_only = files, read_only
         self.damaged: list[str] = []
+        self.stateless: list[str] = []
 
     def read_json(
         self, key: str, name: str, read: Callable[[str], bytes | None] | None = None
@@ -179,11 +181,17 @@ class StageFiles:
         return self._unseal(key, name, (read or self._files.read)(stage_path(key, name)))
 
     def read_state(
-        self, key: str, where: str, check: Callable[..., object], cache: StateCache | None = None
+        self,
+        key: str,
+        where: str,
+        check: Callable[..., object],
+        cache: StateCache | None = None,
+        needed: bool = True,
     ) -> tuple[str, bytes] | None:
         """Return the name and content of a state file; None if it is missing or damaged.
 
-        The record of a state that is missing or damaged is moved as well.
+        The record of a state that is damaged is moved as well, so that the stage is computed anew;
+        so is that of a state that is missing, if it is needed.
 
         Args:
             key: of the stage.
@@ -191,6 +199,7 @@ class StageFiles:
             check: called with the record's content and `where`; raises OtherRelease if this release
                 cannot read the record.
             cache: of states, on this node.
+            needed: whether a stage waits for the state; else a record alone is left as it is.
         """
         record = self._files.read(stage_path(key, RECORD))
         content = self._unseal(key, RECORD, record)
@@ -208,6 +217,9 @@ class StageFiles:
             if cache:
                 cache.put(state_digest, data)
             return name, data
+        if data is None and not needed:
+            self.stateless.append(key)
+            return None
         reason = "missing" if data is None else "not what was written"
         self.damaged.append(f"stage {key}: {name} is {reason}")
         # The record first, whose presence says that the stage is complete.

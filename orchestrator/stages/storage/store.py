@@ -61,6 +61,7 @@ class StageStore:
         folder: its root on a file system; None in an object store.
         packs: of records, in an object store; None on a file system.
         damaged: the damaged files that were read, a line each.
+        stateless: keys of the stages that `verify` found to have a record and no state.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class StageStore:
         self._cache = open_state_cache() if self.folder is None else None
         self.packs = RecordPacks(self.files, read_only) if self.folder is None else None
         self._stage_files = StageFiles(self.files, read_only)
-        self.damaged = self._stage_files.damaged
+        self.damaged, self.stateless = self._stage_files.damaged, self._stage_files.stateless
 
     def record(self, key: str, task_keys: Iterable[str] = (), fresh: bool = False) -> Record | None:
         """Return a stage's record, its evaluation covering `task_keys`; None if none does.
@@ -162,8 +163,8 @@ class StageStore:
             state = self._read_state(key, self._cache)
         return state
 
-    def _read_state(self, key: str, cache: StateCache | None) -> State | None:
-        file = self._stage_files.read_state(key, self._place(key), unpack_record, cache)
+    def _read_state(self, key: str, cache: StateCache | None, needed: bool = True) -> State | None:
+        file = self._stage_files.read_state(key, self._place(key), unpack_record, cache, needed)
         if file is None:
             return None
         name, data = file
@@ -221,12 +222,15 @@ class StageStore:
     def verify(self, key: str) -> str | None:
         """Read all of a stage; return what is damaged, or None.
 
+        A record without its state is no damage: tables need no states, and records are imported
+        without; its key is added to `stateless`.
+
         Raises:
             OtherRelease: another release wrote a file in a way that this one cannot read.
         """
         before = len(self.damaged)
         # Past the cache: the file in the store is to be read, not this node's copy.
-        self._read_state(key, cache=None)
+        self._read_state(key, cache=None, needed=False)
         paths = {entry.path for entry in self.files.entries(stage_path(key, "").rstrip("/"))}
         for name in sorted(path.split("/")[2] for path in paths):
             content = self._stage_files.read_json(key, name) if is_json_file(name) else None
