@@ -25,6 +25,7 @@ from orchestrator.columns import (
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS, WORKER
+from orchestrator.results.tables.sizes import find_excess
 
 PROGRESS, SEARCH = "progress.json", "search.json"
 MARKER_FILES = (
@@ -166,7 +167,7 @@ def _open(path: Path, name: str, thorough: bool) -> SweepFolder:
 
 def _schema(file: Path) -> pa.Schema | None:
     try:
-        return pq.read_schema(file)
+        return None if find_excess(file) else pq.read_schema(file)
     except (pa.ArrowException, OSError):
         return None
 

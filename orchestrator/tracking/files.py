@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.names.naming import labels
+from orchestrator.results.tables.sizes import find_excess
 from orchestrator.tracking.rows import CHAIN_KEY, Rows, SeedRows
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import LOGGED_COSTS, TrialRun
@@ -114,6 +115,8 @@ class SweepFiles:
 
     def _table(self, name: str) -> pd.DataFrame:
         try:
+            if excess := find_excess(BytesIO(self.content[name])):
+                raise OSError(f"it {excess}")
             return pd.read_parquet(BytesIO(self.content[name]))
         except (pa.ArrowInvalid, OSError) as error:
             raise TrackingError(

@@ -7,7 +7,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
+
+import pyarrow as pa
 
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest_bytes
@@ -23,10 +26,13 @@ from orchestrator.results.pack.contents import (
     parse_index,
     refusal,
 )
+from orchestrator.results.tables.sizes import find_excess, memory_bytes
+from orchestrator.results.tables.tables import read_tables
 from orchestrator.stages.storage.stage_files import unseal
 
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 ENCRYPTED = 0x1
+SMALL_BYTES = 10**6  # of a table, up to which its texts are not counted
 
 
 @contextmanager
@@ -110,3 +116,32 @@ def read_member(pack: zipfile.ZipFile, member: Member, file: Path) -> bytes:
     if len(data) != member.size or digest_bytes(data) != member.digest:
         raise refusal(file, f"{member.path} is not what was packed")
     return data
+
+
+def require_tables(folder: Path, file: Path, max_bytes: int) -> None:
+    """Refuse tables that cannot be read, or would take too much memory, each or together.
+
+    Args:
+        folder: with the folders of sweeps, as they were unpacked.
+        file: the pack.
+        max_bytes: of memory that all tables may take.
+    """
+    total = 0
+    for table in sorted(folder.rglob("*.parquet")):
+        place = table.relative_to(folder)
+        try:
+            excess = find_excess(table)
+            total += memory_bytes(table, SMALL_BYTES, inf) if excess is None else 0
+        except (pa.ArrowException, OSError) as error:
+            raise refusal(file, f"{place} in it, a table, cannot be read") from error
+        if excess:
+            raise refusal(file, f"{place} in it {excess}")
+    if total > max_bytes:
+        why = f"its tables would take {total} bytes of memory, more than {max_bytes} (--max-gb)"
+        raise refusal(file, why)
+    for table in folder.rglob(TABLE_FILES[0]):
+        try:
+            read_tables(table.parent)
+        except RepertoireError as error:
+            why = f"a table of {table.parent.relative_to(folder)} cannot be read"
+            raise refusal(file, why) from error

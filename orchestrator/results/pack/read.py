@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import RepertoireError, SweepError
-from orchestrator.results.pack.check import open_pack, read_index, read_member
+from orchestrator.results.pack.check import open_pack, read_index, read_member, require_tables
 from orchestrator.results.pack.contents import (
     MAX_BYTES,
     RECORDS,
@@ -24,7 +24,7 @@ from orchestrator.results.pack.contents import (
     Index,
     refusal,
 )
-from orchestrator.results.tables.tables import read_tables, stage_keys
+from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.storage.record_format import require_readable
 from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.stage_files import RECORD, is_json_file, stage_path, unseal
@@ -75,7 +75,7 @@ def read_pack(
         out: the results folder; created if it does not exist.
         open_store: called once all is checked; returns the store into which records of stages are
             written too, where those it has are kept. None: they stay in the folder.
-        max_bytes: limit of the unpacked size.
+        max_bytes: limit of the unpacked size, and of the memory of its tables.
 
     Raises:
         RepertoireError: the file is no pack, is damaged, of a later release, too large, or holds
@@ -87,6 +87,7 @@ def read_pack(
         with tempfile.TemporaryDirectory(prefix=".import-", dir=out) as temporary:
             unpacked = Path(temporary)
             stage_files = _unpack(pack, index, unpacked, file)
+            require_tables(unpacked, file, max_bytes)
             present = [name for name in index.sweeps if _is_present(unpacked / name, out / name)]
             fresh = [name for name in index.sweeps if name not in present]
             for name in fresh:
@@ -135,17 +136,7 @@ def _unpack(pack: zipfile.ZipFile, index: Index, folder: Path, file: Path) -> li
         path = folder / member.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    for name in index.sweeps:
-        _require_readable(folder / name, file)
     return stage_files
-
-
-def _require_readable(folder: Path, file: Path) -> None:
-    for table in folder.rglob(TABLE_FILES[0]):
-        try:
-            read_tables(table.parent)
-        except RepertoireError as error:
-            raise refusal(file, f"a table of {folder.name} cannot be read") from error
 
 
 def _parse_records(data: bytes, file: Path) -> Iterator[StageFile]:

@@ -15,6 +15,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.tables.checks import require_sound
 from orchestrator.results.tables.late_metrics import add_late_metrics, find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS
+from orchestrator.results.tables.sizes import find_excess
 
 STAGES_BELOW = ("stages.parquet", "*/stages.parquet", "former/*/stages.parquet")
 
@@ -81,12 +82,16 @@ def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.
         columns: those to read; None for all.
 
     Raises:
-        RepertoireError: the table is missing, empty or damaged.
+        RepertoireError: the table is missing, empty or damaged, or would take far more memory than
+            its size tells.
     """
     path = folder / f"{name}.parquet"
+    again = "repertoire run with the same sweep writes it anew from the store"
     try:
         if path.is_dir():  # which would be read as a table of all files in it
             raise IsADirectoryError(path)
+        if excess := find_excess(path):
+            raise RepertoireError(f"{path} {excess}, which no run writes; {again}")
         # Without partitioning=None a folder named lr=0.1 would add a column; a relative path may be
         # taken for a URI (run10:30).
         return pq.read_table(
@@ -94,7 +99,6 @@ def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.
         )
     except (pa.ArrowException, OSError) as error:
         what = "is not there" if not path.exists() else "is empty or damaged"
-        again = "repertoire run with the same sweep writes it anew from the store"
         raise RepertoireError(f"{path} {what}; {again}") from error
 
 
