@@ -26,11 +26,11 @@ def map_state(key: str, store: StageStore) -> State | None:
         return store.state(key)
     data = store.files.read(stage_path(key, RECORD))
     content = None if data is None else unseal(RECORD, data)
-    found = find_state(content, f"stage {key}") if content else None
-    if found is None:
+    file = find_state(content, f"stage {key}") if content else None
+    if file is None:
         return None
-    path = store.folder / stage_path(key, found[0])
-    if not path.is_file() or _mapped_digest(path) != found[1]:
+    path = store.folder / stage_path(key, file[0])
+    if not path.is_file() or _mapped_digest(path) != file[1]:
         return store.state(key)  # which sets it aside
     return load_file(path)
 

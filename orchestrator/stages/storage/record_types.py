@@ -49,7 +49,7 @@ def _require_number(name: str, value: object, kind: str) -> None:
     """Raise TypeError unless a value is of a kind, such as "float | None"."""
     if value is None and "None" in kind:
         return
-    _require(is_number(value) and (is_whole(value) or "int" not in kind), name, value)
+    _require(is_number(value) and (is_whole_number(value) or "int" not in kind), name, value)
 
 
 def require_scores(evaluation: TaskScores) -> None:
@@ -80,7 +80,7 @@ def is_count(value: object) -> bool:
     return type(value) is int and 0 <= value <= LARGEST
 
 
-def is_whole(value: object) -> bool:
+def is_whole_number(value: object) -> bool:
     """Return whether a number is whole and fits a table; earlier releases may have written 2.0."""
     return isinstance(value, int | float) and abs(value) <= LARGEST and value == int(value)
 

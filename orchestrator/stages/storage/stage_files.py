@@ -206,10 +206,10 @@ class StageFiles:
         if record is None or content is None:
             return None
         check(content, where)
-        found = find_state(content, where)
-        if found is None:
+        state_file = find_state(content, where)
+        if state_file is None:
             return None
-        name, state_digest = found
+        name, state_digest = state_file
         if cache and (cached := cache.get(state_digest)) is not None:
             return name, cached
         data = self._files.read(stage_path(key, name))
