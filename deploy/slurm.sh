@@ -95,7 +95,12 @@ wait "$copy" || true
 continues=$(grep -c "and the same command continues" "$said/log" || true)
 idle=$(grep -c "^0 stages computed" "$said/log" || true)
 rm -rf "$said"
-if ((code == 1)) && [[ -n $terminated || $continues -gt 0 ]]; then
+case $code in
+1) unfinished=$((${#terminated} + continues)) ;;
+129 | 143) unfinished=${#terminated} ;; # the signal came before the command could handle it
+*) unfinished=0 ;;
+esac
+if ((unfinished > 0)); then
     if ((idle > 0)) && [[ -z $terminated ]]; then
         echo "slurm.sh: no stage fits into this job; give it more --time" >&2
     elif ((${SLURM_RESTART_COUNT:-0} < max_restarts)); then

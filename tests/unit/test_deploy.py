@@ -151,14 +151,23 @@ def await_line(log: Path, begin: str) -> None:
     raise AssertionError(f"no {begin}: {log.read_text() if log.exists() else ''}")
 
 
-def test_a_job_that_is_terminated_drains_and_is_queued_again(tmp_path: Path) -> None:
-    job = start(tmp_path, f"terminated; 3 stages are to go, {CONTINUES}", 1)
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [
+        (f"terminated; 3 stages are to go, {CONTINUES}", 1),
+        ("", 143),  # the signal came while Python was starting
+    ],
+)
+def test_a_job_that_is_terminated_drains_and_is_queued_again(
+    tmp_path: Path, says: str, code: int
+) -> None:
+    job = start(tmp_path, says, code)
     await_line(tmp_path / "log", "repertoire")
     job.send_signal(signal.SIGTERM)
     output, _ = job.communicate(timeout=30)
     lines = (tmp_path / "log").read_text().splitlines()
     assert job.returncode == 0
-    assert "3 stages are to go" in output
+    assert says in output
     head = next(line for line in lines if line.startswith("ray start --head"))
     assert "--node-ip-address=10.0.0.1" in head, "not the loopback address"
     assert "--temp-dir=/tmp/r4711" in head
@@ -176,6 +185,7 @@ def test_a_job_that_is_terminated_drains_and_is_queued_again(tmp_path: Path) -> 
         ("0 trials failed", 0, {}, False),
         ("failed: ewc-1", 1, {}, False),
         ("1 mistake", 2, {}, False),
+        ("killed by another", 143, {}, False),
         (f"2 stages are to go, {CONTINUES}\n4 stages computed.", 1, {}, True),
         (f"2 stages are to go, {CONTINUES}\n0 stages computed.", 1, {}, False),
         (
