@@ -191,6 +191,30 @@ def test_a_crossing_has_the_computations_at_which_the_seeds_do_not_tell_the_lead
     assert line.endswith("overtakes er at 2 x fine-tuning [below 1, above 4].")
 
 
+def test_a_lead_that_is_told_between_two_budgets_alone_ends_no_interval() -> None:
+    """Seeds lead by -1, -1 at 1 x, 0, 2 at 2 x and 2, 0 at 4 x: their lines meet halfway, at 1.
+
+    There the spread is 0; at both budgets the mean is 1 and half of its interval 12.7.
+    """
+    x, lead = np.arange(3.0), np.array([[-1.0, -1.0], [0.0, 2.0], [2.0, 0.0]])
+    low, high = crossing_interval(lead, x, 0.5)
+    # Up to 2 x the mean is 2 d - 1 and the standard error d, after d of the doubling.
+    assert low == pytest.approx(2 ** (1 / (2 + stats.t.ppf(0.975, 1))), rel=0.01)
+    assert high == np.inf
+    told = np.vstack([lead, [[1.0, 1.0]]])
+    # After d of the last doubling the mean is 1 and the standard error 1 - d.
+    high = 2 ** (3 - 1 / stats.t.ppf(0.975, 1))
+    assert crossing_interval(told, np.arange(4.0), 0.5)[1] == pytest.approx(high, rel=0.01)
+    mirrored = crossing_interval(-told[::-1], np.arange(4.0), 2.5)
+    assert mirrored[0] == pytest.approx(8 / high, rel=0.01), "likewise below"
+
+
+def test_seeds_that_cross_at_one_place_have_that_place_as_interval() -> None:
+    lead = np.array([[-0.1, -0.1], [0.2, 0.2]])
+    at = 1 / 3
+    assert crossing_interval(lead, np.arange(2.0), at) == pytest.approx((2**at, 2**at))
+
+
 def test_the_end_of_a_curve_has_an_interval() -> None:
     values = np.array([[[[0.1, 0.2], [0.4, 0.6]]], [[[0.2, 0.2], [0.7, 0.7]]]])
     half = stats.t.ppf(0.975, 1) * 0.1

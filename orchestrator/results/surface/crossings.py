@@ -21,7 +21,7 @@ class Crossing:
         value: in epochs of fine-tuning; NaN if there is none.
         overtakes: whether it is behind with less computation, so that `value` is a crossing.
         low, high: its 95% interval over seeds; -inf and inf where the seeds do not tell the
-            methods apart up to the smallest and the largest budget, NaN with one seed.
+            methods apart with the smallest and the largest budget, NaN with one seed.
     """
 
     value: float
@@ -61,8 +61,10 @@ def break_even(surface: Surface, method: int, other: int, storage: int) -> Cross
 def crossing_interval(lead: Floats, x: Floats, at: float) -> tuple[float, float]:
     """Return the interval of a crossing: where a paired t-test does not tell the lead from 0.
 
-    It ends where the mean of the interpolated lead of each seed is below 0 beyond its 95% interval,
-    and where it is above; as Fieller's interval does for one line.
+    It reaches from the first to the last computation at which the 95% interval of the lead, which
+    is interpolated for each seed, holds 0; for one line this is Fieller's interval. So every
+    budget outside the interval tells the lead from 0. A place between two budgets that do not tell
+    it is inside: the lines of the seeds may meet there, which makes their spread small.
 
     Args:
         lead: of the other method, by budget and seed [B, S].
@@ -77,8 +79,7 @@ def crossing_interval(lead: Floats, x: Floats, at: float) -> tuple[float, float]
         return np.nan, np.nan
     places = np.linspace(x[0], x[-1], STEPS * (len(x) - 1) + 1)
     between = np.stack([np.interp(places, x, seed) for seed in lead.T], axis=-1)
-    mean, half = between.mean(axis=-1), half_width(between)
-    below = places[(places < at) & (mean + half < 0)]
-    above = places[(places > at) & (mean - half > 0)]
-    low = float(2 ** below[-1]) if len(below) else -np.inf
-    return low, float(2 ** above[0]) if len(above) else np.inf
+    same = places[np.abs(between.mean(axis=-1)) <= half_width(between)]
+    first, last = min([at, *same]), max([at, *same])
+    low = float(2**first) if first > x[0] else -np.inf
+    return low, float(2**last) if last < x[-1] else np.inf
