@@ -13,10 +13,7 @@ from dashboards.data.folders import PROGRESS, SweepFolder
 from dashboards.data.scope import Scope
 from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
-from orchestrator.columns import FLOPS
 from orchestrator.results.folder.owner import OWNER, STALE_SECONDS, modified_time
-
-WORK_SQL = " + ".join(FLOPS)
 
 
 @dataclass(frozen=True)
@@ -104,26 +101,6 @@ def stage_rows(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
         "USING (trial_id, seed) ORDER BY place, after"
     )
     return add_labels(warehouse, answer)
-
-
-def count_shared(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
-    """Return a row per sweep with the numbers of its trained stages, all and distinct.
-
-    Stage 0, which only initialises, is left out. Columns: `sweep`, `stages` (of all chains),
-    `distinct`, `shared` (the difference), and their FLOPs, `flops` and `distinct_flops` (training,
-    consolidation and evaluation).
-    """
-    return warehouse.frame(
-        "SELECT sweep, sum(times)::BIGINT AS stages, count(*) AS distinct, "
-        "sum(times - 1)::BIGINT AS shared, sum(times * flops) AS flops, "
-        "sum(flops) AS distinct_flops FROM ("
-        f"SELECT sweep, key, count(*) AS times, any_value({WORK_SQL}) AS flops, "
-        "min(place) AS place "
-        "FROM (SELECT * FROM stages WHERE after > 0) "
-        "JOIN (SELECT sweep, trial_id, seed, place FROM trials "
-        f"WHERE {scope.where()}) USING (sweep, trial_id, seed) GROUP BY sweep, key"
-        ") GROUP BY sweep ORDER BY min(place)"
-    )
 
 
 def read_stages(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:

@@ -7,11 +7,11 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.data.comparing import configurations
-from dashboards.data.stages import count_shared, read_stages
+from dashboards.data.sharing import count_shared
+from dashboards.data.stages import read_stages
 from dashboards.page import Page
 from dashboards.pages.wording import show_left_out, show_nothing_complete
-from dashboards.report.cost_captions import frozen_body
-from orchestrator.results.units import flops_text
+from dashboards.report.cost_captions import frozen_body, sharing
 from orchestrator.terminal.escaping import escape_markdown
 
 MAX_BARS = 40  # bars in a drawing
@@ -52,12 +52,6 @@ def _show_sharing(page: Page) -> None:
     if shares.empty:
         st.info("No stage has been computed yet.")
         return
-    for row in shares.to_dict("records"):
-        st.markdown(
-            f"**{escape_markdown(row['sweep'])}**: {row['stages']:,} trained stages asked for "
-            "so far, "
-            f"{row['distinct']:,} of them distinct. "
-            f"Without sharing they would take {flops_text(row['flops'])}, "
-            f"with it {flops_text(row['distinct_flops'])}."
-        )
+    for line in sharing(shares):
+        st.markdown(escape_markdown(line))
     page.chart(charts.sharing(read_stages(page.warehouse, page.scope)), "sharing chart")

@@ -13,6 +13,7 @@ from orchestrator.results.units import (
     bytes_text,
     column_text,
     decimal_text,
+    duration_text,
     flops_text,
     percent_text,
     times_text,
@@ -21,6 +22,7 @@ from orchestrator.results.units import (
 Row = Mapping[Hashable, Any]
 COST_NAMES = {"storage_bytes": "Storage", "compute_flops": "Computation"}
 BODY, WITHOUT_BODY = (f"{name}_mean" for name in LATE_STORAGE)
+ALL_SWEEPS = "All sweeps together"
 NOT_COUNTED = "It was not counted for any configuration."
 
 
@@ -72,15 +74,40 @@ def computation(rows: pd.DataFrame) -> str:
     return sentence
 
 
-def sharing(rows: pd.DataFrame) -> str:
-    """Return the numbers of trained stages, all and distinct, and the FLOPs saved by sharing."""
-    return " ".join(
-        f"{row['sweep']}: {row['stages']:,} trained stages asked for, {row['distinct']:,} of them "
-        f"distinct: {flops_text(row['flops'] - row['distinct_flops'])} of "
-        f"{flops_text(row['flops'])} "
-        f"({percent_text(_saved_share(row['flops'], row['distinct_flops']), 1)}) saved."
+def sharing(rows: pd.DataFrame) -> list[str]:
+    """Return a line per row of `count_shared`: stages asked for and computed, FLOPs spared."""
+    return [
+        f"{row['sweep'] or ALL_SWEEPS}: {stages_text(row)}; {spared_text(row)}."
         for row in rows.to_dict("records")
+    ]
+
+
+def stages_text(row: Row) -> str:
+    """Return how many trained stages of a row of `count_shared` were asked for and computed."""
+    stored = row["distinct"] - row["computed"]
+    stored_flops = row["distinct_flops"] - row["computed_flops"]
+    which = "this sweep" if row["sweep"] else "these sweeps"
+    return (
+        f"{row['stages']:,} trained stages asked for ({flops_text(row['flops'])}), "
+        f"{row['distinct']:,} of them distinct ({flops_text(row['distinct_flops'])}): "
+        f"{row['computed']:,} computed for {which} ({flops_text(row['computed_flops'])} in "
+        f"{duration_text(row['seconds'])}), "
+        f"{stored:,} already in the store ({flops_text(stored_flops)})"
     )
+
+
+def spared_text(row: Row) -> str:
+    """Return the FLOPs that sharing spared: within a sweep, between sweeps, and by the store."""
+    parts = {
+        "by sharing within a sweep": row["flops"] - row["copies_flops"],
+        "by sharing between these sweeps": row["copies_flops"] - row["distinct_flops"],
+        "by the store": row["distinct_flops"] - row["computed_flops"],
+    }
+    if row["sweep"]:
+        del parts["by sharing between these sweeps"]
+    shares = ", ".join(f"{flops_text(flops)} {how}" for how, flops in parts.items())
+    whole = percent_text(_saved_share(row["flops"], row["computed_flops"]), 1)
+    return f"{whole} of the computation was spared: {shares}"
 
 
 def find_extremes(rows: pd.DataFrame, column: str) -> tuple[dict[str, Any], dict[str, Any]] | None:

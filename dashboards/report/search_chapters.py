@@ -9,7 +9,8 @@ from dashboards.charts.hyperparameters import varying_hyperparameters
 from dashboards.charts.importances import MIN_CANDIDATES, importances
 from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.scope import EVERYTHING
-from dashboards.data.stages import count_shared, read_stages
+from dashboards.data.sharing import count_shared
+from dashboards.data.stages import read_stages
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import cost_captions, search_captions
 from dashboards.report.chapter import Chapter, Chart
@@ -34,8 +35,8 @@ def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
 
 def sharing_chapter(warehouse: Warehouse) -> Iterator[Chapter]:
     """Yield the chapter on shared stages, if any stage has been computed."""
-    rows = count_shared(warehouse, EVERYTHING)
+    rows = count_shared(warehouse)
     if len(rows):
         drawn = charts.sharing(read_stages(warehouse, EVERYTHING))
-        chart = Chart("Stages computed and shared", cost_captions.sharing(rows), drawn)
+        chart = Chart("Stages computed and shared", " ".join(cost_captions.sharing(rows)), drawn)
         yield Chapter("Computation saved by sharing stages", charts=[chart])

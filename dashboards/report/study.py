@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime
-
-import pandas as pd
+from typing import Any
 
 from dashboards.data.folders import SweepFolder
-from dashboards.data.stages import WORK_SQL, read_progress
+from dashboards.data.sharing import count_shared
+from dashboards.data.stages import read_progress
 from dashboards.data.warehouse import Warehouse
-from orchestrator.columns import PHASE_SECONDS
-from orchestrator.results.units import duration_text, flops_text
+from dashboards.report.cost_captions import ALL_SWEEPS, spared_text, stages_text
 
 VERSIONS = ("repertoire-cl", "torch", "python", "ray")
-WALL = " + ".join(f"coalesce({name}, 0)" for name in PHASE_SECONDS)
 
 
 def study_lines(warehouse: Warehouse) -> Iterator[str]:
-    """Yield a sentence on each sweep: date, versions, hardware, and its total cost.
+    """Yield a sentence on each sweep: date, versions, hardware and cost; of several, one on all.
 
-    The date is that of the last stage, from `progress.json`. A stage counts once however many
+    The date is that of the last run, from `progress.json`. A stage counts once however many
     trials share it; stages that only initialise are left out.
     """
-    costs = read_total_costs(warehouse).set_index("sweep")
+    rows = count_shared(warehouse).to_dict("records")
+    costs = {row["sweep"]: row for row in rows}
     for folder in warehouse.folders:
         facts = [*date_facts(folder), *version_facts(folder)]
-        if folder.name in costs.index:
-            facts += cost_facts(costs.loc[folder.name])
+        if folder.name in costs:
+            facts += cost_facts(costs[folder.name])
         if facts:
             yield f"{folder.name}: {'; '.join(facts)}."
-
-
-def read_total_costs(warehouse: Warehouse) -> pd.DataFrame:
-    """Return a row per sweep on its trained stages.
-
-    Columns: `sweep`, `stages` (of all chains), `distinct`, `flops` and `distinct_flops` (training,
-    consolidation and evaluation), `seconds` of the distinct ones, `devices` and `nodes`.
-    """
-    return warehouse.frame(
-        "SELECT sweep, sum(times)::BIGINT AS stages, count(*) AS distinct, "
-        "sum(times * flops) AS flops, sum(flops) AS distinct_flops, sum(seconds) AS seconds, "
-        "string_agg(DISTINCT device, ', ' ORDER BY device) AS devices, "
-        "count(DISTINCT node) AS nodes FROM ("
-        f"SELECT sweep, key, count(*) AS times, any_value({WORK_SQL}) AS flops, "
-        f"any_value({WALL}) AS seconds, any_value(device) AS device, any_value(node) AS node "
-        "FROM stages WHERE after > 0 GROUP BY sweep, key) GROUP BY sweep ORDER BY sweep"
-    )
+    if "" in costs:
+        yield f"{ALL_SWEEPS}: {'; '.join(cost_facts(costs['']))}."
 
 
 def date_facts(folder: SweepFolder) -> Iterator[str]:
@@ -54,7 +38,7 @@ def date_facts(folder: SweepFolder) -> Iterator[str]:
     progress = read_progress(folder)
     if progress is not None and progress["updated_at"]:
         moment = datetime.fromtimestamp(float(progress["updated_at"]), UTC)
-        yield f"last computed {moment:%Y-%m-%d %H:%M} UTC"
+        yield f"last run {moment:%Y-%m-%d %H:%M} UTC"
 
 
 def version_facts(folder: SweepFolder) -> Iterator[str]:
@@ -65,13 +49,9 @@ def version_facts(folder: SweepFolder) -> Iterator[str]:
         yield ", ".join(known)
 
 
-def cost_facts(row: pd.Series) -> Iterator[str]:
-    """Yield the hardware, and what was asked for, computed and spared."""
+def cost_facts(row: Mapping[Hashable, Any]) -> Iterator[str]:
+    """Yield the hardware of a row of `count_shared`, and what was asked for and spared."""
     if row["devices"] and row["nodes"]:
         yield f"on {row['devices']}, {row['nodes']} machine{'s' if row['nodes'] != 1 else ''}"
-    yield (
-        f"{row['stages']:,} trained stages asked for, {row['distinct']:,} of them distinct, "
-        f"{duration_text(row['seconds'])} of computing in all"
-    )
-    spared = row["flops"] - row["distinct_flops"]
-    yield (f"{flops_text(row['distinct_flops'])} computed, {flops_text(spared)} spared by sharing")
+    yield stages_text(row)
+    yield spared_text(row)

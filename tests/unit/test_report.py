@@ -167,14 +167,14 @@ def test_the_page_begins_with_its_contents_and_what_the_study_cost(tmp_path: Pat
     stages = load(tmp_path).stages.query("after > 0").fillna({"consolidate_seconds": 0.0})
     distinct = stages.drop_duplicates("key")
     (line,) = study_lines(warehouse)
-    assert line.startswith("s: last computed 2027-01-15 08:00 UTC; torch 2.13.0; ")
-    assert f"{len(stages)} trained stages asked for, {len(distinct)} of them distinct" in line
+    assert line.startswith("s: last run 2027-01-15 08:00 UTC; torch 2.13.0; ")
     flops = [
         frame[["train_flops", "consolidate_flops", "eval_flops"]].sum().sum()
         for frame in (stages, distinct)
     ]
-    assert f"{si_text(flops[1], 'FLOP')} computed, " in line
-    assert f"{si_text(flops[0] - flops[1], 'FLOP')} spared by sharing." in line
+    whole, part = (si_text(value, "FLOP") for value in flops)
+    assert f"{len(stages)} trained stages asked for ({whole}), " in line
+    assert f"{len(distinct)} of them distinct ({part}): " in line
     page = render(warehouse, "repertoire report")
     places = re.findall(r'href="#([\w-]+)"', page)
     assert len(places) >= 2
@@ -361,21 +361,6 @@ def test_differences_are_said_with_how_many_are_clear() -> None:
         "On common seeds er has the highest difference from finetune in ACC: 0.700 [0.600, 0.800]. "
         "The 95% paired t interval excludes 0 for 1 of 2 configurations (p < 0.05, each tested "
         "alone); after Holm's correction for 2 tests p is below 0.05 for 0."
-    )
-
-
-def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
-    shares = pd.DataFrame(
-        {
-            "sweep": ["s"],
-            "stages": [180],
-            "distinct": [156],
-            "flops": [2e9],
-            "distinct_flops": [1e9],
-        }
-    )
-    assert cost_captions.sharing(shares) == (
-        "s: 180 trained stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) saved."
     )
 
 
