@@ -169,7 +169,7 @@ def test_a_label_of_the_sweep_file_names_its_rows_with_what_varies_below_it() ->
     ours_of = [f"ER (ours) memory_size={size}" for size in (10, 20)]
     assert list(table.label) == [*ours_of, "er", "A & B|x"]
     assert ours_of[0] in render(table, width=120)
-    assert r"A \& B|x &" in render(table, "latex")
+    assert r"A \& B\textbar{}x &" in render(table, "latex")
     assert r"| A & B\|x |" in render(table, "markdown")
     # In another table it is the same name, so that it can be ranked over both.
     both = compare(row("er") | ours, row("er", scenario="class") | ours)
@@ -383,6 +383,15 @@ def test_latex_uses_booktabs_and_escapes_names() -> None:
         in printed
     )
     assert all(line.startswith("%") or "±" not in line for line in printed.splitlines())
+
+
+def test_latex_of_a_name_is_no_option_of_the_line_before_it_and_shows_all_its_characters() -> None:
+    labels = {"er": "[2pt] a", "si": "*b", "ewc": 'c>d|e"f'}
+    rows = [row(method, method_label=label) for method, label in labels.items()]
+    printed = render(compare(*rows), "latex")
+    assert "\n{}[2pt] a & " in printed
+    assert "\n{}*b & " in printed
+    assert "\nc\\textgreater{}d\\textbar{}e''f & " in printed
 
 
 def test_a_latex_table_wider_than_a_page_is_scaled_to_it() -> None:

@@ -21,6 +21,9 @@ LATEX_SPECIAL = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",  # by itself it is a command of some languages, and always a closing mark
     UNDEFINED: "--",
     "Δ": r"$\Delta$",
     "±": r"$\pm$",
@@ -111,10 +114,14 @@ def _line(cells: Sequence[str], bold: Sequence[bool], long: bool = False) -> str
 
 
 def _name(name: str, long: bool) -> str:
-    """Return a name, which may be broken at its spaces and after its underscores if it is long."""
+    """Return a name, which may be broken at its spaces and after its underscores if it is long.
+
+    The end of a line before it, and a rule, would take a first `*` or `[` for an option of theirs.
+    """
+    escaped = _escape(name)
     if not long:
-        return _escape(name)
-    return r"\raggedright " + _escape(name).replace(r"\_", r"\_\allowbreak{}")
+        return "{}" + escaped if escaped.lstrip().startswith(("*", "[")) else escaped
+    return r"\raggedright " + escaped.replace(r"\_", r"\_\allowbreak{}")
 
 
 def _comment(text: str) -> str:
