@@ -14,7 +14,7 @@ from orchestrator.columns import SHOWN_METRICS, VALIDATED
 from orchestrator.tracking.sent import FORMER_PREFIX, HIDDEN
 
 # To be raised when the tags change; a view that a user deleted is not written again.
-PAGES_VERSION = "3"
+PAGES_VERSION = "4"
 PAGES_TAG, FORMER_PAGES = f"{HIDDEN}pages", f"{FORMER_PREFIX}pages"
 LISTED_COSTS = ("storage_bytes", "train_flops", "consolidate_flops")
 MAX_KEY = 200  # letters; MLflow takes 250 for the tag
@@ -25,7 +25,9 @@ DESCRIPTION = (
     "learned. Steps are tasks: `acc` at step 3 is the mean accuracy on tasks 1 to 3 after three "
     "tasks, `acc_by_task/1` the accuracy on the first task all along. R is among the artifacts. "
     "**Views** (top right) has a list of trials by accuracy for each benchmark and scenario, and "
-    "the candidates of searches. Trials of two such lists are not comparable."
+    "the candidates of searches. Trials of two such lists are not comparable; those of one may "
+    "differ in the number of tasks, the data, the network and the training. "
+    "`repertoire compare` puts those that are comparable into a table."
 )
 
 
@@ -79,12 +81,15 @@ LISTS: Mapping[str, RunList] = {
 
 
 def setting_list(benchmark: str, scenario: str) -> RunList:
-    """Return the list of the evaluated trials of a benchmark in a scenario, best first."""
+    """Return the list of the evaluated trials of a benchmark in a scenario, best first.
+
+    It can hold several tables of a comparison, which depend on all sweeps that are compared.
+    """
     pair = f"tags.benchmark = {_quote(benchmark)} and tags.scenario = {_quote(scenario)}"
     trials = LISTS["trials"]
     name = f"{benchmark}, {scenario}-incremental"
     return replace(
-        trials, name=name, filter=f"{trials.filter} and {pair}", tags=("sweep", "method")
+        trials, name=name, filter=f"{trials.filter} and {pair}", tags=("sweep", "network", "method")
     )
 
 

@@ -686,6 +686,7 @@ def test_a_benchmark_in_a_scenario_has_a_list_that_a_person_can_delete(
     for scenario in ("task", "class"):
         view = json.loads(experiment.tags[f"mlflow.sharedViewState.split_digits-{scenario}"])
         assert view["name"] == f"split_digits, {scenario}-incremental"
+        assert "tags.`network`" in json.loads(view["state"])["selectedColumns"]
         query = json.loads(view["state"])["searchFilter"]
         runs_of_query = mlflow.search_runs([experiment.experiment_id], query)
         lists[scenario] = {run.info.run_name for run in runs_of_query}
