@@ -47,7 +47,7 @@ def trial_page(
     shown = select_trial(results, name, seed, split, scenario)
     first = shown.seeds.iloc[0]
     about = [
-        Text.assemble((shown.label, "bold"), f"  {first['trial_id']} (sweep {first['sweep']})"),
+        Text.assemble((shown.label, "bold"), f"  {first['trial_id']} ({_sweeps(shown)})"),
         Text(setting_title(first["benchmark"], first["scenario"], first["num_tasks"])),
         *([Text(f"chosen by the search: {shown.won_by}")] if shown.won_by else []),
         *(Text(line) for line in _search_lines(results, shown)),
@@ -63,6 +63,12 @@ def trial_page(
         )
     grid = AccuracyGrid(shown.mean)
     return Group(*about, Text(""), grid, *_figures(shown), *_unfinished_lines(shown, traceback))
+
+
+def _sweeps(shown: TrialSelection) -> str:
+    """Return the sweeps that the seeds are of."""
+    names = list(dict.fromkeys(map(str, shown.seeds["sweep"])))
+    return f"{'sweep' if len(names) == 1 else 'sweeps'} {', '.join(names)}"
 
 
 def _search_lines(results: Results, shown: TrialSelection) -> Iterator[str]:

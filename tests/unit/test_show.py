@@ -125,6 +125,12 @@ def test_several_seeds_are_averaged_and_one_can_be_chosen() -> None:
         trial_page(results, "ewc", 7)
 
 
+def test_a_trial_whose_seeds_are_of_several_sweeps_names_them_all() -> None:
+    results = results_from(trial(seed=0), trial(seed=1, sweep="more"), trial(seed=2))
+    assert "ewc ewc-12ab (sweeps s, more) split_digits" in words(results, "ewc")
+    assert "ewc ewc-12ab (sweep more) split_digits" in words(results, "ewc", 1)
+
+
 def test_the_other_split_can_be_shown() -> None:
     row = trial()
     results = results_of([row], [*cells(row), *cells(row, splits=("validation",), shift=0.1)])
