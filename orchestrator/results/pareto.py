@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orchestrator.columns import is_small_better
-from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.objective.objective_text import Mode
 
@@ -25,6 +25,21 @@ DEFAULT_METRICS = ("acc", "storage_bytes", "compute_flops")
 def default_modes(metrics: Sequence[str]) -> tuple[Mode, ...]:
     """Return "min" for costs and forgetting, "max" for other metrics."""
     return tuple("min" if is_small_better(metric) else "max" for metric in metrics)
+
+
+def require_numbers(trials: pd.DataFrame, metrics: Sequence[str]) -> None:
+    """Raise unless the metrics that are columns of the trials hold numbers.
+
+    Raises:
+        RepertoireError: one does not; lists the columns that do.
+    """
+    numeric = trials.select_dtypes("number").columns.astype(str)
+    for metric in metrics:
+        if metric in trials and metric not in numeric:
+            raise RepertoireError(
+                f"a front compares numbers, and the column {metric!r} has none; "
+                f"{suggest(metric, numeric)}"
+            )
 
 
 def front_mask(

@@ -19,7 +19,7 @@ from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.metrics import R, accuracy_seen
 from orchestrator.results.names.trial_ids import match_id
-from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
+from orchestrator.results.pareto import DEFAULT_METRICS, front_mask, require_numbers
 from orchestrator.results.pooling import IN_TABLE
 from orchestrator.results.r_matrix import build_r
 from orchestrator.results.tables.schemas import SPLITS
@@ -127,10 +127,14 @@ class Results:
         Args:
             metrics: columns of `trials`, or "compute_flops", those of training and consolidation.
             modes: "max" or "min" for each; None: "min" for costs and forgetting, else "max".
+
+        Raises:
+            RepertoireError: a metric is a column without numbers.
         """
         trials = self.trials
         done = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
         done = done.assign(compute_flops=compute_flops(done))
+        require_numbers(done, metrics)
         table = average_configurations(done, metrics)
         return table[front_mask(table, metrics, modes, IN_TABLE[1:])].reset_index(drop=True)
 

@@ -402,9 +402,16 @@ def test_an_argument_of_another_type_is_named_with_what_it_must_be(out: Path) ->
         (sweep.plan, {"out": 0}, "Sweep.plan: out must be text or a path, given 0"),
         (sweep.run, {"trackers": 0}, "Sweep.run: trackers must be text or a list of text, given 0"),
     ]
+    names = ["acc", "bwt"]
+    text = "columns must be text, a list of text or None, given"
+    wrong += [
+        (results.compare, {"columns": iter(names)}, f"{text} a value of type list_iterator"),
+        (results.compare, {"columns": {"acc"}}, f"{text} {{'acc'}}"),
+    ]
     for function, given, message in wrong:
         with pytest.raises(rp.RepertoireError, match=message):
             function(**given)
+    assert results.compare(columns=tuple(names)).attrs["columns"] == tuple(names)
     assert len(results.compare(columns=np.array(["acc"]))) == len(results.compare())
     assert results.r_matrix("er class", np.int64(1)).shape == (3, 2)
 
@@ -413,6 +420,8 @@ def test_text_is_one_name_and_folders_are_given_one_by_one(out: Path) -> None:
     results = rp.load(out)
     assert repr(results.compare(columns="acc")) == repr(results.compare(columns=["acc"]))
     pd.testing.assert_frame_equal(results.pareto("acc", "max"), results.pareto(["acc"]))
+    with pytest.raises(rp.RepertoireError, match=r"the column 'method' has none; .*storage_bytes"):
+        results.pareto("method")
     wrong: list[tuple[tuple[Any, ...], str]] = [
         ((), "load: a folder is needed"),
         (([str(out)],), "must be paths of folders, given \\['.*; several are given one by one"),

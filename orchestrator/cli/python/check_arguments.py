@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, wraps
 from numbers import Integral
 from os import PathLike
@@ -83,10 +83,20 @@ def fits(given: Any, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return isinstance(given, str)
     if get_origin(hint) is Sequence:
-        if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-            return False
-        return all(fits(each, get_args(hint)[0]) for each in given)
+        return _is_list(given) and all(fits(each, get_args(hint)[0]) for each in given)
     return hint not in ARGUMENT_KINDS or ARGUMENT_KINDS[hint][1](given)
+
+
+def _is_list(given: Any) -> bool:
+    """Return whether a value is a list, a tuple, an array or the like.
+
+    A generator is none, since checking it would use it up, nor is a set, which has no order.
+    """
+    return (
+        isinstance(given, Collection)
+        and hasattr(given, "__getitem__")
+        and not isinstance(given, str | bytes | Mapping)
+    )
 
 
 def describe_hint(hint: Any) -> str:
@@ -102,7 +112,7 @@ def describe_hint(hint: Any) -> str:
 
 
 def given_text(given: Any) -> str:
-    """Return a value in a line of a message; of a long one its type."""
+    """Return a value in a line of a message; of a long one, or one without a form, its type."""
     text = repr(given)
-    short = len(text) <= LONGEST_VALUE and "\n" not in text
+    short = len(text) <= LONGEST_VALUE and "\n" not in text and not text.startswith("<")
     return text if short else f"a value of type {type(given).__name__}"

@@ -23,7 +23,7 @@ from orchestrator.results.front import with_front
 from orchestrator.results.lookup import find_configuration
 from orchestrator.results.metrics import R
 from orchestrator.results.names.trial_ids import match_id
-from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
+from orchestrator.results.pareto import DEFAULT_METRICS, front_mask, require_numbers
 from orchestrator.results.ranking import with_ranks
 from orchestrator.sweep.objective.objective_text import Mode
 from orchestrator.terminal.comparison.rendering import render_first
@@ -94,8 +94,10 @@ class Results(tables.Results):
 
         Raises:
             UnknownName: there is no such metric or mode.
+            RepertoireError: a metric is a column without numbers.
         """
         metrics, chosen = as_names(metrics), None if modes is None else as_names(modes)
+        require_numbers(self.trials, metrics)
         more = [name for name in metrics if name not in VALUES and name in self.trials]
         table = comparison(self, values=(*VALUES, *more))
         front = table[front_mask(table, metrics, chosen, ["table"])].reset_index(drop=True)
