@@ -15,7 +15,7 @@ from dashboards.charts.panels import (
     panels,
     split_by_setting,
 )
-from dashboards.charts.plain import plain_texts
+from dashboards.charts.plain import escape_texts
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
 from orchestrator import columns
 from orchestrator.columns import COLUMNS
@@ -31,7 +31,6 @@ TRIAL_TITLE = f"computation of a trial, one seed ({TRIAL_UNIT})"
 SHARED = {False: "computed", True: "shared: already in the store"}
 
 
-@plain_texts
 def storage(table: pd.DataFrame) -> go.Figure:
     """Draw the bytes carried between tasks, after the last task, by category.
 
@@ -44,7 +43,6 @@ def storage(table: pd.DataFrame) -> go.Figure:
     return _stacked_bars(table, STORAGE_PARTS, title, carried.unit)
 
 
-@plain_texts
 def computation(table: pd.DataFrame) -> go.Figure:
     """Draw the FLOPs of a whole trial on one seed, by phase.
 
@@ -55,7 +53,6 @@ def computation(table: pd.DataFrame) -> go.Figure:
     return _stacked_bars(table, FLOPS_PARTS, TRIAL_TITLE, TRIAL_UNIT)
 
 
-@plain_texts
 def sharing(stages: pd.DataFrame) -> go.Figure:
     """Draw how many of the requested stages were computed and how many the store already had.
 
@@ -80,7 +77,7 @@ def _stacked_bars(
     used = {c: words for c, words in parts.items() if c in table and (table[c] > 0).any()}
     if table.empty or not used:
         return empty_figure("Nothing was counted.")
-    settings = split_by_setting(table)
+    settings = split_by_setting(escape_texts(table))
     tallest = max(len(rows) for _, rows in settings)
     figure = panels([setting for setting, _ in settings], 1, BAR * tallest + 10)
     for index, (_, rows) in enumerate(settings):

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 from scipy.optimize import isotonic_regression
 
 from orchestrator.results.intervals import Floats
 from orchestrator.results.units import column_text
 from orchestrator.sweep.means.budget_text import epochs_text
+from orchestrator.terminal.escaping import escape_plotly
 
 BUDGET = re.compile(r"\s*\bmeans\.(storage_bytes|compute)=([\d.e+]+)")  # of a cell, in a label
 LONGEST = 28  # characters of a label in a drawing; the hover text has the whole name
@@ -27,17 +29,22 @@ STEP = 15.0  # pixels between the places that are tried all over a crowded panel
 FARTHEST, MOST_COVERED = 36.0, 2
 OUTSIDE = 1e6  # boxes that a place outside of the panel is worse than
 OTHER_LABEL = 1e3  # boxes that a place on another label, where neither can be read, is worse than
+ROUNDING = 1e-6  # pixels
 MARKER = 6.0  # half the width of a marker, in pixels
 
 
 def shorten(text: object, most: int = LONGEST) -> str:
-    """Return a text with its middle left out if it is longer than `most` characters.
+    """Return a text with its middle left out if it is wider than `most` characters.
 
+    A letter of Chinese, Japanese or Korean is as wide as two others.
     The budgets of a cell of equal means are amounts: `er 80 kB 16 x`.
     """
     whole = shorten_budgets(str(text))
     tail = most // 3
-    return whole if len(whole) <= most else f"{whole[: most - tail - 1]}…{whole[-tail:]}"
+    if cell_len(whole) <= most:
+        return whole
+    start, end = set_cell_size(whole, most - tail - 1), set_cell_size(whole[::-1], tail)[::-1]
+    return f"{start.rstrip()}…{end.lstrip()}"
 
 
 def shorten_budgets(label: str) -> str:
@@ -61,6 +68,7 @@ def place_labels(
 
     A label covers no point, no bar and no other label, and does not leave the panel. A label
     without such a place goes where it covers the fewest labels, and of those the fewest others.
+    One that leaves the panel wherever it is beside its point may stand anywhere.
 
     In a crowded panel a label is left out if it would cover a label: its offset is NaN. A required
     one may stand anywhere, for a line leads to its point; the others are left out too if they would
@@ -100,14 +108,16 @@ def label_places(
         alone: whether the panel is not crowded.
         is_required: of a crowded panel, whether the label is required.
     """
-    if alone:
-        return np.array(list(label_offsets(*size))), np.inf
-    if not is_required:
+    if not (alone or is_required):
         return np.array(list(label_offsets(*size, FARTHEST))), MOST_COVERED
+    near, most = np.array(list(label_offsets(*size))), np.inf if alone else OTHER_LABEL - 1
+    boxes = np.hstack([point + near - size / 2, point + near + size / 2])
+    if alone and not leaves_panel(boxes, panel).all():
+        return near, most
     sides = (np.arange(half, end - half, STEP) for half, end in zip(size / 2, panel, strict=True))
     anywhere = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2) - point
     anywhere = anywhere[np.argsort(np.hypot(*anywhere.T), kind="stable")]
-    return np.vstack([list(label_offsets(*size)), anywhere]), OTHER_LABEL - 1
+    return np.vstack([near, anywhere]), most
 
 
 def count_covered(boxes: Floats, taken: Floats) -> Floats:
@@ -118,7 +128,8 @@ def count_covered(boxes: Floats, taken: Floats) -> Floats:
 
 def leaves_panel(boxes: Floats, panel: Sequence[float]) -> Floats:
     """Return 1 for each box that is not inside a panel of this width and height, else 0 [N]."""
-    outside = (boxes[:, :2] < 0).any(axis=1) | (boxes[:, 2:] > panel).any(axis=1)
+    low, high = boxes[:, :2] + ROUNDING, boxes[:, 2:] - ROUNDING
+    outside = (low < 0).any(axis=1) | (high > panel).any(axis=1)
     return outside.astype(float)
 
 
@@ -152,11 +163,17 @@ def label_offsets(
 
 
 def short_ticks(labels: Iterable[object]) -> dict[str, Any]:
-    """Return the options of an axis of names on which long ones leave room for the chart."""
+    """Return the options of an axis of names on which long ones leave room for the chart.
+
+    Args:
+        labels: as they are; those of the chart's points are escaped.
+    """
     names = short_texts(labels, LONGEST_TICK)
     if all(text == name for text, name in names.items()):
         return {}
-    return {"tickmode": "array", "tickvals": list(names), "ticktext": list(names.values())}
+    # An escape must not be cut, so names are shortened first.
+    values, texts = (list(map(escape_plotly, part)) for part in (names, names.values()))
+    return {"tickmode": "array", "tickvals": values, "ticktext": texts}
 
 
 def spread_labels(places: Floats, gap: float) -> Floats:

@@ -9,15 +9,15 @@ import plotly.graph_objects as go
 
 from dashboards.charts.labels import LONGEST_TICK, short_ticks, shorten
 from dashboards.charts.panels import empty_figure
-from dashboards.charts.plain import plain_texts
+from dashboards.charts.plain import escape_texts
 from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import COLOURS, GREY, template
 from orchestrator.results.units import decimal_text
+from orchestrator.terminal.escaping import escape_plotly
 
 ROW, EDGES = 30, 90  # in pixels
 
 
-@plain_texts
 def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
     """Draw each configuration's difference from a reference, paired by seed, with its interval.
 
@@ -36,8 +36,9 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
     # Below the least height of its rows, plotly makes no room for the title of the axis.
     figure.update_layout(margin={"t": 10}, minreducedheight=ROW)
     figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    figure.add_trace(_intervals(rows))
-    against = ", ".join(shorten(name, LONGEST_TICK) for name in dict.fromkeys(rows["against"]))
+    figure.add_trace(_intervals(escape_texts(rows)))
+    references = ", ".join(shorten(name, LONGEST_TICK) for name in dict.fromkeys(rows["against"]))
+    against = escape_plotly(references)
     figure.update_xaxes(title=f"difference in {short_label(metric)} (same seeds) from<br>{against}")
     return figure.update_yaxes(autorange="reversed", **short_ticks(rows["label"]))
 

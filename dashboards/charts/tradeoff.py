@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from rich.cells import cell_len
 
 from dashboards.charts.cost_axes import axis_layout
 from dashboards.charts.hover import hover_texts
@@ -48,7 +49,8 @@ def trade_off(
     """
     if table.empty:
         return empty_figure("No complete trial to compare.")
-    table = escape_texts(table.assign(short=table["label"].map(shorten)))
+    short = table["label"].map(shorten)
+    table = escape_texts(table.assign(short=short, cells=short.map(cell_len)))
     settings = split_by_setting(table)
     titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
     figure = panels(titles, len(costs), NARROW_HEIGHT, GAP)

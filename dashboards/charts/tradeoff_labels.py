@@ -59,6 +59,7 @@ def point_labels(
 ) -> list[dict[str, Any]]:
     """Return the labels of the marked rows of a panel.
 
+    `cells` is the width of a label in letters, `short` the label as Plotly takes it.
     Of many rows the best of each method has a label unless it would lie on another, and the others
     have one where there is room. Positions on a logarithmic axis are exponents.
     """
@@ -71,7 +72,7 @@ def point_labels(
     barred = ordered if is_few(rows) else marked
     bars = np.vstack([scale.bars(barred), scale.steps(front_corners(rows, quantities))])
     points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
-    sizes = np.array([[LETTER * len(text), LINE] for text in marked["short"]]).reshape(-1, 2)
+    sizes = np.array([[LETTER * cells, LINE] for cells in marked["cells"]]).reshape(-1, 2)
     best = None if is_few(rows) else marked["method"].nunique()
     offsets = place_labels(points, sizes, (NARROW_WIDTH, NARROW_HEIGHT), bars, best)
     texts = marked[["short", *(f"{name}_mean" for name in quantities)]].to_dict("records")

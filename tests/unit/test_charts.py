@@ -144,6 +144,18 @@ def test_long_names_beside_an_axis_are_short_and_differ() -> None:
     assert list(charts.storage(table).layout.yaxis.ticktext) == [first, second]
 
 
+def test_a_long_name_is_shortened_before_it_is_escaped_and_stands_at_its_own_bar() -> None:
+    label = f"<{'x' * 40}&"
+    escaped, short = f"&lt;{'x' * 40}&amp;", f"&lt;{'x' * 22}…{'x' * 11}&amp;"
+    table = pd.DataFrame({"label": [label], "storage_model_bytes_mean": [1.0]})
+    paired = pd.DataFrame({"label": [label], "against": label, "difference": 0.1, "n": 2})
+    differences = charts.differences(paired.assign(low=0.0, high=0.2))
+    for figure in (charts.storage(table), differences):
+        assert list(figure.data[-1].y) == list(figure.layout.yaxis.tickvals) == [escaped]
+        assert list(figure.layout.yaxis.ticktext) == [short]
+    assert differences.layout.xaxis.title.text.endswith(f"<br>{short}")
+
+
 def test_a_hundred_tasks_have_a_dozen_panels_and_no_markers() -> None:
     assert spread_tasks(range(1, 13)) == list(range(1, 13))
     assert spread_tasks([3, 1, 2, 3], 2) == [1, 3]
@@ -164,6 +176,23 @@ def test_a_label_without_a_free_place_covers_the_fewest_others() -> None:
     size = np.array([[90.0, 9.0]])
     offset = labels.place_labels(np.array([[50.0, 22.0]]), size, (100, 40), bars)
     assert 22 + offset[0, 1] - size[0, 1] / 2 >= 30
+
+
+def test_a_label_that_has_no_room_beside_its_point_stands_elsewhere_in_the_panel() -> None:
+    # 180 of 260 pixels: too wide for either side of a point at 80, and centred on it.
+    point, size, panel = np.array([[80.0, 190.0]]), np.array([[180.0, 15.0]]), (260, 380)
+    (offset,) = labels.place_labels(point, size, panel)
+    low, high = point[0] + offset - size[0] / 2, point[0] + offset + size[0] / 2
+    assert (low >= -labels.ROUNDING).all()
+    assert (high <= np.add(panel, labels.ROUNDING)).all()
+    assert (np.abs(offset) >= size[0] / 2 + labels.MARKER).any()  # beside the point
+
+
+def test_a_letter_of_two_cells_counts_twice_in_a_name() -> None:
+    assert labels.shorten("験" * 20) == "験" * 9 + "…" + "験" * 4
+    assert labels.shorten("験" * 14) == "験" * 14
+    (note, *_) = charts.trade_off(comparison(label=["験" * 40] * 3)).layout.annotations
+    assert note.text == "験" * 9 + "…" + "験" * 4
 
 
 def test_a_label_covers_bars_rather_than_another_label() -> None:
@@ -631,6 +660,15 @@ def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successo
     assert (list(other.customdata), list(other.y)) == (["b1"], [1])
     assert computed.marker.size[0] > computed.marker.size[1]
     assert list(figure.layout.yaxis.ticktext) == ["a · 7", "b · 7"]
+
+
+def test_a_trial_without_a_stage_of_its_own_has_a_row_in_the_graph() -> None:
+    table = pd.DataFrame({"trial_id": ["a", "b", "c"], "key": "root", "cached": True})
+    figure = charts.trial_graph(table.assign(after=0, parent=None, seed=7))
+    assert list(figure.layout.yaxis.tickvals) == [0, 1, 2]
+    bottom, top = figure.layout.yaxis.range
+    assert bottom > 2
+    assert top < 0  # the first row is on top
 
 
 @pytest.mark.parametrize(
