@@ -102,6 +102,7 @@ def read_scope(
 
     Raises:
         UnknownName: there is no such column, or no such value of it.
+        RepertoireError: no value of a column is chosen.
     """
     scope: dict[str, tuple[str, ...]] = {}
     for column, values in given.items():
@@ -109,6 +110,11 @@ def read_scope(
             raise UnknownName("column to choose by", column, SCOPE_COLUMNS)
         several = isinstance(values, Iterable) and not isinstance(values, str)
         scope[column] = tuple(values) if several else (values,)  # type: ignore[assignment]
+        if not scope[column]:
+            raise RepertoireError(
+                f"nothing is chosen by {column}=[]; leave it out to draw all, "
+                f"or choose from: {', '.join(choices[column])}"
+            )
         for value in scope[column]:
             if value not in choices[column]:
                 raise UnknownName(column, str(value), choices[column])

@@ -16,6 +16,7 @@ from orchestrator.columns import SHOWN_METRICS
 INTERVAL, STACKED, SMALLEST = 102, 64, 40
 COSTS = {"storage_bytes": 72, "compute_flops": 88}
 LETTER = 6
+MOST_LINES = 3  # of a name: all rows are as high as that of the longest, and few would be seen
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class LeaderboardWidths:
 def leaderboard_widths(rows: pd.DataFrame) -> LeaderboardWidths:
     """Return the widths for rows of the comparison.
 
-    Cells of metrics have two lines if some name would not fit into one line beside them.
+    Names have up to MOST_LINES lines. Cells of metrics have two if some name would not fit into
+    one line beside them.
     """
     need = text_width(max(rows["label"], key=len, default=""))
     metrics = metric_widths(rows, INTERVAL)
@@ -45,7 +47,7 @@ def leaderboard_widths(rows: pd.DataFrame) -> LeaderboardWidths:
     metrics = metric_widths(rows, STACKED)
     name = width_left(metrics)
     # Lines are broken between words, so that some space at their ends stays empty.
-    return LeaderboardWidths(name, metrics, row_height(1 + need / name))
+    return LeaderboardWidths(name, metrics, row_height(min(MOST_LINES, 1 + need / name)))
 
 
 def metric_widths(rows: pd.DataFrame, most: int) -> dict[str, int]:

@@ -14,9 +14,9 @@ from rich.text import Text
 # A number is none where it is part of a word: `1e-05` of `lam=1e-05`, but not the 2 of `v0.2`.
 NUMBER = r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])"
 # Where a name is broken: after these, but not between a sign and its number.
-BREAK = r"(?:[\s_:./=,;]|(?<=\w)-|-(?!\d))"
+BREAK = r"(?:[\s_:./=,;()|&]|(?<=\w)-|-(?!\d))"
 WORD = re.compile(r"\S+\s*")
-PIECE = re.compile(rf"(?:{NUMBER}|[^\s_:./=,;-]+|\S){BREAK}*")
+PIECE = re.compile(rf"(?:{NUMBER}|[^\s_:./=,;()|&-]+|\S){BREAK}*")
 
 
 @dataclass(frozen=True)

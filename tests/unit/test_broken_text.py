@@ -29,6 +29,7 @@ def test_a_name_is_broken_after_punctuation_and_anywhere_only_if_there_is_none()
     assert break_name("er memory_size=50").lines(13) == ["er", "memory_size=", "50"]
     assert break_name("er memory_size=50").lines(14) == ["er", "memory_size=50"]
     assert break_name("x" * 20 + "-y").lines(12) == ["x" * 12, "x" * 8 + "-y"]
+    assert break_name("in(brackets)|pipes&ands").lines(8) == ["in(", "brackets", ")|pipes&", "ands"]
     assert break_name("er-0477d30e lam=-1").lines(6) == ["er-", "0477d3", "0e", "lam=-1"]
     assert break_name("日本語" * 3).lines(12) == ["日本語日本語", "日本語"]
 

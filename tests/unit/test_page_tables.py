@@ -53,6 +53,10 @@ def test_a_leaderboard_cuts_no_column_and_leaves_room_for_names(
     assert widths.metrics["acc"] >= (99 if lines == 1 else 60)
 
 
+def test_rows_of_the_leaderboard_have_three_lines_at_most() -> None:
+    assert leaderboard_widths(ranked("a name of 22 letters " * 20)).row == ROW + 2 * LINE
+
+
 def test_a_winner_has_three_digits_of_each_hyperparameter_and_whole_numbers_whole() -> None:
     label = "ewc lam=1234567 training.lr=0.006631842 decay=1.23456e-07 v=1.2.3 momentum=0.9"
     short = "ewc lam=1234567 training.lr=0.00663 decay=1.23e-07 v=1.2.3 momentum=0.9"

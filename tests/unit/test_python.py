@@ -334,6 +334,16 @@ def test_results_and_comparison_are_shown_as_one_table_and_stay_frames(out: Path
     assert front["storage_bytes_mean"].min() == table["storage_bytes_mean"].min()
 
 
+def test_a_comparison_without_rows_says_so_and_a_width_has_limits() -> None:
+    empty = rp.Comparison()
+    for format in ("table", "markdown"):
+        assert empty.render(format) == "no complete trial of the evaluation phase\n"
+    assert "no complete trial" in empty._repr_html_()
+    for width in (10**9, 1001, 19, 0, -5):
+        with pytest.raises(rp.RepertoireError, match="width must be from 20 to 1,000 characters"):
+            empty.render(width=width)
+
+
 def test_of_two_labels_the_one_of_the_first_run_is_kept(own: ModuleType, tmp_path: Path) -> None:
     from dashboards.data.warehouse import open_results  # DuckDB
 
@@ -487,6 +497,7 @@ def test_figures_are_drawn_by_name(out: Path) -> None:
         ({"name": "storage", "scenarios": "class"}, "did you mean 'scenario'"),
         ({"name": "r_matrix"}, "r_matrix is of one trial"),
         ({"scenario": "zz"}, "unknown scenario 'zz'; valid: class, task"),
+        ({"method": []}, r"nothing is chosen by method=\[\]; .* or choose from: finetune, er"),
         ({"method": ["er", "ewc"]}, "unknown method 'ewc'; valid: er, finetune"),
         ({"name": "importance"}, "it takes a sweep with a section `search`"),
         ({"seed": 0}, "unknown column to choose by 'seed'; .*valid: benchmark, method"),

@@ -7,10 +7,13 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.cli.python.check_arguments import check_arguments
+from orchestrator.errors import RepertoireError
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes
 from orchestrator.terminal.comparison.rendering import FIRST_ROWS, render
 from orchestrator.terminal.html_table import html_table
+
+NARROWEST, WIDEST = 20, 1000  # widths of a table, in characters
 
 
 class Comparison(pd.DataFrame):
@@ -24,9 +27,19 @@ class Comparison(pd.DataFrame):
     def render(self, format: str = "table", width: int = 100) -> str:
         """Return it as text: "table", "markdown", "latex" (booktabs), "csv" or "json".
 
+        Args:
+            format: csv and json have raw numbers, the others units.
+            width: of the table, in characters, from 20 to 1,000.
+
         Raises:
             UnknownName: there is no such format.
+            RepertoireError: there is no such width.
         """
+        if not NARROWEST <= width <= WIDEST:
+            raise RepertoireError(
+                f"Comparison.render: width must be from {NARROWEST} to {WIDEST:,} characters, "
+                f"given {width:,}"
+            )
         return render(plain_frame(self), format, width)
 
     def __repr__(self) -> str:

@@ -34,6 +34,8 @@ BYTES = COLUMNS["storage_bytes"].unit
 
 def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
     """Yield the blocks of a comparison; its tables have the same units."""
+    if table.empty:
+        return
     columns = fit_columns(table, table.attrs.get("columns", SHOWN))
     for _, rows in table.groupby("table", sort=False):
         warning = str(rows["not_comparable"].iloc[0]) if "not_comparable" in rows else ""

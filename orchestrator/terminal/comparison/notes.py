@@ -14,7 +14,7 @@ BEST_NOTE = (
 
 def value_notes(table: pd.DataFrame) -> list[str]:
     """Return the notes that explain the figures of a comparison."""
-    notes = [INTERVAL_NOTE] if (table["n"] > 1).any() else []
+    notes = [INTERVAL_NOTE] if len(table) and (table["n"] > 1).any() else []
     best = [name for name in table if str(name).endswith("_best") and name != "against_best"]
     return [*notes, *([BEST_NOTE] if table[best].to_numpy(bool).any() else [])]
 
