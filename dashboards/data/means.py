@@ -13,6 +13,7 @@ from orchestrator.results.growth import LIMIT
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
+from orchestrator.results.surface.comparable import are_of_part
 from orchestrator.results.surface.costs import (
     GROWING_COSTS,
     STAGE_COSTS,
@@ -33,7 +34,7 @@ BUDGET = r"\s*\bmeans\.\w+=\S+"  # of a cell, in a label
 
 
 def read_surfaces(warehouse: Warehouse, scope: Scope, metric: str = "acc") -> list[Surface]:
-    """Return the surface of each setting in scope; none if no trial in scope has means."""
+    """Return the surfaces of `surfaces` in scope; none if no trial in scope has means."""
     trials = warehouse.results.trials
     trials = trials[scope.mask(trials)]
     if not have_means(trials).any():
@@ -73,16 +74,23 @@ def name_settings(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=TABLE).assign(setting=pd.Series(titles, rows.index, object))
 
 
+def select_surface(costs: pd.DataFrame, surface: Surface) -> pd.DataFrame:
+    """Return the rows of `read_growth` or `read_costs` that are of a surface."""
+    of_part = are_of_part(costs["setting"], costs["sweep"], surface.title, surface.sweeps)
+    return costs[of_part]
+
+
 def select_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
     """Return the rows of `read_growth` in one cell of a surface, without its budgets in labels."""
-    rows = costs[(costs["setting"] == surface.title) & are_in_cell(costs, surface, place)]
+    rows = select_surface(costs, surface)
+    rows = rows[are_in_cell(rows, surface, place)]
     return rows.assign(label=rows["label"].astype(str).str.replace(BUDGET, "", regex=True))
 
 
 def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the costs of each configuration in scope after each task, means over its seeds.
 
-    Columns: `setting` (its title), `label`, those of BUDGETS, and those of `task_costs`.
+    Columns: `sweep`, `setting` (its title), `label`, those of BUDGETS, and those of `task_costs`.
     """
     by = ["sweep", "trial_id", "phase", *TABLE, *BUDGETS]
     trials = warehouse.frame(
@@ -94,4 +102,4 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     )
     costs = task_costs(trials, stages, by, warehouse.results.trials)
     rows = name_settings(add_labels(warehouse, costs))
-    return rows[["setting", "label", *BUDGETS, "after", *GROWING_COSTS, LIMIT, APART]]
+    return rows[["sweep", "setting", "label", *BUDGETS, "after", *GROWING_COSTS, LIMIT, APART]]

@@ -18,6 +18,7 @@ from dashboards.data.means import (
     read_search_costs,
     read_surfaces,
     select_cell,
+    select_surface,
 )
 from dashboards.page import Page
 from dashboards.pages.pricing import show_prices
@@ -55,9 +56,11 @@ def show(page: Page) -> None:
     if surface := surfaces.get(title):
         place, methods = _show_surface(page, surface, metric), surface.methods
         _show_growth(page, select_cell(growth, surface, place), methods, cell_name(surface, *place))
+        costs = select_surface(costs, surface)
     else:
         _show_growth(page, growth[growth["setting"] == title])
-    _show_agreement(page, costs[costs["setting"] == title], methods)
+        costs = costs[costs["setting"] == title]
+    _show_agreement(page, costs, methods)
 
 
 def choose_setting(titles: Iterable[str]) -> str:

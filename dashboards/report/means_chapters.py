@@ -15,6 +15,7 @@ from dashboards.data.means import (
     read_search_costs,
     read_surfaces,
     select_cell,
+    select_surface,
 )
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
@@ -111,7 +112,7 @@ def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
     if len(costs := select_cell(read_growth(warehouse, EVERYTHING), surface, most)):
         yield growth_chart(costs, surface.methods, cell_name(surface, *most))
     costs = read_costs(warehouse, EVERYTHING)
-    if len(costs := costs[costs["setting"] == surface.title]):
+    if len(costs := select_surface(costs, surface)):
         caption = " ".join(agreement_sentences(costs))
         yield Chart("FLOPs and seconds", caption, charts.agreement(costs, surface.methods))
 

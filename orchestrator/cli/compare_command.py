@@ -107,10 +107,10 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
 
     if means or prices is not None:
         others = {"by": by, "format": format, "against": against, "pareto": pareto, "sort": sort}
-        refuse_with_means(means, **others, columns=columns, force=force)
+        refuse_with_means(means, **others, columns=columns)
     results = load(*dirs)
     if means or prices is not None:
-        for page in means_pages(results, means, prices):
+        for page in means_pages(results, means, prices, len(dirs) > 1, force):
             show(page)
         return
     values = values_with([*(columns or "").split(","), sort or ""])
@@ -133,7 +133,7 @@ def refuse_with_means(means: bool, **given: object) -> None:
     Raises:
         RepertoireError: one is given.
     """
-    usual = {"by": "method", "format": Format.table, "force": False}
+    usual = {"by": "method", "format": Format.table}
     if wrong := [f"--{name}" for name, value in given.items() if value != usual.get(name)]:
         option = "--means" if means else "--prices"
         raise RepertoireError(
@@ -143,8 +143,18 @@ def refuse_with_means(means: bool, **given: object) -> None:
         )
 
 
-def means_pages(results: Results, means: bool, prices: str | None) -> Iterator[RenderableType]:
-    """Yield the surface of each setting with its costs, its winners by price, or both."""
+def means_pages(
+    results: Results, means: bool, prices: str | None, together: bool, force: bool
+) -> Iterator[RenderableType]:
+    """Yield the surface of each setting with its costs, its winners by price, or both.
+
+    Args:
+        results: of one folder or several.
+        means: whether to yield the surface with its costs.
+        prices: to yield the winners by; None for none.
+        together: as for `surfaces`.
+        force: as for `surfaces`.
+    """
     from orchestrator.results.surface.prices import parse_prices
     from orchestrator.results.surface.surface import surfaces
     from orchestrator.terminal.growth_tables import cost_tables
@@ -152,7 +162,7 @@ def means_pages(results: Results, means: bool, prices: str | None) -> Iterator[R
     from orchestrator.terminal.surface_tables import surface_tables
 
     paid = None if prices is None else parse_prices(prices)
-    for surface in surfaces(results):
+    for surface in surfaces(results, together=together, force=force):
         if means:
             yield surface_tables(surface)
             yield from cost_tables(results, surface)

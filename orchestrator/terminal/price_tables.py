@@ -19,7 +19,8 @@ MOST_TIES = 3  # names in a cell; the others are counted
 
 def price_table(surface: Surface, prices: Prices) -> Group:
     """Return the winners of a surface by price for a Rich console."""
-    head = f"{surface.title}: the best method for each price, {len(surface.seeds)} seeds"
+    title = f"{surface.title}: the best method for each price, {len(surface.seeds)} seeds"
+    head = Group(Text(title, style="bold"), *([Text(surface.note)] if surface.note else []))
     table = Table(
         *HEADS,
         box=SIMPLE,
@@ -29,8 +30,8 @@ def price_table(surface: Surface, prices: Prices) -> Group:
     for winner in price_winners(surface, prices):
         table.add_row(*winner_cells(surface, winner))
     if not table.row_count:
-        return Group(Text(head, style="bold"), Text(reason_without_prices(prices)))
-    return Group(Text(head, style="bold"), table)
+        return Group(head, Text(reason_without_prices(prices)))
+    return Group(head, table)
 
 
 def describe_prices(prices: Prices) -> str:

@@ -30,7 +30,12 @@ from orchestrator.terminal.surface_names import budget_text, cell_name
 
 
 def findings(surface: Surface) -> Iterator[str]:
-    """Yield the findings of a surface: winners, budgets, areas, rates, exchange, break-even."""
+    """Yield the findings of a surface: winners, budgets, areas, rates, exchange, break-even.
+
+    Before them stands in what its sweeps differ, if they do.
+    """
+    if surface.note:
+        yield surface.note
     yield from describe_winners(surface)
     yield from describe_infeasible(surface)
     yield from describe_excess(surface)

@@ -460,6 +460,7 @@ def test_a_cell_has_its_trials_without_its_budgets_in_their_labels(tmp_path: Pat
     drawn = surface([[[[0.5]]]], storage=(1000, 2000), compute=(1.0, 4.0))
     costs = pd.DataFrame(
         {
+            "sweep": "one",
             "setting": drawn.title,
             "label": ["er means.compute=1 means.storage_bytes=1000", "er lam=1 means.compute=4"],
             "means_storage_bytes": [1000, 1000],

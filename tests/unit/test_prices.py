@@ -12,6 +12,9 @@ import pytest
 from test_surface import surface
 from typer.testing import CliRunner
 
+from dashboards.data.means import read_costs, read_surfaces, select_surface
+from dashboards.data.scope import EVERYTHING
+from dashboards.data.warehouse import Warehouse
 from dashboards.report import means_captions
 from orchestrator.cli.app import app, main
 from orchestrator.errors import RepertoireError
@@ -26,6 +29,7 @@ from orchestrator.results.surface.surface import Surface, surfaces
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
+from orchestrator.terminal.surface_findings import findings
 
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
 
@@ -149,12 +153,12 @@ def test_the_largest_prices_do_not_overflow() -> None:
     assert trial_prices(served, prices)[complete] == pytest.approx(1e96)
 
 
-def means_folder(folder: Path) -> Path:
+def means_folder(folder: Path, config: str = "{}") -> Path:
     """Write the tables of a sweep with means: er in two cells on two seeds, joint fits neither."""
     trials = [
         {
             "sweep": folder.name,
-            "trial_id": f"{method}-{size}",
+            "trial_id": f"{method}-{size}{config}",
             "phase": "evaluation",
             "status": "complete" if method == "er" else "infeasible",
             "method": method,
@@ -164,7 +168,7 @@ def means_folder(folder: Path) -> Path:
             "num_tasks": 2,
             "tasks_done": 2 if method == "er" else 0,
             "seed": seed,
-            "config": "{}",
+            "config": config,
             "means_storage_bytes": size,
             "means_compute": 1.0,
             "means_dial": "{}",
@@ -203,7 +207,7 @@ def means_folder(folder: Path) -> Path:
         (["--format", "csv"], "--format"),
         (["--sort", "acc", "--columns", "acc"], "--sort, --columns"),
         (["--by", "trial_id", "--pareto"], "--by, --pareto"),
-        (["--against", "er", "--force"], "--against, --force"),
+        (["--against", "er", "--sort", "n"], "--against, --sort"),
     ],
 )
 @pytest.mark.parametrize("extra", [["--means"], ["--prices", "compute=1/TFLOP"]])
@@ -232,6 +236,40 @@ def test_compare_prints_who_wins_for_how_much(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, [*words, "compute=2/GPU-hour"])
     assert "0.001" in answer.output
     assert "hours on the device" in " ".join(answer.output.split())
+
+
+@pytest.mark.parametrize("option", [["--means"], ["--prices", "compute=1/TFLOP"]])
+def test_sweeps_that_are_not_comparable_share_no_surface(tmp_path: Path, option: list[str]) -> None:
+    """Plain `compare` and the surfaces refuse the same sweeps in the same words."""
+    folders = [
+        str(means_folder(tmp_path / name, f'{{"benchmark": {{"imbalance": {value}}}}}'))
+        for name, value in (("a", 0.1), ("b", 0.5))
+    ]
+    plain, refused = (
+        CliRunner().invoke(app, ["compare", *folders, *more]).exception for more in ([], option)
+    )
+    assert isinstance(refused, RepertoireError)
+    assert str(refused) == str(plain)
+    difference = "benchmark.imbalance 0.1 (a), 0.5 (b)"
+    assert difference in str(refused)
+    forced = CliRunner().invoke(app, ["compare", *folders, *option, "--force"])
+    words = " ".join(forced.output.split())
+    assert words.count(f"NOT COMPARABLE: {difference}") == 1
+
+
+def test_a_page_parts_the_surfaces_of_sweeps_that_are_not_comparable(tmp_path: Path) -> None:
+    for name, value in (("a", 0.1), ("b", 0.5), ("c", 0.5)):
+        means_folder(tmp_path / name, f'{{"benchmark": {{"imbalance": {value}}}}}')
+    warehouse = Warehouse.open(tmp_path)
+    drawn = read_surfaces(warehouse, EVERYTHING)
+    assert [each.sweeps for each in drawn] == [("a",), ("b", "c")]
+    assert [each.title.partition(" (")[2] for each in drawn] == ["sweep a)", "sweeps b, c)"]
+    difference = "benchmark.imbalance 0.1 (a), 0.5 (b, c)"
+    assert all(difference in next(findings(each)) for each in drawn)
+    costs = read_costs(warehouse, EVERYTHING)
+    of_sweeps = [set(select_surface(costs, each)["sweep"]) for each in drawn]
+    assert of_sweeps[0] == {"a"}
+    assert {"b"} <= of_sweeps[1] <= {"b", "c"}
 
 
 def test_compare_refuses_prices_that_are_none_with_exit_code_2(

@@ -10,6 +10,7 @@ from orchestrator.results.growth import LIMIT, memory_limits
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
+from orchestrator.results.surface.comparable import are_of_part
 from orchestrator.results.surface.surface import (
     BUDGETS,
     Surface,
@@ -26,9 +27,15 @@ def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
     """Return the trials that a surface is made of, with its name of their method as `label`."""
     trials = pool_trials(results.trials).trials
     trials = trials[have_means(trials)]
-    titles = [setting_title(*setting) for setting in trials[TABLE].itertuples(index=False)]
-    own = trials[pd.Series(titles, trials.index, object) == surface.title]
+    own = trials[are_of_surface(trials, surface)]
     return own.assign(label=method_names(own))
+
+
+def are_of_surface(rows: pd.DataFrame, surface: Surface) -> pd.Series[bool]:
+    """Return, for each row with `sweep` and the columns of TABLE, whether it is of a surface."""
+    titles = [setting_title(*setting) for setting in rows[TABLE].itertuples(index=False)]
+    settings = pd.Series(titles, rows.index, object)
+    return are_of_part(settings, rows["sweep"], surface.title, surface.sweeps)
 
 
 def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
@@ -87,8 +94,7 @@ def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
     `evaluation_flops`, of the training and consolidation of all distinct stages.
     """
     trials = results.trials
-    titles = [setting_title(*setting) for setting in trials[TABLE].itertuples(index=False)]
-    own = trials[pd.Series(titles, trials.index, object) == surface.title]
+    own = trials[are_of_surface(trials, surface)]
     own = own[own[BUDGETS].notna().any(axis=1)]
     candidates = own[own["phase"] == "search"]
     evaluated = own[own["phase"] == "evaluation"]

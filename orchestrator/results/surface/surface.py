@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from orchestrator.results.comparison import dial_columns
 from orchestrator.results.intervals import Floats, half_width
 from orchestrator.results.names.hyperparameter_text import hyperparameter_text
 from orchestrator.results.names.naming import base_names
-from orchestrator.results.pooling import TABLE, pool_trials
-from orchestrator.results.protocol import setting_title
+from orchestrator.results.pooling import pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.surface.budgets import allowed_flops
+from orchestrator.results.surface.comparable import comparable_trials
 from orchestrator.results.surface.task_figures import (
     add_task_figures,
     largest_storage,
@@ -64,6 +64,8 @@ class Surface:
         most_shares: likewise, the most.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             [B]; NaN if they are not known.
+        sweeps: its sweeps where others of its setting are not comparable with them; else none.
+        note: in what the sweeps of its setting differ; "" if they are comparable.
     """
 
     title: str
@@ -83,6 +85,8 @@ class Surface:
     least_shares: Floats
     most_shares: Floats
     flops: Floats
+    sweeps: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def mean(self) -> Floats:
@@ -95,15 +99,19 @@ class Surface:
         return half_width(self.values)
 
 
-def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
-    """Yield the surface of each setting of results.
+def surfaces(
+    results: Results, metric: str = "acc", together: bool = False, force: bool = False
+) -> Iterator[Surface]:
+    """Yield the surface of each setting of results; several where sweeps are not comparable.
 
     Args:
         results: of one sweep or several.
         metric: a column of `trials`.
+        together: refuse sweeps of one setting that are not comparable, as `comparison` does.
+        force: one surface for each setting, with a note on what is not comparable.
 
     Raises:
-        RepertoireError: no trial has means.
+        RepertoireError: no trial has means, or, with `together`, sweeps are not comparable.
     """
     trials = pool_trials(results.trials).trials
     trials = trials[have_means(trials)]
@@ -113,9 +121,9 @@ def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
             "section `means`, see docs/equal_means.md"
         )
     trials = add_task_figures(trials, results.stages)
-    for (benchmark, scenario, num_tasks), rows in trials.groupby(TABLE, sort=False):
-        title = setting_title(str(benchmark), str(scenario), int(str(num_tasks)))
-        yield build_surface(title, rows, metric)
+    for part in comparable_trials(trials, together, force):
+        built = build_surface(part.title, part.trials, metric)
+        yield replace(built, sweeps=part.sweeps, note=part.note)
 
 
 def have_means(trials: pd.DataFrame) -> pd.Series[bool]:
@@ -153,6 +161,8 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         **by_seed,
         **costs,
         flops=allowed_flops(rows, compute),
+        sweeps=(),
+        note="",
     )
 
 
