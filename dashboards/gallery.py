@@ -107,7 +107,7 @@ def read_scope(
     scope: dict[str, tuple[str, ...]] = {}
     for column, values in given.items():
         if column not in SCOPE_COLUMNS:
-            raise UnknownName("column to choose by", column, SCOPE_COLUMNS)
+            raise UnknownName("argument of this chart", column, SCOPE_COLUMNS)
         several = isinstance(values, Iterable) and not isinstance(values, str)
         scope[column] = tuple(values) if several else (values,)  # type: ignore[assignment]
         if not scope[column]:

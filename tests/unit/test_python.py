@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -400,7 +401,7 @@ def test_an_argument_of_another_type_is_named_with_what_it_must_be(out: Path) ->
             {"against": results},
             "against must be .*, given a value of type Results",
         ),
-        (results.compare, {"foo": 1}, "unexpected keyword argument 'foo'; valid: by, against"),
+        (results.compare, {"foo": 1}, "unexpected keyword argument 'foo'; valid: against, by"),
         (results.pareto, {"modes": 1}, "modes must be 'max' or 'min', a list of 'max' or 'min' or"),
         (results.r_matrix, {"trial_id": ["er"]}, r"trial_id must be text, given \['er'\]"),
         (results.r_matrix, {"trial_id": "er", "seed": True}, "seed must be a whole number or None"),
@@ -411,6 +412,16 @@ def test_an_argument_of_another_type_is_named_with_what_it_must_be(out: Path) ->
         (rp.Sweep, {"folder": 1}, "Sweep: folder must be text or a path, given 1"),
         (sweep.plan, {"out": 0}, "Sweep.plan: out must be text or a path, given 0"),
         (sweep.run, {"trackers": 0}, "Sweep.run: trackers must be text or a list of text, given 0"),
+    ]
+    wrong += [
+        (results.r_matrix, {"trial": "er"}, "argument 'trial'; did you mean 'trial_id'"),
+        (rp.Sweep.from_file, {"file": "a"}, "argument 'file'; valid: path$"),
+        (rp.Sweep.from_file, {}, "missing a required argument: 'path'; valid: path$"),
+        (
+            partial(rp.Sweep, "first.yaml"),
+            {},
+            r"Sweep: .*; a file is read by Sweep.from_file\(PATH\); valid: folder, name, benchmark",
+        ),
     ]
     names = ["acc", "bwt"]
     text = "columns must be text, a list of text or None, given"
@@ -500,7 +511,7 @@ def test_figures_are_drawn_by_name(out: Path) -> None:
         ({"method": []}, r"nothing is chosen by method=\[\]; .* or choose from: finetune, er"),
         ({"method": ["er", "ewc"]}, "unknown method 'ewc'; valid: er, finetune"),
         ({"name": "importance"}, "it takes a sweep with a section `search`"),
-        ({"seed": 0}, "unknown column to choose by 'seed'; .*valid: benchmark, method"),
+        ({"seed": 0}, "unknown argument of this chart 'seed'; .*valid: benchmark, method"),
         ({"name": "r_matrix", "trial": "er"}, "'er' fits 2 trials"),
         ({"name": "r_matrix", "trial": "er", "scenario": ["task"]}, "given scenario=\\['task'\\]"),
     ]

@@ -13,10 +13,11 @@ from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, suggest
 
 Params = ParamSpec("Params")
 Returned = TypeVar("Returned")
+ADVICE = {"Sweep": "; a file is read by Sweep.from_file(PATH)"}  # for other arguments than these
 LONGEST_VALUE = 60  # letters of a value in a message
 ARGUMENT_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     NoneType: ("None", lambda given: given is None),
@@ -43,13 +44,18 @@ def check_arguments(function: Callable[Params, Returned]) -> Callable[Params, Re
 
     @wraps(function)
     def checked(*args: Params.args, **kwargs: Params.kwargs) -> Returned:
+        names = list_arguments(function)
+        # Before a missing argument, which may be the one whose name is wrong.
+        for name in kwargs if takes_names_alone(function) else ():
+            if name not in names:
+                raise RepertoireError(
+                    f"{title}: unexpected keyword argument {name!r}; {suggest(name, names)}"
+                )
         try:
             given = inspect.signature(function).bind(*args, **kwargs).arguments
         except TypeError as error:
-            names = ", ".join(
-                name for name in inspect.signature(function).parameters if name != "self"
-            )
-            raise RepertoireError(f"{title}: {error}; valid: {names}") from None
+            advice = ADVICE.get(title, "")
+            raise RepertoireError(f"{title}: {error}{advice}; valid: {', '.join(names)}") from None
         for name, hint in read_hints(function).items():
             if name in given and not fits(given[name], hint):
                 raise RepertoireError(
@@ -62,6 +68,25 @@ def check_arguments(function: Callable[Params, Returned]) -> Callable[Params, Re
 
 
 @cache
+def list_arguments(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments; of `**kwargs` with a `TypedDict` the names in it."""
+    names: list[str] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            unpacked = _resolve_hints(function, {name: parameter.annotation})[name]
+            names += get_type_hints(*get_args(unpacked)) if get_args(unpacked) else [f"**{name}"]
+        elif name not in ("self", "cls"):
+            names.append(name)
+    return names
+
+
+def takes_names_alone(function: Callable[..., Any]) -> bool:
+    """Return whether keyword arguments are those with a name in the signature alone."""
+    parameters = inspect.signature(function).parameters.values()
+    return all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+
+
+@cache
 def read_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
     """Return the types of the arguments with a name, which `*args` and `**kwargs` have not."""
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -70,6 +95,10 @@ def read_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind not in variable and parameter.annotation is not parameter.empty
     }
+    return _resolve_hints(function, named)
+
+
+def _resolve_hints(function: Callable[..., Any], named: Mapping[str, Any]) -> Mapping[str, Any]:
     # Without the type of what is returned, which may be imported for type checkers alone.
     return get_type_hints(
         SimpleNamespace(__annotations__=named), inspect.getmodule(function).__dict__

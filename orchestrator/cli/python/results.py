@@ -211,7 +211,7 @@ class Results(tables.Results):
 
         Args:
             name: "trade_off", "forgetting", "costs", "r_matrices" or "cost_plane"; of a
-                sweep with means also "winners" and "budgets".
+                sweep with means also "winners", "budgets", "surfaces" and "rates".
 
         Raises:
             UnknownName: there is no such figure.
