@@ -8,6 +8,7 @@ from itertools import starmap
 from typing import Any
 
 from dashboards.data.folders import SweepFolder
+from dashboards.data.sharing import count_shared
 from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.chapter import Chapter
@@ -26,11 +27,13 @@ METRICS_TEXT = (
 
 def protocol_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
     """Yield a chapter for each sweep: seeds, selection of the search, versions."""
+    shares = count_shared(warehouse)
+    idle = set(shares.loc[shares["computed"] == 0, "sweep"])
     for folder in warehouse.folders:
         sentences = [
             *_describe_seeds(warehouse, folder),
             *_describe_selection(folder),
-            *_describe_versions(folder),
+            *_describe_versions(folder, folder.name in idle),
         ]
         yield Chapter(f"Sweep {folder.name}", sentences)
 
@@ -84,9 +87,14 @@ def _space_text(space: object) -> str:
     return ", ".join(f"{kind}{tuple(b) if isinstance(b, list) else b}" for kind, b in space.items())
 
 
-def _describe_versions(folder: SweepFolder) -> Iterator[str]:
+def _describe_versions(folder: SweepFolder, is_idle: bool) -> Iterator[str]:
     document = folder.document("versions.json")
-    if document is None:
+    if document is None and is_idle:
+        yield (
+            "No stage was computed for this sweep, the store had them all: the versions are those "
+            "of the sweeps that computed them."
+        )
+    elif document is None:
         yield "versions.json is missing, so the versions are not known."
     else:
         yield (

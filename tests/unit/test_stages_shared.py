@@ -13,6 +13,7 @@ from dashboards.data.sharing import count_shared
 from dashboards.data.stages import read_stages
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.cost_captions import sharing
+from dashboards.report.protocol import protocol_chapters
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
@@ -102,6 +103,18 @@ def test_a_sweep_whose_stages_were_all_in_the_store_computed_nothing(tmp_path: P
     stored = [(name, [(key, True) for key, _ in keys]) for name, keys in A]
     (row,) = count_shared(Warehouse.open(write(tmp_path / "a", stored))).to_dict("records")
     assert (row["distinct"], row["computed"], row["computed_flops"], row["seconds"]) == (3, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("cached", "line"),
+    [(True, "No stage was computed for this sweep"), (False, "versions.json is missing")],
+)
+def test_a_sweep_without_versions_says_whether_anything_was_computed(
+    tmp_path: Path, cached: bool, line: str
+) -> None:
+    chain: Chain = ("er-1", [("i", cached), ("v", cached)])
+    (chapter,) = protocol_chapters(Warehouse.open(write(tmp_path / "a", [chain])))
+    assert chapter.sentences[-1].startswith(line)
 
 
 def test_a_stage_that_a_trial_outside_the_scope_computed_is_computed_by_the_sweep(
