@@ -12,6 +12,7 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.screen import Detail, Display
 from orchestrator.tracking import read_target, sync
+from orchestrator.tracking.tracker import SENDING_CONTINUES
 
 WAIT_SECONDS = 600.0  # for another process that sends the sweep
 DEFAULTS = RunOptions()
@@ -38,6 +39,8 @@ def run(
     # Not the console of the display, which would redraw its live line over these.
     console = PlainConsole()
     for message in finished.messages:
+        if detail == "quiet" and message.startswith(SENDING_CONTINUES):
+            continue
         console.print(message, markup=False, highlight=False, soft_wrap=True)
     if detail == "quiet":
         return print_shortfall(console, finished.folder, finished.missing)

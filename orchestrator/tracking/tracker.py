@@ -29,6 +29,7 @@ MAX_SHARE = 1 / 30
 # A sweep that ends before FIRST_SECONDS is sent once, at its end: to import MLflow and to create
 # its database takes some four seconds.
 FIRST_SECONDS, EVERY_SECONDS = 120.0, 60.0
+SENDING_CONTINUES = "MLflow: sending continues in the background"  # no failure
 
 
 class MLflowTracker:
@@ -91,7 +92,7 @@ class MLflowTracker:
         except subprocess.TimeoutExpired:
             self._detach(process)
             return self._failure(
-                f"MLflow: sending continues in the background (process {process.pid}); "
+                f"{SENDING_CONTINUES} (process {process.pid}); "
                 f"wait for it, or send the rest: repertoire track {self._folder.parent}"
             )
         return self._end(process)
