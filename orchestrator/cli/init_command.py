@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from orchestrator.cli.options import show
 from orchestrator.errors import RepertoireError
 
+SUFFIXES = (".yaml", ".yml")
 FIRST_SWEEP = """\
 # What does each way of not forgetting buy on split digits, and what does it cost?
 # The digits are scikit-learn's: nothing is downloaded, and a run takes about a minute.
@@ -58,6 +60,10 @@ def init_command(
     ),
 ) -> None:
     """Write a first sweep file, with comments. Replaces nothing."""
+    if file.suffix not in SUFFIXES:
+        raise RepertoireError(
+            f"{file}: a sweep file is YAML; give it a name that ends with {' or '.join(SUFFIXES)}"
+        )
     try:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(first_sweep(file))
@@ -67,12 +73,20 @@ def init_command(
         ) from None
     except FileNotFoundError:
         raise RepertoireError(f"{file}: there is no folder {file.parent}; make it first") from None
-    show(f"{file} is written. Next: repertoire plan {file}")
+    show(f"{file} is written. Next: repertoire plan {shell_word(file)}")
+
+
+def shell_word(file: Path) -> str:
+    """Return a path as a word of a command, quoted where a shell would read it otherwise."""
+    # A name that begins with a dash would be an option.
+    return quote(f"./{file}" if str(file).startswith("-") else str(file))
 
 
 def first_sweep(file: Path) -> str:
     """Return the text of a first sweep file, which names the commands that take it."""
-    words = {command.format(file=file): purpose for command, purpose in NEXT_COMMANDS.items()}
+    words = {
+        command.format(file=shell_word(file)): purpose for command, purpose in NEXT_COMMANDS.items()
+    }
     width = max(map(len, words))
     lines = [f"#   {command:{width}}   {purpose}" for command, purpose in words.items()]
     return FIRST_SWEEP.format(commands="\n".join(lines))

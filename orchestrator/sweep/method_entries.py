@@ -85,7 +85,9 @@ def read_label(given: Any, where: str, mistakes: list[str]) -> str:
         printable and 0 < len(label) <= MAX_LABEL
     ):
         valid = f"text of 1 to {MAX_LABEL} characters in one line"
-        mistakes.append(f"{where}.label: must be {valid}, given {abbreviate(label)}")
+        long = isinstance(label, str) and len(label) > MAX_LABEL
+        length = f" of {len(label)} characters" if long else ""
+        mistakes.append(f"{where}.label: must be {valid}, given {abbreviate(label)}{length}")
         return ""
     return str(label)
 

@@ -7,6 +7,7 @@ import importlib.metadata
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -163,6 +164,19 @@ def test_methods_are_listed_with_what_they_serve_and_the_defaults_of_each_scenar
     assert served_by["finetune"] == "task, domain, class images, rows"
     assert served_by["l2p"].endswith("transformers")
     assert all(served_by[name].startswith("class ") for name in ("bic", "wa"))
+
+
+def test_the_next_command_of_a_first_sweep_is_read_by_a_shell_as_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, output = invoke("init", "a b: #c.yaml")
+    assert code == 0
+    assert shlex.split(output.partition("Next: ")[2]) == ["repertoire", "plan", "a b: #c.yaml"]
+    assert "#   repertoire run 'a b: #c.yaml' " in Path("a b: #c.yaml").read_text()
+    refused = CliRunner().invoke(app, ["init", "x.toml"])
+    assert "x.toml: a sweep file is YAML" in str(refused.exception)
+    assert not Path("x.toml").exists()
 
 
 def test_the_first_sweep_can_be_planned_as_it_is_and_replaces_nothing(

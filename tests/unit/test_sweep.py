@@ -63,6 +63,7 @@ def test_a_label_names_an_entry_and_is_no_part_of_what_is_computed(load):
     ("methods", "line"),
     [
         ("[{name: er, label: [1]}]", "methods[0].label: must be text of 1 to 80 characters"),
+        (f"[{{name: er, label: {'x' * 81}}}]", "... of 81 characters"),
         ("[{name: er, label: ''}]", "methods[0].label: must be text of 1 to 80 characters"),
         (f"[{{name: er, label: {'x' * 81}}}]", "methods[0].label: must be text of 1 to 80"),
         ("[{name: er, label: x}, {name: ewc, label: x}]", "'x' is that of methods[0] too"),
