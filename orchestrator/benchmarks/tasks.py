@@ -69,6 +69,11 @@ class Task:
         return _num_examples(self._recipe)["train"]
 
     @property
+    def class_sizes(self) -> tuple[int, ...]:
+        """Number of training examples with each label of `classes`; builds none of them."""
+        return _count_labels(self._recipe, load_dataset(self._recipe.dataset).fingerprint)
+
+    @property
     def test(self) -> Examples:
         """The data set's own test images of this task's classes."""
         return _split(self._recipe, "test")
@@ -132,6 +137,14 @@ def _num_examples(recipe: Recipe) -> dict[str, int]:
 @lru_cache(maxsize=4096)
 def _count_rows(recipe: Recipe, fingerprint: str) -> dict[str, int]:
     return {split: len(rows) for split, rows in _draw_rows(recipe).items()}
+
+
+@lru_cache(maxsize=4096)
+def _count_labels(recipe: Recipe, fingerprint: str) -> tuple[int, ...]:
+    num_classes = dataset_facts(recipe.dataset).num_classes
+    y = noisy_labels(recipe, load_dataset(recipe.dataset).train_y, num_classes)
+    counts = y[_draw_rows(recipe)["train"]].bincount(minlength=num_classes)
+    return tuple(counts[list(recipe.classes)].tolist())
 
 
 def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:

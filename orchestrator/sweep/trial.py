@@ -137,7 +137,7 @@ class Trial:
 
 
 def task_sizes(benchmark: Benchmark) -> TaskSizes:
-    """Return the sizes of the tasks of a benchmark, which the FLOPs of a trial follow from."""
+    """Return the sizes of the tasks of a benchmark, which FLOPs of fine-tuning follow from."""
     return tuple((task.num_train, len(task.classes)) for task in benchmark.tasks())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -12,10 +12,10 @@ from orchestrator.results.units import flops_text, percent_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
-from orchestrator.sweep.means.prices import seeds_by_sizes
+from orchestrator.sweep.means.prices import priced_seeds
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import TaskSizes, Trial
+from orchestrator.sweep.trial import Trial, task_sizes
 from orchestrator.terminal.surface_budgets import WELL_USED
 
 MAX_LISTED = 20  # reasons
@@ -133,7 +133,7 @@ def network_lines(cells: Sequence[Cell]) -> Iterator[str]:
 def size_lines(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield a warning if tasks differ in size among seeds: their steps are those of the least."""
     trials = {str(c.trial.config["benchmark"]): c.trial for c in cells if c.compute is not None}
-    shares = [smallest_share(seeds_by_sizes(trial)) for trial in trials.values()]
+    shares = [smallest_share(trial) for trial in trials.values()]
     if shares and (least := min(shares)) < WELL_USED:
         yield (
             "means: tasks differ in size among seeds, and a task has as many steps on every seed, "
@@ -143,9 +143,10 @@ def size_lines(cells: Sequence[Cell]) -> Iterator[str]:
         )
 
 
-def smallest_share(sizes: Iterable[TaskSizes]) -> float:
+def smallest_share(trial: Trial) -> float:
     """Return the least size of a task on a seed, as a share of its largest on any seed."""
-    by_task = np.array(list(sizes), dtype=float)[..., 0]  # [seeds, T]
+    sizes = [task_sizes(trial.stages(seed)[0].benchmark) for seed in priced_seeds(trial)]
+    by_task = np.array(sizes, dtype=float)[..., 0]  # [seeds, T]
     return float((by_task.min(axis=0) / by_task.max(axis=0)).min())
 
 

@@ -1,4 +1,7 @@
-"""The dials that meet a pair of budgets on all seeds of a trial, whose tasks may differ in size."""
+"""The dials that meet a pair of budgets on all seeds of a trial, whose tasks may differ in size.
+
+Where a seed does not fit, the sum that shows it names the seed, unless it is that of all seeds.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,36 @@ def fit_memory(trial: Trial, budget: int, backbone: BackboneBytes) -> int | None
     """Return the memory for which a budget has room on all seeds; see `fit_storage`.
 
     Raises:
-        TooDear: it does not fit a seed; the message names the seed if their tasks differ in size.
+        TooDear: it does not fit a seed.
     """
-    sizes: list[int | None] = []
     seeds = priced_seeds(trial)
-    for seed in seeds:
-        try:
-            sizes.append(fit_storage(trial, seed, budget, backbone))
-        except TooDear as error:
-            raise TooDear(f"on seed {seed} {error}" if len(seeds) > 1 else str(error)) from None
-    return min((size for size in sizes if size is not None), default=None)
+    outcomes = [try_storage(trial, seed, budget, backbone) for seed in seeds]
+    sums = [str(each) if isinstance(each, TooDear) else "" for each in outcomes]
+    if any(sums):
+        text, seed = first_sum(sums, seeds)
+        raise TooDear(text if seed is None else f"on seed {seed} {text}")
+    return min((size for size in outcomes if isinstance(size, int)), default=None)
+
+
+def try_storage(
+    trial: Trial, seed: int, budget: int, backbone: BackboneBytes
+) -> int | TooDear | None:
+    """Return what `fit_storage` returns or raises."""
+    try:
+        return fit_storage(trial, seed, budget, backbone)
+    except TooDear as error:
+        return error
+
+
+def first_sum(sums: Sequence[str], seeds: Sequence[int]) -> tuple[str, int | None]:
+    """Return the first sum of a seed that does not fit, and that seed; None if all have this sum.
+
+    Args:
+        sums: for each seed the sum that shows that it does not fit; "" of a seed that fits.
+        seeds: of the sums.
+    """
+    first = next(number for number, text in enumerate(sums) if text)
+    return sums[first], seeds[first] if len(set(sums)) > 1 else None
 
 
 def most_steps(chains: Sequence[ChainPrices], compute: float, seeds: Sequence[int]) -> list[int]:
@@ -44,12 +67,10 @@ def most_steps(chains: Sequence[ChainPrices], compute: float, seeds: Sequence[in
         of_seeds = [(each.next_price(steps), each.budget(task, compute)) for each in chains]
         most = [price.most_iterations(budget) for price, budget in of_seeds]
         if not min(most):
-            dear = most.index(0)
-            where = f"task {task + 1}{f' of seed {seeds[dear]}' if len(seeds) > 1 else ''}"
-            raise TooDear(
-                f"{where} takes {describe_shortfall(*of_seeds[dear])}, "
-                f"{fine_tuning_text(compute)} for an epoch"
-            )
+            pairs = zip(most, of_seeds, strict=True)
+            text, seed = first_sum(["" if n else describe_shortfall(*p) for n, p in pairs], seeds)
+            where = f"task {task + 1}" + ("" if seed is None else f" of seed {seed}")
+            raise TooDear(f"{where} takes {text}, {fine_tuning_text(compute)} for an epoch")
         steps.append(most_common_steps(of_seeds, min(most)))
     return steps
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from methods.finetune import Finetune
+from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
@@ -17,6 +19,9 @@ from orchestrator.stages.storage.record_cache import NO_TASKS
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.trial import TaskSizes, Trial, task_sizes
+
+# Of each task, (place among the labels seen, examples) of each class.
+ClassSizes = tuple[tuple[tuple[int, int], ...], ...]
 
 # The options that say for how long a task is trained, and what follows from it.
 ONE_EPOCH: Mapping[str, Any] = {
@@ -57,7 +62,7 @@ def price_trial(trial: Trial) -> Trial:
     """Return the trial whose stages price the tasks of a trial.
 
     A method that measures at intervals does so at the end of a task alone, and `chain_prices` adds
-    the rest. One seed of those with tasks of the same sizes is enough: FLOPs follow from sizes.
+    the rest. See `priced_seeds` for its seeds.
     """
     training, method = replace(trial.training, **ONE_EPOCH), trial.method
     # Steps between measurements cost alike only without them; their cost is added by interval.
@@ -96,8 +101,8 @@ def budgets_by_sizes(
         compute: the budget, in epochs of fine-tuning.
     """
     return {
-        sizes: tuple(budget_flops(unit, compute) for unit in prices)
-        for sizes, prices in zip(seeds_by_sizes(trial), units, strict=True)
+        task_sizes(trial.stages(seed)[0].benchmark): tuple(budget_flops(u, compute) for u in prices)
+        for seed, prices in zip(priced_seeds(trial), units, strict=True)
     }
 
 
@@ -110,17 +115,33 @@ def unit_trial(trial: Trial) -> Trial:
     return price_trial(replace(trial, method=finetune, network=network, selection={}))
 
 
-def seeds_by_sizes(trial: Trial) -> dict[TaskSizes, int]:
-    """Return the first seed of each set of seeds whose tasks have the same sizes, by these."""
-    first: dict[TaskSizes, int] = {}
-    for seed in trial.seeds[:1] if trial.fixed_stream else trial.seeds:
-        first.setdefault(task_sizes(trial.stages(seed)[0].benchmark), seed)
-    return first
-
-
 def priced_seeds(trial: Trial) -> tuple[int, ...]:
-    """Return the seeds that are priced, one for each set of seeds with tasks of the same sizes."""
-    return tuple(seeds_by_sizes(trial).values())
+    """Return the seeds that are priced: the first of those with the same sizes of classes.
+
+    FLOPs follow from them. The sizes of tasks are not enough: iCaRL's choice of exemplars costs
+    sum_c N_c min(N_c, k_c), of N_c examples of class c and its share k_c of the memory.
+    """
+    first: dict[ClassSizes, int] = {}
+    for seed in trial.seeds[:1] if trial.fixed_stream else trial.seeds:
+        first.setdefault(class_sizes(trial.stages(seed)[0].benchmark), seed)
+    return tuple(first.values())
+
+
+@lru_cache(maxsize=256)
+def class_sizes(benchmark: Benchmark) -> ClassSizes:
+    """Return, for each task, the place and the number of examples of each of its classes.
+
+    Places are those among the labels seen: the first ones get the rows of a memory that are left
+    over by equal shares.
+    """
+    seen: set[int] = set()
+    sizes = []
+    for task in benchmark.tasks():
+        seen |= {*task.classes}
+        places = sorted(seen)
+        pairs = zip(task.classes, task.class_sizes, strict=True)
+        sizes.append(tuple((places.index(label), number) for label, number in pairs))
+    return tuple(sizes)
 
 
 def read_prices(trial: Trial, records: PriceRecords) -> tuple[TaskPrices, ...]:
