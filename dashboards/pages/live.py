@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +13,7 @@ from dashboards.data.stages import (
     StoredProgress,
     count_stages,
     count_trial_statuses,
+    count_trials,
     read_progress,
     stage_rows,
 )
@@ -54,7 +57,7 @@ def _show_progress(page: Page, sweep: str) -> None:
     if state is None:
         st.info("The progress is not known: progress.json is missing or damaged.")
     else:
-        _show_figures(state)
+        _show_figures(state, count_trials(page.warehouse, sweep, str(state["phase"])))
         show_running(page, folder, state)
     show_failures(page, sweep)
     if state is not None:
@@ -63,7 +66,7 @@ def _show_progress(page: Page, sweep: str) -> None:
     _show_graph(page, sweep)
 
 
-def _show_figures(state: StoredProgress) -> None:
+def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
     ago = duration_text(state.seconds_ago)
     show = {"complete": st.success, "silent": st.warning}.get(state.state, st.info)
     show(STATES[state.state].format(ago=ago, phase=escape_markdown(state["phase"])))
@@ -73,10 +76,11 @@ def _show_figures(state: StoredProgress) -> None:
     speed = state.stages_per_minute
     left = state["eta_seconds"] if state.state == "running" else None
     figures = {
-        "trials done": f"{state['trials_done'] or 0:,} of {state['trials'] or 0:,}",
+        "trials complete": f"{trials['complete']:,} of {state['trials'] or 0:,}",
+        "trials failed": f"{trials['failed']:,}",
         "stages computed": count_text(state.num_computed),
         "stages shared": count_text(state["shared"]),
-        "failed": count_text(state.num_raised),
+        "stages failed": count_text(state.num_raised),
         "stages a minute": UNDEFINED if speed is None else decimal_text(speed, 1),
         "time to go": "–" if left is None else duration_text(left),
     }

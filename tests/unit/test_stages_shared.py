@@ -10,7 +10,7 @@ import pytest
 
 from dashboards.data.scope import Scope
 from dashboards.data.sharing import count_shared
-from dashboards.data.stages import read_stages
+from dashboards.data.stages import count_trials, read_stages
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.cost_captions import sharing
 from dashboards.report.protocol import protocol_chapters
@@ -103,6 +103,22 @@ def test_a_sweep_whose_stages_were_all_in_the_store_computed_nothing(tmp_path: P
     stored = [(name, [(key, True) for key, _ in keys]) for name, keys in A]
     (row,) = count_shared(Warehouse.open(write(tmp_path / "a", stored))).to_dict("records")
     assert (row["distinct"], row["computed"], row["computed_flops"], row["seconds"]) == (3, 0, 0, 0)
+
+
+def test_a_trial_is_complete_with_all_seeds_and_fails_with_one(tmp_path: Path) -> None:
+    rows = [("a", "complete"), ("a", "complete"), ("b", "complete"), ("b", "failed")]
+    rows += [("c", "complete"), ("c", "stopped"), ("d", "diverged")]
+    trials = [
+        {"sweep": "s", "seed": seed, "trial_id": name, "phase": "evaluation", "status": status}
+        | {"config": "{}"}
+        for seed, (name, status) in enumerate(rows)
+    ]
+    table = with_config_columns(pa.Table.from_pylist(trials, TRIALS))
+    empty = ACCURACY.empty_table(), STAGES.empty_table()
+    write_tables(Tables(table, *empty), tmp_path / "s")
+    warehouse = Warehouse.open(tmp_path / "s")
+    assert count_trials(warehouse, "s", "evaluation") == {"complete": 1, "failed": 2}
+    assert count_trials(warehouse, "s", "search") == {"complete": 0, "failed": 0}
 
 
 @pytest.mark.parametrize(
