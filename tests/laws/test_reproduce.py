@@ -351,6 +351,6 @@ def test_a_store_with_a_stage_of_a_later_release_is_one_line_and_nothing_is_touc
         assert (code, len(messages)) == (2, 1)
         assert "made by release 9.9" in messages[0]
     assert enter(monkeypatch, "store", "verify", str(lab.out)) == 0
-    assert "1 of 3 stages are of another release; not touched" in capsys.readouterr().out
+    assert "1 of 3 stages have files of another release; not touched" in capsys.readouterr().out
     assert {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")} == stages
     assert not (lab.out / "stages" / "damaged").exists()
