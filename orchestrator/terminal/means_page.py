@@ -35,6 +35,7 @@ def means_lines(sweep: Sweep) -> list[str]:
         *network_lines(sweep.cells),
         *size_lines(sweep.cells),
         *anchor_lines(sweep.cells, sweep.means.anchors),
+        *nowhere_lines(sweep.cells),
         *reason_lines(sweep.cells),
     ]
 
@@ -164,8 +165,22 @@ def anchor_lines(cells: Sequence[Cell], added: Sequence[str]) -> Iterator[str]:
         )
 
 
+def nowhere_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield a line with the methods that fit no cell, if any."""
+    fitting = {cell.trial.method.name for cell in cells if not cell.outcome}
+    names = dict.fromkeys(cell.trial.method.name for cell in cells)
+    if nowhere := [name for name in names if name not in fitting]:
+        yield f"means: fit no cell: {', '.join(nowhere)}"
+
+
 def reason_lines(cells: Sequence[Cell]) -> list[str]:
-    """Return the reasons that cells do not fit, each once."""
-    reasons = dict.fromkeys(f"  {describe_cell(cell)}" for cell in cells if cell.outcome)
-    more = [f"  and {len(reasons) - MAX_LISTED} more"] if len(reasons) > MAX_LISTED else []
-    return [*list(reasons)[:MAX_LISTED], *more]
+    """Return the reasons that cells do not fit, each once, one of every method first."""
+    unfit = [cell for cell in cells if cell.outcome]
+    first = dict[str, Cell]()
+    for cell in unfit:
+        first.setdefault(cell.trial.method.name, cell)
+    listed = [*first.values(), *unfit]
+    reasons = list(dict.fromkeys(f"  {describe_cell(cell)}" for cell in listed))
+    most = max(MAX_LISTED, len(first))
+    more = [f"  and {len(reasons) - most} more"] if len(reasons) > most else []
+    return [*reasons[:most], *more]

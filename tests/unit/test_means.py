@@ -53,7 +53,9 @@ from orchestrator.terminal.means_page import (
     cost_lines,
     free_lines,
     network_lines,
+    nowhere_lines,
     price_lines,
+    reason_lines,
     size_lines,
 )
 
@@ -756,6 +758,18 @@ def test_several_networks_have_several_units_of_computation(tmp_path: Path) -> N
         sweep, store = load_means(tmp_path, "[er]", means, network=network), tmp_path / "results"
         cells = solve_sweep(sweep, open_store(store, None)).cells
         assert len([line for line in network_lines(cells) if "2 networks" in line]) == number
+
+
+def test_a_plan_names_what_fits_no_cell_and_gives_a_reason_of_each_method(tmp_path: Path) -> None:
+    """Of 25 budgets the model fits the largest alone, and joint retraining with its data none."""
+    budgets = ", ".join(f"{size} B" for size in (*range(100, 2500, 100), MODEL))
+    sweep = load_means(tmp_path, "[finetune, joint]", f"{{storage: {{grid: [{budgets}]}}}}")
+    cells = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    assert [*nowhere_lines(cells)] == ["means: fit no cell: joint"]
+    *reasons, more = reason_lines(cells)
+    assert [reason.split()[1] for reason in reasons[:3]] == ["finetune", "joint", "finetune"]
+    assert (len(reasons), more) == (20, f"  and {24 + 25 - 20} more")
+    assert [*nowhere_lines([cell for cell in cells if not cell.outcome])] == []
 
 
 def test_a_plan_says_what_seeds_with_tasks_of_other_sizes_leave_unspent(tmp_path: Path) -> None:
