@@ -108,9 +108,10 @@ def label_places(
         alone: whether the panel is not crowded.
         is_required: of a crowded panel, whether the label is required.
     """
+    width, height = map(float, size)
     if not (alone or is_required):
-        return np.array(list(label_offsets(*size, FARTHEST))), MOST_COVERED
-    near, most = np.array(list(label_offsets(*size))), np.inf if alone else OTHER_LABEL - 1
+        return np.array(list(label_offsets(width, height, FARTHEST))), MOST_COVERED
+    near, most = np.array(list(label_offsets(width, height))), np.inf if alone else OTHER_LABEL - 1
     boxes = np.hstack([point + near - size / 2, point + near + size / 2])
     if alone and not leaves_panel(boxes, panel).all():
         return near, most

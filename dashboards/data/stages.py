@@ -96,7 +96,7 @@ def count_trials(warehouse: Warehouse, sweep: str, phase: str) -> dict[str, int]
         "bool_or(status IN ('failed', 'diverged')) AS failed FROM trials "
         f"WHERE sweep = {sql_literal(sweep)} AND phase = {sql_literal(phase)} GROUP BY trial_id)"
     )
-    return {name: int(answer[name].iloc[0]) for name in answer}
+    return {name: int(answer[name].iloc[0]) for name in ("complete", "failed")}
 
 
 def count_stages(warehouse: Warehouse, sweep: str) -> int:
