@@ -440,6 +440,30 @@ def test_weights_are_found_as_they_are_or_below_the_body_of_a_network_or_a_stage
         assert all(torch.equal(body.state_dict()[name], each) for name, each in given.items())
 
 
+class WithIdentities(nn.Module):
+    """A body without an output layer, whose shortcut and scale are those of a plainer variant."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.short, self.scale = nn.Linear(2, 2), nn.Identity(), nn.Identity()
+        self.head = nn.Identity()
+
+
+def test_an_output_layer_is_left_out_and_what_another_variant_has_is_refused_by_name():
+    tensors = WithIdentities().state_dict()
+    head = {"head.weight": torch.zeros(3, 2), "head.bias": torch.zeros(3)}
+    load_weights(WithIdentities(), tensors | head, "file", "Body")
+    for further in (
+        {"scale.gamma": torch.zeros(2)},
+        {"scale.weight": torch.zeros(2)},
+        {"short.0.weight": torch.zeros(2, 2)},
+        {"short.weight": torch.zeros(2, 2), "short.running_mean": torch.zeros(2)},
+    ):
+        message = f"^file does not fit Body: unexpected {re.escape(next(iter(further)))} "
+        with pytest.raises(WrongData, match=message):
+            load_weights(WithIdentities(), tensors | head | further, "file", "Body")
+
+
 def test_what_a_network_has_beside_its_body_and_its_head_is_refused_by_name():
     tensors = {"body.weight": torch.zeros(1, 2), "body.bias": torch.zeros(1)}
     load_weights(nn.Linear(2, 1), tensors, "file", "Linear")

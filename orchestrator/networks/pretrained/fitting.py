@@ -32,12 +32,28 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
     """
     own = body.state_dict()
     tensors = _without_prefix(own, tensors)
-    gone = tuple(f"{n}." for n, module in body.named_modules() if isinstance(module, nn.Identity))
-    given = {n: t for n, t in tensors.items() if n in own or not n.startswith(gone)}
+    gone = _find_output_layers(body, tensors)
+    given = {n: t for n, t in tensors.items() if n in own or n not in gone}
     reasons = [*_describe_misfits(own, given)]
     if reasons:
         raise WrongData(f"{where} does not fit {name}: {'; '.join(reasons)}")
     body.load_state_dict(given, strict=False)
+
+
+def _find_output_layers(body: nn.Module, tensors: Mapping[str, Tensor]) -> set[str]:
+    """Return the names of the weights and biases of output layers in whose place are identities.
+
+    Networks have identities elsewhere too, for parts that a variant of them has: the weights of
+    such a part are those of another network.
+    """
+    gone = set[str]()
+    for name in (n for n, module in body.named_modules() if isinstance(module, nn.Identity)):
+        below = {n: t for n, t in tensors.items() if n.startswith(f"{name}.")}
+        weight = below.get(f"{name}.weight")
+        is_layer = weight is not None and weight.ndim > 1
+        if is_layer and below.keys() <= {f"{name}.weight", f"{name}.bias"}:
+            gone |= below.keys()
+    return gone
 
 
 def _without_prefix(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
