@@ -62,6 +62,12 @@ class TimmNetwork(ZooNetwork):
         """Return the names of timm's classifiers."""
         return list(import_timm().list_models())
 
+    @classmethod
+    def tagged(cls, architecture: str) -> list[str]:
+        """Return the names of an architecture: plain, and with the tag of each of its weights."""
+        weights = import_timm().models.get_arch_pretrained_cfgs(architecture)
+        return [architecture, *(name for name in weights if name != architecture)]
+
     def __init__(self, config: ZooNetwork.Config, shape: NetworkShape) -> None:
         super().__init__(config, shape)
         create = import_timm().create_model

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from methods.parts.initialisation import frozen_copy, reinitialise
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import RepertoireError, SweepError, WrongData
 from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.networks import MLP, ViTTiny, build_network
@@ -531,6 +532,32 @@ def test_timm_that_is_not_installed_is_said(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     (line,) = mistakes(folder, network="{name: pretrained, backbone: {timm: resnet18}}")
     assert "need the package timm, which is not installed: pip install" in line
+
+
+@pytest.mark.parametrize("weights", ["default", "weights.pth"])
+def test_a_tag_that_timm_does_not_know_is_refused_with_those_it_knows(folder, weights):
+    import_torchvision()  # which timm imports; it may need help beside a CPU-only torch
+    pytest.importorskip("timm")
+    network = "{name: pretrained, backbone: {timm: test_vit.r106_in1k}, weights: %s}"
+    torch.save({"scale": torch.ones(1)}, folder / "weights.pth")
+    (line,) = mistakes(folder, network=network % weights)
+    assert line.startswith("network.backbone: unknown backbone of timm 'test_vit.r106_in1k'; did")
+    assert line.endswith("mean 'test_vit.r160_in1k'? valid: test_vit, test_vit.r160_in1k")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "patch", "trained"),
+    [("timm: test_vit", "16x16", "160x160"), ("torchvision: vit_b_32", "32x32", "224x224")],
+)
+def test_an_image_smaller_than_a_patch_says_both_sizes(folder, backbone, patch, trained):
+    import_torchvision()
+    pytest.importorskip("timm")
+    torch.save({"scale": torch.ones(1)}, folder / "weights.pth")
+    network = f"{{name: pretrained, backbone: {{{backbone}}}, weights: weights.pth}}"
+    (line,) = mistakes(folder, network=network)
+    assert "cannot take images of 8x8 pixels and 3 channels, which it cuts into patches" in line
+    assert f" of {patch}: " in line
+    assert f"; give input the size ({trained}), mean and std that it was trained with" in line
 
 
 def test_default_weights_that_are_not_here_are_not_downloaded(folder, monkeypatch):

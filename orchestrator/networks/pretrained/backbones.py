@@ -12,7 +12,7 @@ from methods.base import neutral
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks.base import Network, NetworkShape
-from orchestrator.networks.zoo import ZOOS, detach_output_layer, import_timm
+from orchestrator.networks.zoo import ZOOS, TimmNetwork, detach_output_layer, import_timm
 
 BackboneKind = Literal["timm", "torchvision", "module", "network"]
 
@@ -46,17 +46,20 @@ class Backbone:
         return f"{self.kind}:{self.name}" if self.kind in ZOOS else self.name
 
     def require_known(self) -> None:
-        """Raise unless the library is installed and has the architecture.
+        """Raise unless the library is installed and has the architecture, and timm the tag.
 
         Raises:
-            UnknownName: it has no such architecture.
+            UnknownName: it has no such architecture, or no weights with this tag.
             RepertoireError: it is not installed.
         """
-        if self.kind in ZOOS:
-            known = ZOOS[self.kind].architectures()
-            # Weights of timm have a tag after the architecture.
-            if self.name.partition(".")[0] not in known:
-                raise UnknownName(f"backbone of {self.kind}", self.name, known)
+        if self.kind not in ZOOS:
+            return
+        known = ZOOS[self.kind].architectures()
+        architecture, dot, _tag = self.name.partition(".")
+        if self.kind == "timm" and dot and architecture in known:
+            known = TimmNetwork.tagged(architecture)
+        if self.name not in known:
+            raise UnknownName(f"backbone of {self.kind}", self.name, known)
 
     def build(self, shape: NetworkShape) -> nn.Module:
         """Return the body, its weights drawn, for normalised images of a shape [B, c, h, w].

@@ -15,7 +15,9 @@ from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.pretrained.backbones import Backbone
 from orchestrator.networks.pretrained.fitting import load_weights
 from orchestrator.networks.pretrained.input_rule import Input, Preparation
+from orchestrator.networks.pretrained.patches import Size, has_patch, usual_sizes
 from orchestrator.networks.pretrained.weights import Weights, read_tensors
+from orchestrator.networks.zoo import ZOOS
 from orchestrator.networks.zoo_network import ZOO_ERRORS
 from orchestrator.seeding import seed_global_generators
 
@@ -94,6 +96,9 @@ def load_body(spec: BodySpec) -> nn.Module:
             body = spec.backbone.build(shape)
     except ZOO_ERRORS as error:
         raise RepertoireError(_cannot_take(spec, error)) from error
+    # Before the weights, whose positions would seem to be those of another network.
+    if spec.backbone.kind in ZOOS and not has_patch(body, rule.size):
+        raise RepertoireError(_cannot_take(spec, "they are smaller than a patch"))
     tensors = read_tensors(Path(spec.weights.file))
     load_weights(body, tensors, spec.weights.file, spec.backbone.title)
     return body.eval().requires_grad_(False)
@@ -152,13 +157,20 @@ def _require_features(spec: BodySpec, features: object) -> None:
         )
 
 
-def _cannot_take(spec: BodySpec, error: Exception) -> str:
-    """Return the message of what a body raised for images that its input rule prepared."""
-    size, reason = "x".join(map(str, spec.rule.size)), str(error).partition("\n")[0]
+def _cannot_take(spec: BodySpec, error: Exception | str) -> str:
+    """Return the message of a body that cannot take the images that its input rule prepares."""
+    given, reason = _format(spec.rule.size), str(error).partition("\n")[0]
+    patch, trained = usual_sizes(spec.backbone)
+    cut = f", which it cuts into patches of {_format(patch)}" if patch else ""
+    size = f"size ({_format(trained)})" if trained else "size"
     return (
-        f"{spec.backbone.title} cannot take images of {size} pixels and {len(spec.rule.mean)} "
-        f"channels: {reason}; give input the size, mean and std that it was trained with"
+        f"{spec.backbone.title} cannot take images of {given} pixels and {len(spec.rule.mean)} "
+        f"channels{cut}: {reason}; give input the {size}, mean and std that it was trained with"
     )
+
+
+def _format(size: Size) -> str:
+    return "x".join(map(str, size))
 
 
 def module_bytes(module: nn.Module) -> int:
