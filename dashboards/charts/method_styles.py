@@ -11,7 +11,7 @@ from orchestrator.results.surface.crossings import RETRAINING
 from orchestrator.terminal.escaping import escape_plotly
 
 DASHES = ("solid", "dot", "dashdot", "longdash")  # "dash" is joint retraining's
-PATTERNS = ("", ".", "+", "-")  # "/" and "x" are those of cells without a value
+PATTERNS = ("", ".", "+", "-")  # "/", "\\" and "x" are of cells without a value
 OTHERS = tuple(colour for colour in COLOURS if colour != GREY)
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dashboards.charts.method_styles import method_styles
+from dashboards.charts.surface import styles
 from dashboards.charts.surface.accuracies import bounds_lines, color_range, iso_levels
 from dashboards.charts.surface.rates import bar_lengths, log_range, row_places, shown_cells
 from dashboards.figures.canvas import create_axes
@@ -22,20 +23,21 @@ from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import bytes_text, decimal_text
 from orchestrator.terminal.rate_tables import RATE_NAMES
-from orchestrator.terminal.surface_names import budget_text
+from orchestrator.terminal.surface_names import INCOMPLETE, budget_text, empty_reason
 
 ACROSS = 4  # methods in a row
 CELL_WIDTH, CELL_HEIGHT = 0.5, 0.3  # inches
 TITLE = 0.55  # of a panel and its ticks, inches
+# Why a cell has no value -> its hatch, denser than that of a chart.
+EMPTY_HATCHES = {why: 4 * hatch for why, hatch in styles.EMPTY_PATTERNS.items()}
 ROW, WIDTH, EDGE = 0.26, 3.4, 0.9  # of a method's rates, of a panel, and beside it, inches
-HATCHES = {True: "////", False: "xxxx"}  # does not fit, or is not complete
 
 
 def surfaces(drawn: Sequence[Surface]) -> Figure:
     """Draw the accuracies of each method over the grid, with lines of equal accuracy.
 
     A panel per method, storage up and computation across, in the same colours for all methods of a
-    setting. Hatched: the method does not fit, or is not complete.
+    setting. Hatched: the method does not fit, is above its budget, or is not complete.
     """
     panels = [(surface, m) for surface in drawn for m in range(len(surface.methods))]
     down = max(len(each.storage) for each in drawn)
@@ -75,7 +77,8 @@ def draw_grid(axes: Axes, surface: Surface, method: int) -> None:
             text = decimal_text(mean[a, b])
             axes.text(b, a, text, ha="center", va="center", fontsize=6, color=colour)
         else:
-            hatch_cell(axes, (a, b), HATCHES[bool(surface.infeasible[method, a, b])])
+            why = empty_reason(surface, (method, a, b))
+            hatch_cell(axes, (a, b), EMPTY_HATCHES[why or INCOMPLETE])
     if bounds_lines(mean):
         draw_contours(axes, surface, method)
     set_grid_ticks(axes, surface)

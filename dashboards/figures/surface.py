@@ -12,15 +12,21 @@ from matplotlib.patches import Rectangle
 from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.budgets import value_range
-from dashboards.charts.surface.styles import CELL, UNFIT
-from dashboards.charts.surface.winners import STRIP, empty_reason, strips_by_method
+from dashboards.charts.surface.styles import CELL
+from dashboards.charts.surface.winners import STRIP, reason_without_winner, strips_by_method
 from dashboards.figures.canvas import create_axes
+from dashboards.figures.grids import EMPTY_HATCHES
 from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import decimal_text
 from orchestrator.sweep.means.budget_text import epochs_number
-from orchestrator.terminal.surface_names import COMPUTE_AXIS, compute_name, storage_name
+from orchestrator.terminal.surface_names import (
+    COMPUTE_AXIS,
+    INCOMPLETE,
+    compute_name,
+    storage_name,
+)
 from orchestrator.terminal.surface_tables import winner_text
 
 CELL_WIDTH, CELL_HEIGHT, EDGE = 1.7, 0.75, 1.2  # inches
@@ -29,7 +35,6 @@ LABEL = 0.045  # height of a label, as a share of the panel
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3))}
 IN_A_LINE = 3  # entries of the legend, for each column of cells
 HATCHES = {"": "", ".": "..", "+": "++", "-": "--"}  # of a pattern of Plotly
-EMPTY = {True: "////", False: "xxxx"}  # nothing fits, or nothing is complete
 
 
 def winners(surfaces: Sequence[Surface]) -> Figure:
@@ -104,7 +109,7 @@ def draw_strips(axes: Axes, surface: Surface, cells: list[WinningCell]) -> None:
 def draw_empty(axes: Axes, surface: Surface, cell: WinningCell) -> None:
     """Draw a cell without a winner, hatched by the reason."""
     a, b = cell.place
-    hatch = EMPTY[empty_reason(surface, cell) == UNFIT]
+    hatch = EMPTY_HATCHES[reason_without_winner(surface, cell) or INCOMPLETE]
     corner = (b - CELL / 2, a - CELL / 2)
     axes.add_patch(
         Rectangle(corner, CELL, CELL, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0)

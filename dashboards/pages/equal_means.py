@@ -28,6 +28,7 @@ from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.growth_tables import distant_task, search_rows
 from orchestrator.terminal.rate_tables import rate_rows
+from orchestrator.terminal.surface_budgets import describe_excess
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
 
@@ -90,7 +91,7 @@ def _show_surface(page: Page, surface: Surface, metric: str) -> tuple[int, int]:
     st.caption(
         f"The best in {short_label(metric)} of each cell. A filled cell has one winner; in an "
         "unfilled one the methods of the strip are not told apart (paired t-tests, Holm's "
-        "correction for all pairs). Hatched: nothing fits, or nothing is complete."
+        "correction for all pairs). Hatched: nothing fits, is within its budget, or is complete."
     )
     _show_findings(surface, metric)
     _show_search(page, surface)
@@ -101,8 +102,10 @@ def _show_surface(page: Page, surface: Surface, metric: str) -> tuple[int, int]:
 
 
 def _show_findings(surface: Surface, metric: str) -> None:
-    if metric == "acc":
-        st.markdown("\n".join(f"- {escape_markdown(line)}" for line in findings(surface)))
+    # The other findings are worded for ACC.
+    limits = filter(None, [surface.note, *describe_excess(surface)])
+    lines = findings(surface) if metric == "acc" else limits
+    st.markdown("\n".join(f"- {escape_markdown(line)}" for line in lines))
 
 
 def _show_search(page: Page, surface: Surface) -> None:
@@ -136,7 +139,9 @@ def _show_method(page: Page, surface: Surface, metric: str) -> None:
     st.subheader("One method over the grid")
     method = surface.methods.index(choose("Method", surface.methods, 0))
     page.chart(charts.accuracies(surface, method, metric), "grid chart")
-    st.caption("White lines join equal values. Hatched: does not fit, or not complete.")
+    st.caption(
+        "White lines join equal values. Hatched: does not fit, above its budget, or not complete."
+    )
     name = surface.methods[method]
     for what, words in RATE_WORDS.items():
         heads, *rows = rate_rows(surface, what) or [()]

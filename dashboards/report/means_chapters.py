@@ -33,11 +33,12 @@ SEARCH = "Hyperparameters were searched in each cell under its means; the cost o
 WINNERS = (
     "The most accurate method of each cell. A filled cell has one winner; in an unfilled one the "
     "methods of the strip are not told apart (paired t-tests, Holm's correction for all pairs). "
-    "Hatched: nothing fits, or nothing is complete."
+    "Hatched: nothing fits, is within its budget, or is complete."
 )
 GRIDS = (
     "The mean of each cell over the seeds: storage up, computation across, one scale for all "
-    "methods. White lines join equal accuracies. Hatched: does not fit, or not complete."
+    "methods. White lines join equal accuracies. Hatched: does not fit, above "
+    "its budget, or not complete."
 )
 # What the rates are of -> heading and caption.
 RATE_TEXTS = {

@@ -11,6 +11,7 @@ from orchestrator.columns import COLUMNS
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import interval_text, short_number
+from orchestrator.terminal.surface_budgets import describe_excess
 from orchestrator.terminal.surface_names import cell_name
 
 HEADS = ("from price", "best", "at", COLUMNS["acc"].label, "not told apart")
@@ -20,7 +21,8 @@ MOST_TIES = 3  # names in a cell; the others are counted
 def price_table(surface: Surface, prices: Prices) -> Group:
     """Return the winners of a surface by price for a Rich console."""
     title = f"{surface.title}: the best method for each price, {len(surface.seeds)} seeds"
-    head = Group(Text(title, style="bold"), *([Text(surface.note)] if surface.note else []))
+    notes = filter(None, [surface.note, *describe_excess(surface)])
+    head = Group(Text(title, style="bold"), *map(Text, notes))
     table = Table(
         *HEADS,
         box=SIMPLE,
@@ -49,7 +51,7 @@ def describe_prices(prices: Prices) -> str:
 def reason_without_prices(prices: Prices) -> str:
     """Return the reason that no cell of a surface has a price."""
     figures = " with a count of the FLOPs of a prediction" if prices.predictions else ""
-    return f"No cell is complete{figures}, so nothing has a price."
+    return f"No cell is complete{figures} and within its budget, so nothing has a price."
 
 
 def winner_cells(surface: Surface, winner: PricedWinner) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from orchestrator.results.intervals import Floats
+from orchestrator.results.surface.excess import Mask, body_excess_mask
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import decimal_text
 from orchestrator.terminal.surface_names import cell_name
 
-ROUNDING = 1e-12  # of a budget, a product of floats
 WELL_USED = 0.99  # share of a budget
 UNEVEN = 0.05  # below the share of all tasks
 
@@ -30,25 +30,28 @@ def describe_infeasible(surface: Surface) -> Iterator[str]:
 
 
 def describe_excess(surface: Surface) -> Iterator[str]:
-    """Yield the methods that carry more than their budget after a task, or spend more on one.
+    """Yield a sentence on the cells that are above their budget, if any."""
+    if cells := _cells_by_method(surface, surface.excess):
+        yield (
+            "Above their budget, so not comparable and left out of winners, areas, volumes, rates "
+            f"and prices: {cells}."
+        )
 
-    With `backbone: apart` a budget leaves out the frozen body, but tables of earlier releases do
-    not record this. Methods whose body alone exceeds the budget therefore have a sentence of their
-    own. Any other excess means that a dial was solved wrongly.
-    """
-    storage = np.array([np.inf if each is None else each for each in surface.storage])[:, None]
-    dearer = (surface.most_shares > 1 + ROUNDING).any(axis=-1)
-    above = (surface.carried - surface.bodies > storage) | dearer
-    by_body = (surface.carried > storage) & ~above
-    for cells, what in (
-        (above, "Above their budget, so not comparable"),
-        (by_body, "Above their budget by a frozen body, which `backbone: apart` leaves out"),
-    ):
-        for number, name in enumerate(surface.methods):
-            if places := [
-                cell_name(surface, int(a), int(b)) for a, b in np.argwhere(cells[number])
-            ]:
-                yield f"{what}: {name} at {'; '.join(places)}."
+
+def describe_bodies(surface: Surface) -> Iterator[str]:
+    """Yield a sentence on the cells that are above their budget by a frozen body alone, if any."""
+    by_body = body_excess_mask(surface.storage, surface.carried, surface.excess)
+    if cells := _cells_by_method(surface, by_body):
+        yield f"Above their budget by a frozen body, which `backbone: apart` leaves out: {cells}."
+
+
+def _cells_by_method(surface: Surface, cells: Mask) -> str:
+    """Return the cells of a mask by method: `er (1 MB and 4 x; 2 MB and 4 x), lwf (...)`."""
+    places = [
+        "; ".join(cell_name(surface, int(a), int(b)) for a, b in np.argwhere(own)) for own in cells
+    ]
+    named = zip(surface.methods, places, strict=True)
+    return ", ".join(f"{name} ({where})" for name, where in named if where)
 
 
 def describe_unspent(surface: Surface) -> Iterator[str]:

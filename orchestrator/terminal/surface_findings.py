@@ -22,6 +22,7 @@ from orchestrator.results.surface.winners import winner_map
 from orchestrator.results.units import bytes_text, change_text, interval_text
 from orchestrator.sweep.means.budget_text import epochs_number, epochs_text, fine_tuning_text
 from orchestrator.terminal.surface_budgets import (
+    describe_bodies,
     describe_excess,
     describe_infeasible,
     describe_unspent,
@@ -39,6 +40,7 @@ def findings(surface: Surface) -> Iterator[str]:
     yield from describe_winners(surface)
     yield from describe_infeasible(surface)
     yield from describe_excess(surface)
+    yield from describe_bodies(surface)
     yield from describe_unspent(surface)
     yield from describe_areas(surface)
     yield from describe_volumes(surface)

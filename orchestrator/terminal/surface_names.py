@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from orchestrator.columns import OTHERS_BY_NAME
+from orchestrator.results.surface.excess import Mask
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import bytes_text
 from orchestrator.sweep.means.budget_text import epochs_text, fine_tuning_text
 
+# Why a cell has no value.
+UNFIT, EXCESS, INCOMPLETE = "does not fit", "above budget", "not complete"
 COMPUTE_AXIS = OTHERS_BY_NAME["means_compute"].title("computation")
+
+
+def empty_masks(surface: Surface) -> dict[str, Mask]:
+    """Return a reason that a cell has no value -> the cells that have none for it [M, A, B]."""
+    known = np.isfinite(surface.mean) | surface.infeasible | surface.excess
+    return {UNFIT: surface.infeasible, EXCESS: surface.excess, INCOMPLETE: ~known}
+
+
+def empty_reason(surface: Surface, cell: tuple[int, int, int]) -> str | None:
+    """Return the reason that a method, storage and computation has no value; None if it has one."""
+    return next((why for why, cells in empty_masks(surface).items() if cells[cell]), None)
 
 
 def storage_name(size: int | None) -> str:

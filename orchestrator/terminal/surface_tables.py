@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,9 +14,8 @@ from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import interval_text
 from orchestrator.terminal.rate_tables import rate_tables
 from orchestrator.terminal.surface_findings import findings
-from orchestrator.terminal.surface_names import compute_name, storage_name
+from orchestrator.terminal.surface_names import compute_name, empty_reason, storage_name
 
-NOT_FIT, MISSING = "does not fit", "not complete"
 MAX_TIES = 3  # names in a cell; the others are counted
 
 
@@ -42,10 +40,8 @@ def accuracy_tables(surface: Surface) -> Iterator[RenderableType]:
 
 def accuracy_text(surface: Surface, cell: tuple[int, int, int]) -> str:
     """Return the accuracy of a method, storage and computation, or why there is none."""
-    if surface.infeasible[cell]:
-        return NOT_FIT
-    mean, half = float(surface.mean[cell]), float(surface.half_width[cell])
-    return MISSING if np.isnan(mean) else interval_text(mean, half)
+    value = interval_text(float(surface.mean[cell]), float(surface.half_width[cell]))
+    return empty_reason(surface, cell) or value
 
 
 def winner_table(surface: Surface) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ from orchestrator.results.surface.surface import Surface, build_surface, surface
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.terminal.surface_findings import findings
 
+ABOVE = (
+    "Above their budget, so not comparable and left out of winners, areas, volumes, rates and "
+    "prices"
+)
+
 
 def surface(values: object, infeasible: object = False, **changes: Any) -> Surface:
     """Return a surface of methods a, b, ... on storage 1, 2, 4, ... kB and compute 1, 2, 4, ..."""
@@ -41,6 +47,7 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         seeds=tuple(range(s)),
         values=array,
         infeasible=np.broadcast_to(np.asarray(infeasible), (m, a, b)).copy(),
+        excess=changes.get("excess", np.zeros((m, a, b), dtype=bool)),
         carried=changes.get("carried", np.full((m, a, b), 1000.0)),
         bodies=changes.get("bodies", np.zeros((m, a, b))),
         spent=changes.get("spent", np.full((m, a, b), 1e9)),
@@ -286,7 +293,7 @@ def rows() -> pd.DataFrame:
     ]
     names = ("method", "config.method.lam", "means_storage_bytes", "seed", "status", "acc")
     table = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells]).assign(**common)
-    table["storage_bytes"] = [900, 1200, 1000, 1000, 0, 0]
+    table["storage_bytes"] = [900, 990, 1000, 1000, 0, 0]
     table["storage_backbone_bytes"] = 0
     costs = {"train_flops": 3.0, "consolidate_flops": 1.0, "train_seconds": 2.0}
     costs |= {
@@ -306,12 +313,11 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert built.infeasible[:, 0, 0].tolist() == [False, False, True]
     assert built.flops.tolist() == [4.0]
     assert built.seconds[:2, 0, 0].tolist() == [2.5, 2.5]
-    assert (built.carried[0, 0, 0], built.spent[0, 0, 0]) == (1200, 4)
+    assert (built.carried[0, 0, 0], built.spent[0, 0, 0]) == (990, 4)
     assert (built.prediction_flops[0, 0, 0], built.prediction_seconds[0, 0, 0]) == (2, 1)
     sentences = list(findings(built))
     assert "Fit no cell: joint." in sentences
-    assert "Above their budget, so not comparable: er lam=10 at 1 kB and 2 x." in sentences
-    assert not any("er lam=20" in line for line in sentences if line.startswith("Above"))
+    assert not any(line.startswith("Above") for line in sentences)
 
 
 def results_by_task(trials: pd.DataFrame, *tasks: list[tuple[int, float, float]]) -> Results:
@@ -333,16 +339,17 @@ SHRINKING = [(800, 30.0, 50.0), (1200, 20.0, 50.0), (900, 20.0, 100.0)]
 
 
 def test_what_is_carried_is_the_most_after_any_task_of_any_seed() -> None:
-    """A memory of 1,200 B after task 2 is of 900 B at the end: above 1 kB, and paid for."""
+    """A memory of 1,200 B after task 2 is of 900 B at the end: above 1 kB; paid for, if below."""
     steady = [(900, 50.0, 50.0)] * 3
     cells = rows().iloc[:2].assign(storage_bytes=900)
     results = results_by_task(cells, SHRINKING, steady)
     (built,) = surfaces(results)
     assert built.carried.tolist() == [[[1200]]]
     lines = [line for line in findings(built) if "budget, so" in line]
-    assert lines == ["Above their budget, so not comparable: er at 1 kB and 2 x."]
+    assert lines == [f"{ABOVE}: er (1 kB and 2 x)."]
+    roomy = replace(results, trials=results.trials.assign(means_storage_bytes=1500))
     # 1,200 B for 2 months at 1 a byte and month.
-    assert trial_prices(built, Prices(storage=1, months=2)).tolist() == [[[2400]]]
+    assert trial_prices(next(surfaces(roomy)), Prices(storage=1, months=2)).tolist() == [[[2400]]]
     # Without its stages, as in tables without them, what is known is carried after the last task.
     (final,) = surfaces(Results(results.trials, pd.DataFrame(), results.stages.iloc[:0]))
     assert final.carried.tolist() == [[[900]]]
@@ -357,7 +364,7 @@ def test_a_task_above_its_budget_is_told_although_the_trial_is_below_that_of_all
     (built,) = surfaces(results_by_task(trial, tasks))
     figures = (built.shares, built.least_shares, built.most_shares)
     assert [each.item() for each in figures] == [100 / 150, 0.4, 1.2]
-    assert "Above their budget, so not comparable: er at 1 kB and 2 x." in [*findings(built)]
+    assert f"{ABOVE}: er (1 kB and 2 x)." in [*findings(built)]
     # Tables of earlier releases have no budgets of tasks: then the trial's share is all there is.
     results = results_by_task(trial, tasks)
     older = results.stages.drop(columns="means_flops")
@@ -370,9 +377,9 @@ def test_what_is_above_a_budget_by_a_frozen_body_is_not_solved_wrongly() -> None
     cells = rows().assign(storage_bytes=1700, storage_backbone_bytes=[700] * 2 + [699] * 4)
     lines = [line for line in findings(build_surface("b", cells, "acc")) if "Above" in line]
     assert lines == [
-        "Above their budget, so not comparable: er lam=20 at 1 kB and 2 x.",
-        "Above their budget by a frozen body, which `backbone: apart` leaves out: er lam=10 at "
-        "1 kB and 2 x.",
+        f"{ABOVE}: er lam=20 (1 kB and 2 x).",
+        "Above their budget by a frozen body, which `backbone: apart` leaves out: er lam=10 "
+        "(1 kB and 2 x).",
     ]
 
 
@@ -406,7 +413,7 @@ def test_a_budget_of_whole_epochs_tells_the_others() -> None:
     one_and_more = budget_rows(("finetune", 1.0, 80), ("finetune", 1.3, 90), ("lwf", 1.3, 105))
     built = build_surface("b", one_and_more, "acc")
     assert spent_of_budget(built) == [1, 90 / (80 * 1.3), 105 / (80 * 1.3)]
-    assert "Above their budget, so not comparable: lwf at 1 kB and 1.3 x." in [*findings(built)]
+    assert f"{ABOVE}: lwf (1 kB and 1.3 x)." in [*findings(built)]
 
 
 def test_a_budget_is_not_known_where_fine_tuning_spends_different_flops() -> None:
@@ -426,9 +433,8 @@ def test_a_recorded_budget_is_that_of_each_seed() -> None:
     assert built.shares[:, 0, 0].tolist() == [[1.01, 0.8], [0.99, 1.005]]
     assert built.flops.tolist() == [150]
     lines = [line for line in findings(built) if "budget" in line]
-    assert lines[0] == "Above their budget, so not comparable: lwf at 1 kB and 1 x."
-    assert lines[1] == "Above their budget, so not comparable: si at 1 kB and 1 x."
-    assert lines[2].endswith("over cells: lwf 0.80 to 1.01.")
+    assert lines[0] == f"{ABOVE}: lwf (1 kB and 1 x), si (1 kB and 1 x)."
+    assert lines[1].endswith("over cells: lwf 0.80 to 1.01.")
 
 
 def test_methods_that_leave_computation_unspent_are_named_with_their_shares() -> None:

@@ -73,6 +73,22 @@ def test_a_cell_is_named_by_its_winners_and_hatched_where_there_is_none() -> Non
     assert find_trace(figure, "not complete").x == (1,)
 
 
+def test_cells_above_their_budget_have_a_hatch_of_their_own() -> None:
+    """In the first cell a is above its budget and b does not fit, in the second a is alone."""
+    values = np.full((2, 1, 2, 2), np.nan)
+    values[0, 0, 1] = 0.5
+    excess = np.array([[[True, False]], [[False, True]]])
+    drawn = surface(values, [[[False, False]], [[True, False]]], excess=excess)
+    hatched = find_trace(charts.winners(drawn), "above budget")
+    assert (hatched.x, hatched.marker.pattern.shape) == ((0,), "\\")
+    assert charts.winners(drawn).layout.annotations[0].text == "above budget"
+    _, of_b, excess_of_b = charts.accuracies(drawn, 1).data
+    assert [(each.name, each.x) for each in (of_b, excess_of_b)] == [
+        ("does not fit", (0,)),
+        ("above budget", (1,)),
+    ]
+
+
 def test_lines_have_the_means_and_intervals_at_one_other_budget() -> None:
     values = np.random.default_rng(0).uniform(0, 1, (2, 3, 2, 4))
     unfit = np.zeros((2, 3, 2), dtype=bool)

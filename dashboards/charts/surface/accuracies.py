@@ -9,18 +9,17 @@ import plotly.graph_objects as go
 
 from dashboards.charts.panels import panel_position, panels
 from dashboards.charts.quantities import short_label
-from dashboards.charts.surface.styles import (
-    INCOMPLETE,
-    UNFIT,
-    grid_axes,
-    hatched_cells,
-    plain_surface,
-)
+from dashboards.charts.surface.styles import grid_axes, hatched_cells, plain_surface
 from dashboards.charts.theme import SCALE, bar_title, template
 from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import decimal_text, interval_text
-from orchestrator.terminal.surface_names import budget_text, compute_name, storage_name
+from orchestrator.terminal.surface_names import (
+    budget_text,
+    compute_name,
+    empty_masks,
+    storage_name,
+)
 
 ROW, EDGES = 60, 130  # pixels
 SMALL_ROW, ACROSS, GAP = 34, 3, 0.1  # of panels: see `charts.panels.panels`
@@ -33,7 +32,8 @@ def accuracies(surface: Surface, method: int, metric: str = "acc") -> go.Figure:
     """Draw the metric of a method in each cell, in numbers and colours.
 
     Colours are the same for all methods. With at least three budgets of each kind there are lines
-    of equal accuracy. Hatched: the method does not fit, or is not complete.
+    of equal accuracy. Hatched: the method does not fit, is above its budget,
+    or is not complete.
     """
     surface = plain_surface(surface)
     height = ROW * len(surface.storage) + EDGES
@@ -77,13 +77,13 @@ def color_grid(figure: go.Figure, surface: Surface, metric: str) -> go.Figure:
 
 def grid_traces(surface: Surface, method: int) -> list[go.Heatmap | go.Contour | go.Bar]:
     """Return the cells of a method, lines of equal accuracy, and the hatched cells."""
-    mean, unfit = surface.mean[method], surface.infeasible[method]
+    mean = surface.mean[method]
     traces = [accuracy_cells(surface, method)]
     if bounds_lines(mean):
         traces.append(iso_lines(mean))
-    for why, cells in ((UNFIT, unfit), (INCOMPLETE, np.isnan(mean) & ~unfit)):
-        if cells.any():
-            traces.append(hatched_cells([(int(a), int(b)) for a, b in np.argwhere(cells)], why))
+    for why, cells in empty_masks(surface).items():
+        if places := [(int(a), int(b)) for a, b in np.argwhere(cells[method])]:
+            traces.append(hatched_cells(places, why))
     return traces
 
 

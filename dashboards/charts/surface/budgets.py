@@ -15,13 +15,13 @@ from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
 from dashboards.charts.surface.break_even import break_even_marks
-from dashboards.charts.surface.styles import UNFIT, error_bars, plain_surface
+from dashboards.charts.surface.styles import error_bars, plain_surface
 from dashboards.charts.theme import rgba_text, template
 from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import interval_text
 from orchestrator.sweep.means.budget_text import epochs_number
-from orchestrator.terminal.surface_names import COMPUTE_AXIS, storage_name
+from orchestrator.terminal.surface_names import COMPUTE_AXIS, UNFIT, storage_name
 
 HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels
 LABEL = 16  # height of a label, in pixels

@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 from dashboards.charts.theme import FAINT, GREY, rgba_text
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_plotly
+from orchestrator.terminal.surface_names import EXCESS, INCOMPLETE, UNFIT
 
-UNFIT, INCOMPLETE = "does not fit", "not complete"
 CELL = 0.96  # height and width of a cell, whose middle is at whole numbers
-HATCHES = {UNFIT: "/", INCOMPLETE: "x"}
+EMPTY_PATTERNS = {UNFIT: "/", EXCESS: "\\", INCOMPLETE: "x"}
 
 
 def plain_surface(surface: Surface) -> Surface:
@@ -37,7 +37,7 @@ def hatched_cells(places: Iterable[tuple[int, int]], why: str) -> go.Bar:
         marker={
             "color": "rgba(0,0,0,0)",
             "line": {"width": 1, "color": FAINT},
-            "pattern": {"shape": HATCHES[why], "fgcolor": GREY, "size": 9, "solidity": 0.15},
+            "pattern": {"shape": EMPTY_PATTERNS[why], "fgcolor": GREY, "size": 9, "solidity": 0.15},
         },
     )
 

@@ -12,8 +12,7 @@ from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import legend
 from dashboards.charts.surface.styles import (
     CELL,
-    INCOMPLETE,
-    UNFIT,
+    EMPTY_PATTERNS,
     cell_bars,
     grid_axes,
     hatched_cells,
@@ -23,7 +22,12 @@ from dashboards.charts.theme import FAINT, rgba_text, template
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import decimal_text, interval_text
-from orchestrator.terminal.surface_names import compute_name, storage_name
+from orchestrator.terminal.surface_names import (
+    UNFIT,
+    compute_name,
+    empty_reason,
+    storage_name,
+)
 from orchestrator.terminal.surface_tables import winner_text
 
 ROW, EDGES = 92, 150  # pixels
@@ -38,8 +42,8 @@ def winners(surface: Surface) -> go.Figure:
     """Draw the winner of each cell: its colour, name and accuracy.
 
     A cell with ties is not filled: at its bottom it has a strip of equal width for each method
-    among its best, which are named with "=" between them. A cell in which nothing fits, or nothing
-    is complete, is hatched.
+    among its best, which are named with "=" between them. A cell in which nothing fits, is within
+    its budget, or is complete, is hatched.
     """
     surface = plain_surface(surface)
     cells = winner_map(surface)
@@ -49,8 +53,8 @@ def winners(surface: Surface) -> go.Figure:
     styles = method_styles(surface.methods)
     for method, strips in strips_by_method(cells).items():
         figure.add_trace(draw_strips(surface, method, strips, styles[method]))
-    for why in (UNFIT, INCOMPLETE):
-        places = [cell.place for cell in cells if empty_reason(surface, cell) == why]
+    for why in EMPTY_PATTERNS:
+        places = [cell.place for cell in cells if reason_without_winner(surface, cell) == why]
         if places:
             figure.add_trace(hatched_cells(places, why))
     for cell in cells:
@@ -106,17 +110,23 @@ def strip_marker(style: Style) -> dict[str, Any]:
     }
 
 
-def empty_reason(surface: Surface, cell: WinningCell) -> str | None:
-    """Return the reason that a cell has no winner; None if it has one."""
+def reason_without_winner(surface: Surface, cell: WinningCell) -> str | None:
+    """Return the reason that a cell has no winner; None if it has one.
+
+    Of the reasons of its methods it is the last in the order of EMPTY_PATTERNS, so that nothing
+    fits only if no method does.
+    """
     if cell.best is not None:
         return None
-    return UNFIT if surface.infeasible[:, *cell.place].all() else INCOMPLETE
+    reasons = {empty_reason(surface, (m, *cell.place)) for m in range(len(surface.methods))}
+    return [why for why in EMPTY_PATTERNS if why in reasons][-1]
 
 
 def cell_text(surface: Surface, cell: WinningCell) -> str:
     """Return the names of the best methods and the accuracy of the first, or why there is none."""
     if cell.best is None:
-        return "nothing fits" if empty_reason(surface, cell) == UNFIT else INCOMPLETE
+        reason = reason_without_winner(surface, cell)
+        return "nothing fits" if reason == UNFIT else str(reason)
     names = winner_text(surface, cell)
     if len(surface.compute) > IN_A_LINE:
         names = names.replace(" = ", " =<br>")
@@ -139,9 +149,5 @@ def cell_lines(surface: Surface, a: int, b: int) -> Iterator[str]:
     mean, half = surface.mean[:, a, b], surface.half_width[:, a, b]
     for m in sorted(range(len(mean)), key=lambda m: -mean[m] if mean[m] == mean[m] else 2.0):
         name = surface.methods[m]
-        if surface.infeasible[m, a, b]:
-            yield f"{name}: {UNFIT}"
-        elif mean[m] != mean[m]:
-            yield f"{name}: {INCOMPLETE}"
-        else:
-            yield f"{name}: {interval_text(float(mean[m]), float(half[m]))}"
+        value = interval_text(float(mean[m]), float(half[m]))
+        yield f"{name}: {empty_reason(surface, (m, a, b)) or value}"

@@ -19,6 +19,7 @@ from orchestrator.results.pooling import pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.surface.budgets import allowed_flops
 from orchestrator.results.surface.comparable import comparable_trials
+from orchestrator.results.surface.excess import Mask, excess_mask
 from orchestrator.results.surface.task_figures import (
     add_task_figures,
     largest_storage,
@@ -46,8 +47,10 @@ class Surface:
         compute: budgets in epochs of fine-tuning [B], rising; (None,) if computation is free.
         seeds: [S].
         values: the metric by method, storage, compute and seed [M, A, B, S]; NaN where a trial is
-            not complete.
+            not complete, or a cell is above its budget.
         infeasible: whether the method does not fit the cell [M, A, B].
+        excess: whether a trial of the cell is above its budget, so that the method cannot be
+            compared with others there, likewise.
         carried: bytes after the task with the most, the most of all seeds [M, A, B]; NaN if none is
             complete.
         bodies: bytes of a frozen body, which `carried` includes, likewise.
@@ -74,7 +77,8 @@ class Surface:
     compute: tuple[float | None, ...]
     seeds: tuple[int, ...]
     values: Floats
-    infeasible: np.ndarray[Any, np.dtype[np.bool_]]
+    infeasible: Mask
+    excess: Mask
     carried: Floats
     bodies: Floats
     spent: Floats
@@ -151,6 +155,8 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     for name, figures in trial_costs(rows).items():
         costs[name] = np.full(infeasible.shape, np.nan)
         np.fmax.at(costs[name], cell, np.where(complete, figures.to_numpy(float), np.nan))
+    excess = excess_mask(storage, costs["carried"], costs["bodies"], by_seed["most_shares"])
+    by_seed["values"][excess] = np.nan
     return Surface(
         title=title,
         methods=methods,
@@ -158,6 +164,7 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         compute=compute,
         seeds=seeds,
         infeasible=infeasible,
+        excess=excess,
         **by_seed,
         **costs,
         flops=allowed_flops(rows, compute),
