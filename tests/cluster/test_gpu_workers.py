@@ -11,6 +11,8 @@ import pytest
 import torch
 from processes import ROOT, finish, start
 
+from orchestrator.backends.stage_needs import fraction
+from orchestrator.results.durations import read_gpu_shares
 from orchestrator.results.load import load
 from orchestrator.stages.usage import Clock
 
@@ -38,6 +40,17 @@ class Greedy(Finetune):
             total = torch.cuda.get_device_properties(0).total_memory
             print("taking memory", flush=True)
             self.room = torch.empty(2 * total, dtype=torch.uint8, device="cuda")
+"""
+PROBE = """
+from pathlib import Path
+import ray
+from methods.finetune import Finetune
+class Probe(Finetune):
+    def begin_task(self, task):
+        super().begin_task(task)
+        share = ray.get_runtime_context().get_assigned_resources()["GPU"]
+        with Path("SEEN").open("a") as file:
+            file.write(f"{share}\\n")
 """
 
 
@@ -80,6 +93,26 @@ def test_a_stage_that_exhausts_a_gpu_is_retried_once_alone_and_then_fails(tmp_pa
         failed["story"].splitlines()[0],
     )
     assert failed["log"] == "taking memory"
+
+
+def test_a_share_of_earlier_tables_holds_from_the_first_stage(tmp_path: Path) -> None:
+    folder, seen = write(tmp_path / "lab", "auto", '["probe:Probe"]'), tmp_path / "seen"
+    (folder / "probe.py").write_text(PROBE.replace("SEEN", str(seen)))
+    shares = []
+    for seeds in ("[0, 1]", "[2, 3]"):
+        text = SWEEP.replace("METHODS", '["probe:Probe"]').replace("GPUS", "auto")
+        (folder / "sweep.yaml").write_text(text.replace("[0, 1]", seeds))
+        (recorded,) = read_gpu_shares(folder / "results").values() or (1.0,)
+        code, out, err = finish(start(folder, "--backend", "ray", tracked=False))
+        assert code == 0, out + err
+        shares.append((fraction(recorded), [float(line) for line in seen.read_text().split()]))
+        seen.unlink()
+    (_, first), (share, second) = shares
+    assert first[0] == 1.0
+    assert min(first) < 1.0
+    assert share < 1.0
+    assert second[0] == pytest.approx(share)
+    assert len(second) == len(first)
 
 
 @pytest.fixture
