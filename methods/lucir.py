@@ -101,7 +101,7 @@ class LUCIR(ExemplarReplay):
         # Of directions alone: the length of features is free to change.
         kept = 1 - F.cosine_similarity(features_BF, old_BF).mean()
         # The more old classes there are for each new one, the more is kept.
-        lam = self.config.lam_base * sqrt(int(self.old_C.sum()) / len(self._new))
+        lam = self.config.lam_base * sqrt(self.num_old / len(self._new))
         cosines_BC = logits_BC / self.head.scale
         return loss + lam * kept + self.config.margin_weight * self.margin_loss(cosines_BC, batch.y)
 
@@ -119,7 +119,9 @@ class LUCIR(ExemplarReplay):
         own_B1 = cosines_BC.gather(1, y.unsqueeze(1))
         # A task may have fewer classes than K.
         nearest = min(self.config.nearest, len(self._new))
-        new_BK = cosines_BC[:, list(self._new)].topk(nearest, dim=1).values
+        # A list as the index would wait for a GPU.
+        new = torch.tensor(self._new).to(y.device, non_blocking=True)
+        new_BK = cosines_BC[:, new].topk(nearest, dim=1).values
         losses_BK = (self.config.margin - own_B1 + new_BK).clamp(min=0)
         # The margin is of exemplars alone: examples of new classes count 0, and the mean is over
         # the others.

@@ -167,7 +167,7 @@ class PODNet(ExemplarReplay):
             distances = [(pool_maps(new) - pool_maps(old)).norm(dim=1).mean() for new, old in pairs]
             kept = kept + self.config.pod_spatial * torch.stack(distances).mean()
         # The more old classes there are for each new one, the more is kept.
-        seen = int(self.old_C.sum()) + len(self._new)
+        seen = self.num_old + len(self._new)
         return loss + sqrt(seen / len(self._new)) * kept
 
     def after_backward(self) -> None:

@@ -100,6 +100,7 @@ class ProgressCompress(Penalty):
         self.active: nn.Module | None = None
         self.laterals: nn.ModuleList | None = None
         self._compresses = False
+        self._one_set = False
 
     def begin_task(self, task: TaskView) -> None:
         """Anchor the network and draw an active column, from the second task on."""
@@ -123,6 +124,7 @@ class ProgressCompress(Penalty):
     def begin_phase(self, phase: Phase, task: TaskView) -> None:
         """Release the active column or, if there is none or it is compressed, the network."""
         self._compresses = phase.name == COMPRESS
+        self._one_set = task.allowed is None or has_equal_rows(task.allowed[list(task.classes)])
         for parameter in self._learning:
             parameter.requires_grad_(self._compresses or self.active is None)
         # The column that does not learn gets no gradients, so that its steps cost none.
@@ -150,7 +152,9 @@ class ProgressCompress(Penalty):
         """Return the divergence from targets, over the outputs that compete with the labels."""
         logits_BC = self.network(batch.x).float()
         competing = self.mask_logits(torch.zeros_like(logits_BC), batch.y) == 0
-        # Labels of a batch have few sets of competing outputs: one in the class scenario.
+        if self._one_set:  # to look for others would wait for a GPU
+            outputs_1C = competing[:1]
+            return divergence(target_BC.float(), logits_BC, outputs_1C, self.config.temperature)
         total = torch.zeros((), device=logits_BC.device)
         for outputs_C in torch.unique(competing.byte(), dim=0).bool():
             rows = (competing == outputs_C).all(dim=1)
@@ -199,3 +203,8 @@ class ProgressCompress(Penalty):
         if self.active is None or self._compresses:
             return self.predict(x, task)
         return self.active_scores(x)
+
+
+def has_equal_rows(table: Tensor) -> bool:
+    """Return whether the rows of a table [N, C], at least one, are equal."""
+    return bool((table == table[:1]).all())

@@ -52,6 +52,7 @@ class ExemplarHooks:
     Attributes:
         memory: the exemplars.
         old_C: bool, the outputs of earlier tasks.
+        num_old: how many they are.
         teacher: the network when the task began; None in the first task.
     """
 
@@ -61,6 +62,7 @@ class ExemplarHooks:
     outlook: Outlook
     memory: ExemplarMemory
     old_C: Tensor
+    num_old: int
     teacher: FormerNetwork | None
 
     @final
@@ -69,6 +71,7 @@ class ExemplarHooks:
         self.memory = ExemplarMemory(budget, self.outlook, self.represent)
         self.teacher = None
         self.old_C = torch.zeros(self.outlook.num_classes, dtype=torch.bool)
+        self.num_old = 0
 
     @final
     def start_memory(self, task: TaskView) -> None:
@@ -78,6 +81,8 @@ class ExemplarHooks:
             self.teacher = FormerNetwork(self.network)
         # From the labels in the memory, so that it needs no state of its own.
         self.old_C = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
+        # Counted here, since a step that counts them waits for a GPU.
+        self.num_old = int(self.old_C.sum())
 
     def examples(self, task: TaskView) -> Examples:
         """Return the task's examples and the exemplars, repeated `exemplar_passes` times."""

@@ -74,8 +74,7 @@ class ExemplarReplay(ExemplarHooks, Method):
     def start_replay(self, task: TaskView) -> None:
         """Note the old classes and, if there are any, copy the network as the teacher."""
         self.start_memory(task)
-        num_old = int(self.old_C.sum())
-        self.old_share = num_old / (num_old + len(task.classes))
+        self.old_share = self.num_old / (self.num_old + len(task.classes))
         self._groups_GC = groups(self.old_C, task.allowed)
 
     @final

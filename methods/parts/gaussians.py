@@ -47,11 +47,13 @@ class ClassGaussians(nn.Module):
     @torch.no_grad()
     def draw(self, y: Tensor, generator: torch.Generator) -> Tensor:
         """Return features [N, F] drawn from the Gaussians of labels [N], which have factors."""
-        features = self.means[y]
-        for label in torch.unique(y).tolist():
-            rows = y == label
-            noise = torch.randn((int(rows.sum()), features.shape[1]), generator=generator)
-            features[rows] += noise.to(features.device) @ self._factors[label].T
+        features, labels = self.means[y], y.cpu()
+        for label in labels.unique().tolist():
+            rows = (labels == label).nonzero().flatten()
+            noise = torch.randn((len(rows), features.shape[1]), generator=generator)
+            # What a GPU has to wait for is the labels alone.
+            rows, noise = (t.to(y.device, non_blocking=True) for t in (rows, noise))
+            features[rows] += noise @ self._factors[label].T
         return features
 
     @torch.no_grad()

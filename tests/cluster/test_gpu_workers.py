@@ -42,13 +42,14 @@ class Greedy(Finetune):
             self.room = torch.empty(2 * total, dtype=torch.uint8, device="cuda")
 """
 PROBE = """
+import sys
 from pathlib import Path
-import ray
 from methods.finetune import Finetune
 class Probe(Finetune):
     def begin_task(self, task):
         super().begin_task(task)
-        share = ray.get_runtime_context().get_assigned_resources()["GPU"]
+        # Ray is imported, and no file of it becomes part of the stages' keys.
+        share = sys.modules["ray"].get_runtime_context().get_assigned_resources()["GPU"]
         with Path("SEEN").open("a") as file:
             file.write(f"{share}\\n")
 """
