@@ -44,8 +44,10 @@ class TokenAdapterConfig(base.Config):
 
 def own_outputs_only(logits_BC: Tensor, classes: tuple[int, ...]) -> Tensor:
     """Return logits that are -inf at all outputs but those of some classes."""
-    others_C = torch.ones(logits_BC.shape[1], dtype=torch.bool, device=logits_BC.device)
+    # On the CPU: a list as the index would wait for a GPU.
+    others_C = torch.ones(logits_BC.shape[1], dtype=torch.bool)
     others_C[list(classes)] = False
+    others_C = others_C.to(logits_BC.device, non_blocking=True)
     return logits_BC.masked_fill(others_C, float("-inf"))
 
 
