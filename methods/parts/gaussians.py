@@ -48,7 +48,7 @@ class ClassGaussians(nn.Module):
     def draw(self, y: Tensor, generator: torch.Generator) -> Tensor:
         """Return features [N, F] drawn from the Gaussians of labels [N], which have factors."""
         features, labels = self.means[y], y.cpu()
-        for label in labels.unique().tolist():
+        for label in torch.unique(labels).tolist():
             rows = (labels == label).nonzero().flatten()
             noise = torch.randn((len(rows), features.shape[1]), generator=generator)
             # What a GPU has to wait for is the labels alone.
