@@ -16,7 +16,7 @@ from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
 from orchestrator.results.bodies import APART, BODY_APART
 from orchestrator.results.growth import Growth, fit_cost
-from orchestrator.results.surface.surface import STORAGE_BUDGET
+from orchestrator.results.surface.trials import STORAGE_BUDGET
 from orchestrator.results.units import UNDEFINED, column_text, percent_text
 from orchestrator.terminal.growth_tables import formula
 

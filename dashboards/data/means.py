@@ -21,14 +21,9 @@ from orchestrator.results.surface.costs import (
     search_costs,
     task_costs,
 )
-from orchestrator.results.surface.surface import (
-    BUDGETS,
-    DIAL,
-    Surface,
-    have_means,
-    surfaces,
-)
+from orchestrator.results.surface.surface import Surface, surfaces
 from orchestrator.results.surface.task_figures import CHAIN, STAGE_FIGURES
+from orchestrator.results.surface.trials import BUDGETS, DIAL, have_means
 
 BUDGET = r"\s*\bmeans\.\w+=\S+"  # of a cell, in a label
 

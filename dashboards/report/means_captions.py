@@ -16,7 +16,8 @@ from orchestrator.results.surface.prices import (
     PricedWinner,
     Prices,
 )
-from orchestrator.results.surface.surface import STORAGE_BUDGET, Surface
+from orchestrator.results.surface.surface import Surface
+from orchestrator.results.surface.trials import STORAGE_BUDGET
 from orchestrator.results.units import column_text, interval_text, short_number, times_text
 from orchestrator.terminal.growth_tables import formula
 from orchestrator.terminal.price_tables import describe_prices, reason_without_prices

@@ -37,12 +37,15 @@ class Grouping:
         differences: table -> the columns in which its rows differ; only with `force`.
         apart: lines on why rows of one setting are in several tables.
         varied: lines on the columns that a sweep varies within a table.
+        reasons: setting, the columns of TABLE, in several tables -> the lines on it, without its
+            title; only without `force`.
     """
 
     table: pd.Series[int]
     differences: dict[int, str]
     apart: list[str]
     varied: list[str]
+    reasons: dict[Hashable, list[str]]
 
 
 def group_into_tables(
@@ -66,13 +69,15 @@ def group_into_tables(
     if force:
         return _group_by_benchmark(rows, members, protocols)
     table = pd.Series(0, index=rows.index, dtype=int)
+    reasons: dict[Hashable, list[str]] = {}
     apart: list[str] = []
     varied: list[str] = []
-    for (benchmark, scenario, num_tasks), setting in members.groupby(TABLE, sort=False):
-        title = setting_title(str(benchmark), str(scenario), int(str(num_tasks)))
+    for name, setting in members.groupby(TABLE, sort=False):
+        title = setting_title(*setting[TABLE].iloc[0])
         numbers = _number_tables(setting, protocols)
-        lines = [f"{title}: {line}" for line in describe_differences(setting, protocols)]
-        apart += lines if len(set(numbers.values())) > 1 else []
+        if len(set(numbers.values())) > 1:
+            reasons[name] = list(describe_differences(setting, protocols))
+            apart += [f"{title}: {line}" for line in reasons[name]]
         varied += [f"{title}: {line}" for line in _describe_variation(setting, protocols, numbers)]
         # From 1, since rows without a number yet have 0; `table - 1` counts from 0.
         first = table.max() + 1
@@ -82,7 +87,7 @@ def group_into_tables(
     # Sweeps of one setting cannot differ here any more: several tables are of several settings.
     if together:
         apart = list(describe_differences(members, TABLE))
-    return Grouping(table - 1, {}, apart, varied)
+    return Grouping(table - 1, {}, apart, varied, reasons)
 
 
 def _number_tables(members: pd.DataFrame, protocols: list[str]) -> dict[Hashable, int]:
@@ -127,7 +132,7 @@ def _group_by_benchmark(
         ]
         if lines:
             differences[int(number)] = "; ".join(lines)
-    return Grouping(table, differences, [], [])
+    return Grouping(table, differences, [], [], {})
 
 
 def _protocol_texts(rows: pd.DataFrame, columns: list[str]) -> pd.Series[str]:

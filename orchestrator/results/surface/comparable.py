@@ -52,19 +52,14 @@ def comparable_trials(
     # Rows of a sweep have one protocol, so that a table of a setting is some of its sweeps.
     placed = first[TABLE].assign(number=grouping.table, sweep=pd.Series(sweeps, first.index))
     placed = placed.explode("sweep").drop_duplicates()
-    for (benchmark, scenario, num_tasks), rows in trials.groupby(TABLE, sort=False):
-        title = setting_title(str(benchmark), str(scenario), int(str(num_tasks)))
-        of_setting = (placed[TABLE] == [benchmark, scenario, num_tasks]).all(axis=1)
+    for setting, rows in trials.groupby(TABLE, sort=False):
+        title = setting_title(*rows[TABLE].iloc[0])
+        of_setting = (placed[TABLE] == list(setting)).all(axis=1)
         own = placed[of_setting].set_index("sweep")["number"]
         if own.nunique() == 1:
             yield ComparableTrials(title, (), "", rows)
             continue
-        lines = [
-            line.removeprefix(f"{title}: ")
-            for line in grouping.apart
-            if line.startswith(f"{title}: ")
-        ]
-        reason = "; ".join(lines)
+        reason = "; ".join(grouping.reasons[setting])
         if force:
             yield ComparableTrials(title, (), FORCED.format(reason), rows)
             continue

@@ -11,13 +11,9 @@ from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.surface.comparable import are_of_part
-from orchestrator.results.surface.surface import (
-    BUDGETS,
-    Surface,
-    have_means,
-    method_names,
-)
+from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.task_figures import CHAIN
+from orchestrator.results.surface.trials import BUDGETS, have_means, method_names
 
 STAGE_COSTS = [*CHAIN, "after", "storage_bytes", WITHOUT_BODY, "train_flops", "consolidate_flops"]
 GROWING_COSTS = ["storage_bytes", "compute_flops"]

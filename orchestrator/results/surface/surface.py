@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.columns import INFEASIBLE, MEANS, compute_flops, compute_seconds
+from orchestrator.columns import INFEASIBLE
 from orchestrator.errors import RepertoireError
-from orchestrator.results.comparison import dial_columns
 from orchestrator.results.intervals import Floats, half_width
-from orchestrator.results.names.hyperparameter_text import hyperparameter_text
-from orchestrator.results.names.naming import base_names
 from orchestrator.results.pooling import pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.surface.budgets import allowed_flops
@@ -22,17 +19,15 @@ from orchestrator.results.surface.comparable import comparable_trials
 from orchestrator.results.surface.excess import Mask, excess_mask
 from orchestrator.results.surface.task_figures import (
     add_task_figures,
-    largest_storage,
     share_figures,
+    trial_costs,
 )
-
-STORAGE_BUDGET, COMPUTE_BUDGET, DIAL = MEANS
-BUDGETS = [STORAGE_BUDGET, COMPUTE_BUDGET]
-# What the budgets set, so that it names no method.
-OF_THE_CELL = (
-    "config.selection.means.storage_bytes",
-    "config.selection.means.compute",
-    "config.schedule",
+from orchestrator.results.surface.trials import (
+    BUDGETS,
+    COMPUTE_BUDGET,
+    STORAGE_BUDGET,
+    have_means,
+    method_names,
 )
 
 
@@ -130,11 +125,6 @@ def surfaces(
         yield replace(built, sweeps=part.sweeps, note=part.note)
 
 
-def have_means(trials: pd.DataFrame) -> pd.Series[bool]:
-    """Return, for each trial, whether it is of the evaluation phase of a sweep with means."""
-    return (trials["phase"] == "evaluation") & trials[BUDGETS].notna().any(axis=1)
-
-
 def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     """Return the surface of the trials of one setting."""
     names = method_names(rows)
@@ -171,38 +161,6 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         sweeps=(),
         note="",
     )
-
-
-def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
-    """Return the costs of each trial, by the attribute of a surface that has their maximum."""
-    prediction = rows["inference_flops"]
-    pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
-    return {
-        "carried": largest_storage(rows),
-        "bodies": rows["storage_backbone_bytes"].fillna(0),
-        "spent": compute_flops(rows),
-        "seconds": compute_seconds(rows),
-        "prediction_flops": prediction,
-        "prediction_seconds": (prediction * pace).where(prediction > 0, prediction),
-    }
-
-
-def method_names(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return the method of each trial, and hyperparameters in which others of its cell differ."""
-    solved = dial_columns(rows)
-    config = [
-        name
-        for name in map(str, rows)
-        if name.startswith("config.") and not name.startswith(OF_THE_CELL) and name not in solved
-    ]
-    result = base_names(rows)
-    for _, own in rows.groupby(result, sort=False):
-        cells = own.groupby(BUDGETS, dropna=False)[config].nunique(dropna=False)
-        varying = [name for name in config if (cells[name] > 1).any()]
-        result[own.index] = (
-            result[own.index] + " " + hyperparameter_text(own, varying)
-        ).str.strip()
-    return result
 
 
 def _axis(column: pd.Series[Any]) -> tuple[Any, ...]:

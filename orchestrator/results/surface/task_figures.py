@@ -1,4 +1,4 @@
-"""What trials carry after any of their tasks, and spend of the budget of each.
+"""What trials carry after any of their tasks, spend of the budget of each, and cost.
 
 A budget of storage is of the most that is carried, and one of computation of each task; neither is
 seen in what a trial carries at its end, or spends in sum.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from orchestrator.columns import MEANS_FLOPS, compute_flops
+from orchestrator.columns import MEANS_FLOPS, compute_flops, compute_seconds
 from orchestrator.results.surface.budgets import Epochs, spent_shares
 
 CHAIN = ["sweep", "trial_id", "seed"]
@@ -62,3 +62,17 @@ def share_figures(rows: pd.DataFrame, compute: Epochs) -> dict[str, pd.Series[fl
         for name, column in names.items()
     }
     return {"shares": whole, **of_tasks}
+
+
+def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
+    """Return the costs of each trial, by the attribute of a surface that has their maximum."""
+    prediction = rows["inference_flops"]
+    pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
+    return {
+        "carried": largest_storage(rows),
+        "bodies": rows["storage_backbone_bytes"].fillna(0),
+        "spent": compute_flops(rows),
+        "seconds": compute_seconds(rows),
+        "prediction_flops": prediction,
+        "prediction_seconds": (prediction * pace).where(prediction > 0, prediction),
+    }
