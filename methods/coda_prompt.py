@@ -32,19 +32,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook, TaskView
+from methods.base import Examples, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
 from methods.parts.attention import replace_attention
 from methods.parts.ranges import require_strength
 from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
+from methods.parts.tokens import size_objection, size_of_built_in
 
 TENSORS = ("keys", "attention", "prompts")
+DEFAULT_BLOCKS = 5
 
 
 class CodaPrompt(TokenAdapter):
@@ -57,13 +59,14 @@ class CodaPrompt(TokenAdapter):
         Attributes:
             components: M, added by each task.
             length: of a prompt, half of it keys and half values; even.
-            blocks: how many, from the first, have prompts; at most those of the network.
+            blocks: how many, from the first, have prompts; at most those of the network, of which
+                the default takes all where they are fewer.
             ortho: weight of the orthogonality of components, at least 0.
         """
 
         components: int = 10
         length: int = 8
-        blocks: int = 5
+        blocks: int = DEFAULT_BLOCKS
         ortho: float = 0.1
 
         def __post_init__(self) -> None:
@@ -76,9 +79,17 @@ class CodaPrompt(TokenAdapter):
     storage: ClassVar[dict[str, str]] = {"components": "columns", "learning": "columns"}
     config: Config
 
+    @classmethod
+    def objection(cls, config: Any, setting: Setting) -> str | None:
+        """Return the base's objection, or that the network has fewer blocks."""
+        depth = size_of_built_in(setting, "depth")
+        return super().objection(config, setting) or blocks_objection(config.blocks, depth)
+
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         like, width = next(network.parameters()).detach(), self.tokens.width
+        if reason := blocks_objection(config.blocks, len(self.tokens.blocks)):
+            raise ValueError(reason)
         self._attention = self.tokens.attention[: config.blocks]
         if config.components * config.length == 0:
             self._attention = ()
@@ -141,6 +152,13 @@ class CodaPrompt(TokenAdapter):
 
     def _names(self) -> Iterator[str]:
         return (name for name, _ in list(self.components.named_buffers()))
+
+
+def blocks_objection(blocks: int, depth: int | None) -> str | None:
+    """Return an objection to more blocks than there are, of which the default takes all."""
+    if blocks == DEFAULT_BLOCKS:
+        return None
+    return size_objection("blocks", blocks, depth, "those of the network")
 
 
 def component_weights(query_BD: Tensor, attention_MD: Tensor, keys_MD: Tensor) -> Tensor:

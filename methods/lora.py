@@ -40,7 +40,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook, TaskView
+from methods.base import Examples, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
 from methods.parts.attention import replace_attention
 from methods.parts.evaluation_mode import evaluation_mode
@@ -48,6 +48,9 @@ from methods.parts.exemplars import BATCH
 from methods.parts.growing_subspace import Subspace
 from methods.parts.ranges import require_share, require_strength
 from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
+from methods.parts.tokens import size_objection, size_of_built_in
+
+MOST = "the width of a token"  # of a rank
 
 
 class InfLoRA(TokenAdapter):
@@ -58,7 +61,7 @@ class InfLoRA(TokenAdapter):
         """Hyperparameters of InfLoRA.
 
         Attributes:
-            rank: r of a task's branch.
+            rank: r of a task's branch, at most the width of a token, D.
             share: of the squared inputs' covariance that is kept from change, in [0, 1].
             rise: what is added to the share with each task, at least 0.
         """
@@ -81,13 +84,21 @@ class InfLoRA(TokenAdapter):
     sized_by_learning: ClassVar[bool] = True
     config: Config
 
+    @classmethod
+    def objection(cls, config: Any, setting: Setting) -> str | None:
+        """Return the base's objection, or that the rank is above the width of a token."""
+        width = size_of_built_in(setting, "width")
+        too_wide = size_objection("rank", config.rank, width, MOST)
+        return super().objection(config, setting) or too_wide
+
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         like, width = next(network.parameters()).detach(), self.tokens.width
+        if reason := size_objection("rank", config.rank, width, MOST):
+            raise ValueError(reason)
         self._attention = self.tokens.attention if config.rank else ()
         blocks = range(len(self._attention))
-        rank = min(config.rank, width)
-        shapes = {"A": (rank, width), "B": (2 * width, rank)}
+        shapes = {"A": (config.rank, width), "B": (2 * width, config.rank)}
         rows = {f"{part}.{b}": like.new_zeros(shapes[part]) for b in blocks for part in shapes}
         self.branches = ParameterRows(rows, outlook.num_learned)
         learned = outlook.num_learned > 0

@@ -41,6 +41,7 @@ from methods.parts.ranges import require_count, require_strength
 from methods.parts.symmetric import factorise, pack, triangle_size, unpack
 
 RIDGES = tuple(10.0**power for power in range(-8, 9))
+MAX_PROJECTION = 50_000  # G then has 20 GB while it is solved
 HELD_OUT = 0.2  # of the examples of a task
 
 
@@ -52,7 +53,8 @@ class RanPAC(FixedFeatures):
         """Hyperparameters of RanPAC.
 
         Attributes:
-            projection: M, at least 1; None: features as they are, with neither projection nor ReLU.
+            projection: M, at least 1 and at most 50,000; None: features as they are, with neither
+                projection nor ReLU.
             lam: the ridge, at least 0; None: chosen on held-out examples of each task.
         """
 
@@ -61,6 +63,12 @@ class RanPAC(FixedFeatures):
 
         def __post_init__(self) -> None:
             require_count("projection", self.projection)
+            if self.projection is not None and self.projection > MAX_PROJECTION:
+                raise ValueError(
+                    f"projection must be at most {MAX_PROJECTION:,}, given {self.projection:,}: "
+                    f"G of {self.projection:,} x {self.projection:,} values is solved in float64, "
+                    f"{8 * self.projection**2 / 1e9:,.0f} GB"
+                )
             if self.lam is not None:
                 require_strength("lam", self.lam)
 

@@ -29,6 +29,7 @@ NEEDED = (
     "a transformer with a class token: vit_tiny, timm:vit_base_patch16_224 and its like, "
     "torchvision:vit_b_16 and its like, or pretrained with one of these as its backbone"
 )
+BUILT_IN = "vit_tiny"
 NO_TOKENS = ("mlp", "cnn", "resnet18", "resnet32")
 
 
@@ -109,6 +110,21 @@ def tokens_objection(setting: Setting) -> str | None:
             f"tokens: give train: adapters, not train: {train}"
         )
     return None
+
+
+def size_of_built_in(setting: Setting, name: str) -> int | None:
+    """Return the `width` or the `depth` of a built-in transformer, known before it is built.
+
+    None: the network is another, whose size is known when it is built.
+    """
+    return getattr(setting.network_config, name, None) if setting.network == BUILT_IN else None
+
+
+def size_objection(name: str, given: int, most: int | None, what: str) -> str | None:
+    """Return an objection to a hyperparameter above a size of the network; None: it fits."""
+    if most is None or given <= most:
+        return None
+    return f"{name} must be at most {most}, {what}, given {given}"
 
 
 def find_tokens(network: nn.Module) -> Tokens:

@@ -13,6 +13,8 @@ from methods.coda_prompt import CodaPrompt, component_weights, orthogonal_rows, 
 from methods.l2p import L2P
 from methods.testing.blobs import Blobs, stream
 from methods.testing.snapshots import snapshots
+from methods.views import Setting
+from orchestrator.networks.vit import ViTTiny
 from orchestrator.stages.inference import prediction_costs
 
 TINY = {"components": 2, "length": 4}
@@ -136,6 +138,19 @@ def test_storage_grows_by_the_components_and_a_prediction_takes_two_passes():
     weighing = 2 * 6 * (8 + 8 + 4 * 8)  # products with keys, lengths, the sum of six components
     attention = 2 * 2 * 5 * 2 * 8  # of five tokens to two keys and values more
     assert whole == 2 * one - head + 2 * (weighing + attention)
+
+
+def test_more_blocks_than_there_are_are_refused_and_the_default_takes_all():
+    def objection(**config: int) -> str | None:
+        sizes = ViTTiny.Config(depth=2)
+        setting = Setting("class", 4, (3, 8, 8), "vit_tiny", network_config=sizes)
+        return CodaPrompt.objection(CodaPrompt.Config(**config), setting)
+
+    too_many = "blocks must be at most 2, those of the network, given 3"
+    assert [objection(blocks=n) for n in (1, 2, 3)] == [None, None, too_many]
+    assert objection() is None
+    with pytest.raises(ValueError, match=too_many):
+        coda(blocks=3).create_method()
 
 
 @pytest.mark.parametrize(

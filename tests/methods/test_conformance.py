@@ -108,7 +108,7 @@ VARIANTS = [
     (WA, WA.Config(memory_bytes=300, exemplar_passes=1, positive_weights=False)),
     (L2P, L2P.Config(pool=2, top=2, length=2, body_tasks=2)),
     (CodaPrompt, CodaPrompt.Config(components=9, length=2, ortho=1.0, body_tasks=1)),
-    (InfLoRA, InfLoRA.Config(rank=20, share=1.0, body_tasks=1)),
+    (InfLoRA, InfLoRA.Config(rank=8, share=1.0, body_tasks=1)),
     (SLCA, SLCA.Config(slow=0.5, alignment_epochs=0)),
 ]
 

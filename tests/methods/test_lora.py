@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 from math import sqrt
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from methods.parts.attention import replace_attention
 from methods.parts.growing_subspace import Subspace
 from methods.testing.blobs import Blobs, stream
 from methods.testing.snapshots import snapshots
+from methods.views import Setting
 from orchestrator.stages.inference import prediction_costs
 
 WIDTH = 8
@@ -182,6 +184,20 @@ def test_the_loss_is_that_of_the_tasks_own_outputs():
     torch.testing.assert_close(method.loss(batch), own)
     mixed = replace(batch, other=batch.y.flip(0), share=torch.full((len(batch),), 0.7))
     assert method.loss(mixed).isfinite()
+
+
+def test_a_rank_above_the_width_is_refused_before_and_when_the_network_is_built():
+    def objection(network: str, **sizes: int) -> str | None:
+        config = SimpleNamespace(**sizes)
+        setting = Setting("class", 4, (3, 8, 8), network, network_config=config)
+        return InfLoRA.objection(InfLoRA.Config(rank=9), setting)
+
+    too_wide = "rank must be at most 8, the width of a token, given 9"
+    assert objection("vit_tiny", width=8) == too_wide
+    assert objection("vit_tiny", width=9) is None
+    assert objection("my:Own", width=8) is None  # where a width may mean anything
+    with pytest.raises(ValueError, match=too_wide):
+        lora(rank=WIDTH + 1).create_method()
 
 
 @pytest.mark.parametrize("wrong", [{"rank": -1}, {"share": 1.1}, {"rise": -0.1}])

@@ -101,3 +101,10 @@ def test_the_projection_is_drawn_once_and_carried():
         rows = Y >= 4
         learn(each, 3, X[rows].tolist(), Y[rows].tolist())
     assert all(torch.equal(t, again.state_dict()[n]) for n, t in method.state_dict().items())
+
+
+def test_a_projection_whose_gram_matrix_fits_no_memory_is_refused_with_its_bytes():
+    assert RanPAC.Config(projection=50_000).projection == 50_000
+    message = "at most 50,000, given 1,000,000: G of 1,000,000 x 1,000,000 .* float64, 8,000 GB"
+    with pytest.raises(ValueError, match=message):
+        RanPAC.Config(projection=10**6)
