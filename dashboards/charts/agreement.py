@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,24 +13,25 @@ from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.theme import assign_lines, assign_symbols, template
 from orchestrator.results.agreement import rank_agreements
+from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import column_text, decimal_text
 
 HEIGHT, EDGES = 380, 130  # pixels
 
 
 @plain_texts
-def agreement(costs: pd.DataFrame, methods: Sequence[str] = ()) -> go.Figure:
+def agreement(costs: pd.DataFrame, surface: Surface | None = None) -> go.Figure:
     """Draw a point per trial, FLOPs across and seconds up, a colour and a shape per method.
 
     Args:
         costs: as from `orchestrator.results.agreement.measured_costs`.
-        methods: of a surface beside it, whose colours methods of the same names have.
+        surface: beside it, whose colours methods of the same names have.
     """
     if costs.empty:
         return empty_figure("No complete trial has measured seconds.")
     layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
     figure = go.Figure(layout=layout)
-    colours = assign_lines(costs["method"]) | method_lines(methods)
+    colours = assign_lines(costs["method"]) | method_lines(surface)
     symbols = assign_symbols(costs["method"])
     for method, rows in costs.groupby("method", sort=False):
         look = {"color": colours[method]["color"], "symbol": symbols[method], "size": 8}

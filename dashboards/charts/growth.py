@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
 from orchestrator.results.bodies import APART, BODY_APART
 from orchestrator.results.growth import Growth, fit_cost
+from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.trials import STORAGE_BUDGET
 from orchestrator.results.units import UNDEFINED, column_text, percent_text
 from orchestrator.terminal.growth_tables import formula
@@ -35,7 +36,7 @@ HOW_FOUND = (
 
 @plain_texts
 def growth(
-    costs: pd.DataFrame, num_tasks: int, methods: Sequence[str] = (), columns: int = 1
+    costs: pd.DataFrame, num_tasks: int, surface: Surface | None = None, columns: int = 1
 ) -> go.Figure:
     """Draw bytes after, and FLOPs of, each task, and thin lines to what they come to.
 
@@ -43,7 +44,7 @@ def growth(
         costs: `label`, `after`, LIMIT, APART and the columns of GROWING; a row per configuration
             and task, as from `dashboards.data.means.read_growth`.
         num_tasks: the number of tasks to extrapolate to.
-        methods: of a surface beside it, whose colours labels of the same names have.
+        surface: beside it, whose colours labels of the same names have.
         columns: 2 draws both costs side by side.
     """
     if costs.empty:
@@ -51,7 +52,7 @@ def growth(
     figure = panels([words for words, *_ in GROWING.values()], columns)
     # A page that is printed draws anew, and has no time to make room for the legend.
     figure.update_layout(margin={"t": 3 * TITLE})
-    styles = assign_lines(costs["label"]) | method_lines(methods)
+    styles = assign_lines(costs["label"]) | method_lines(surface)
     names = short_texts(costs["label"], LONGEST)
     for index, column in enumerate(GROWING):
         for label, rows in costs.groupby("label", sort=False):

@@ -130,7 +130,7 @@ def rates(drawn: Sequence[Surface]) -> Figure:
 def draw_rates(axes: Axes, surface: Surface, what: str) -> None:
     """Draw a point for each rate; of an exchange hollow where its interval has an open end."""
     cells, num = shown_cells(surface, what), len(surface.methods)
-    for method, style in enumerate(method_styles(surface.methods)):
+    for method, style in enumerate(method_styles(surface)):
         own = [cell for cell in cells if cell.method == method]
         heights = row_places(len(own), num - 1 - method)
         for cell, height in zip(own, heights, strict=True):

@@ -89,7 +89,7 @@ def set_grid_axes(axes: Axes, surface: Surface) -> None:
 
 def draw_strips(axes: Axes, surface: Surface, cells: list[WinningCell]) -> None:
     """Draw a cell in the colour of its winner, in strips if several are equal."""
-    styles = method_styles(surface.methods)
+    styles = method_styles(surface)
     for method, strips in strips_by_method(cells).items():
         style = styles[method]
         for a, b, left, width in strips:
@@ -140,7 +140,7 @@ def draw_lines(
     axes: Axes, surface: Surface, along: Sequence[float], mean: Floats, half: Floats
 ) -> None:
     """Draw a line per method with 95% intervals, named at its end."""
-    styles = method_styles(surface.methods)
+    styles = method_styles(surface)
     for m in np.flatnonzero(np.isfinite(mean).any(axis=1)):
         axes.errorbar(
             along,
@@ -164,7 +164,7 @@ def draw_lines(
 
 def name_lines(axes: Axes, surface: Surface, along: Sequence[float], mean: Floats) -> None:
     """Write the name of each method beside its line, and join it to the last point."""
-    styles, (low, high) = method_styles(surface.methods), axes.get_ylim()
+    styles, (low, high) = method_styles(surface), axes.get_ylim()
     lines = [m for m in range(len(mean)) if np.isfinite(mean[m]).any()]
     last = [int(np.flatnonzero(np.isfinite(mean[m]))[-1]) for m in lines]
     ends = np.array([mean[m, at] for m, at in zip(lines, last, strict=True)])

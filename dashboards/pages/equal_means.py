@@ -28,7 +28,7 @@ from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.growth_tables import distant_task, search_rows
 from orchestrator.terminal.rate_tables import rate_rows
-from orchestrator.terminal.surface_budgets import describe_excess
+from orchestrator.terminal.surface_budgets import describe_excess, describe_networks
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
 
@@ -53,15 +53,14 @@ def show(page: Page) -> None:
     if not surfaces:
         st.info(NO_MEANS)
     title = choose_setting(surfaces or dict.fromkeys([*growth["setting"], *costs["setting"]]))
-    methods: Sequence[str] = ()
     if surface := surfaces.get(title):
-        place, methods = _show_surface(page, surface, metric), surface.methods
-        _show_growth(page, select_cell(growth, surface, place), methods, cell_name(surface, *place))
+        place = _show_surface(page, surface, metric)
+        _show_growth(page, select_cell(growth, surface, place), surface, cell_name(surface, *place))
         costs = select_surface(costs, surface)
     else:
         _show_growth(page, growth[growth["setting"] == title])
         costs = costs[costs["setting"] == title]
-    _show_agreement(page, costs, methods)
+    _show_agreement(page, costs, surface)
 
 
 def choose_setting(titles: Iterable[str]) -> str:
@@ -103,7 +102,8 @@ def _show_surface(page: Page, surface: Surface, metric: str) -> tuple[int, int]:
 
 def _show_findings(surface: Surface, metric: str) -> None:
     # The other findings are worded for ACC.
-    limits = filter(None, [surface.note, *describe_excess(surface)])
+    limits = [*describe_networks(surface), *describe_excess(surface)]
+    limits = [surface.note, *limits] if surface.note else limits
     lines = findings(surface) if metric == "acc" else limits
     st.markdown("\n".join(f"- {escape_markdown(line)}" for line in lines))
 
@@ -155,7 +155,7 @@ def _show_method(page: Page, surface: Surface, metric: str) -> None:
 
 
 def _show_growth(
-    page: Page, costs: pd.DataFrame, methods: Sequence[str] = (), cell: str = ""
+    page: Page, costs: pd.DataFrame, surface: Surface | None = None, cell: str = ""
 ) -> None:
     if costs.empty:
         return
@@ -166,7 +166,7 @@ def _show_growth(
         shown = st.multiselect("Configurations", labels, shown, key="growth of")
     num_tasks = _pick_num_tasks(costs)
     rows = costs[costs["label"].isin(shown)]
-    page.chart(charts.growth(rows, num_tasks, methods), "growth chart")
+    page.chart(charts.growth(rows, num_tasks, surface), "growth chart")
     show_table(growth_table(rows, num_tasks), "growth table")
     st.caption(describe_fits(rows))
 
@@ -184,10 +184,10 @@ def _pick_num_tasks(costs: pd.DataFrame) -> int:
     return int(num_tasks)
 
 
-def _show_agreement(page: Page, costs: pd.DataFrame, methods: Sequence[str]) -> None:
+def _show_agreement(page: Page, costs: pd.DataFrame, surface: Surface | None) -> None:
     if costs.empty:
         return
     st.subheader("FLOPs against seconds")
-    page.chart(charts.agreement(costs, methods), "agreement chart")
+    page.chart(charts.agreement(costs, surface), "agreement chart")
     for line in agreement_sentences(costs):
         st.markdown(escape_markdown(line))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -111,19 +111,19 @@ def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
     yield Chart("What it costs", caption, charts.price_chart(surface, PRICES), rows=table)
     most = (len(surface.storage) - 1, len(surface.compute) - 1)
     if len(costs := select_cell(read_growth(warehouse, EVERYTHING), surface, most)):
-        yield growth_chart(costs, surface.methods, cell_name(surface, *most))
+        yield growth_chart(costs, surface, cell_name(surface, *most))
     costs = read_costs(warehouse, EVERYTHING)
     if len(costs := select_surface(costs, surface)):
         caption = " ".join(agreement_sentences(costs))
-        yield Chart("FLOPs and seconds", caption, charts.agreement(costs, surface.methods))
+        yield Chart("FLOPs and seconds", caption, charts.agreement(costs, surface))
 
 
-def growth_chart(costs: pd.DataFrame, methods: Sequence[str], cell: str) -> Chart:
+def growth_chart(costs: pd.DataFrame, surface: Surface, cell: str) -> Chart:
     """Return the chart of growth with the number of tasks, with the formula of each method."""
     num_tasks = distant_task(costs)
     caption = means_captions.growth(costs, num_tasks, cell)
     table = growth_table(costs, num_tasks)
     table = table[[name for name in table if not name.endswith(" are")]].fillna("")
     rows = [list(table), *table.to_numpy().tolist()]
-    figure = charts.growth(costs, num_tasks, methods, columns=2)
+    figure = charts.growth(costs, num_tasks, surface, columns=2)
     return Chart("Growth with the number of tasks", caption, figure, rows=rows)

@@ -16,7 +16,7 @@ from orchestrator.sweep.means.prices import priced_seeds
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial, task_sizes
-from orchestrator.terminal.surface_budgets import WELL_USED
+from orchestrator.terminal.surface_budgets import WELL_USED, networks_text
 
 MAX_LISTED = 20  # reasons
 T = TypeVar("T")
@@ -125,10 +125,7 @@ def network_lines(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield a warning if networks differ: cells then have several units of computation."""
     networks = {str(cell.trial.config["network"]) for cell in cells if cell.compute is not None}
     if len(networks) > 1:
-        yield (
-            f"means: the unit of computation is that of each trial's own network, so that cells of "
-            f"the {len(networks)} networks are not at equal means: compare within a network"
-        )
+        yield f"means: {networks_text(len(networks))}"
 
 
 def size_lines(cells: Sequence[Cell]) -> Iterator[str]:

@@ -16,6 +16,22 @@ WELL_USED = 0.99  # share of a budget
 UNEVEN = 0.05  # below the share of all tasks
 
 
+def describe_networks(surface: Surface) -> Iterator[str]:
+    """Yield a warning if the networks of methods differ: cells then have several units."""
+    count = len(set(surface.networks))
+    if count > 1 and surface.compute != (None,):
+        text = networks_text(count)
+        yield f"{text[0].upper()}{text[1:]}."
+
+
+def networks_text(count: int) -> str:
+    """Return a warning on cells of several networks, without a capital or a full stop."""
+    return (
+        "the unit of computation is that of each trial's own network, so that cells of "
+        f"the {count} networks are not at equal means: compare within a network"
+    )
+
+
 def describe_infeasible(surface: Surface) -> Iterator[str]:
     """Yield the methods that fit no cell, and the number of cells that others do not fit."""
     unfit, cells = surface.infeasible.sum(axis=(1, 2)), surface.infeasible[0].size

@@ -14,17 +14,17 @@ from orchestrator.results.surface.areas import (
     storage_areas,
     volumes,
 )
-from orchestrator.results.surface.crossings import RETRAINING, Crossing, break_even
 from orchestrator.results.surface.rate_cells import exchange_cells
 from orchestrator.results.surface.rates import mean_over_cells, rates_by_seed
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.results.units import bytes_text, change_text, interval_text
-from orchestrator.sweep.means.budget_text import epochs_number, epochs_text, fine_tuning_text
+from orchestrator.terminal.break_even_text import describe_break_even
 from orchestrator.terminal.surface_budgets import (
     describe_bodies,
     describe_excess,
     describe_infeasible,
+    describe_networks,
     describe_unspent,
 )
 from orchestrator.terminal.surface_names import budget_text, cell_name
@@ -33,10 +33,11 @@ from orchestrator.terminal.surface_names import budget_text, cell_name
 def findings(surface: Surface) -> Iterator[str]:
     """Yield the findings of a surface: winners, budgets, areas, rates, exchange, break-even.
 
-    Before them stands in what its sweeps differ, if they do.
+    Before them stands in what its sweeps differ, and that its networks do.
     """
     if surface.note:
         yield surface.note
+    yield from describe_networks(surface)
     yield from describe_winners(surface)
     yield from describe_infeasible(surface)
     yield from describe_excess(surface)
@@ -109,75 +110,3 @@ def describe_exchange(surface: Surface) -> Iterator[str]:
             value, low, high = (bytes_text(each) for each in (cell.value, cell.low, cell.high))
             where = f"{surface.methods[cell.method]} at {cell_name(surface, *cell.place)}"
             yield f"For {where}, 1 GFLOP replaces {value} [{low}, {high}]."
-
-
-def describe_break_even(surface: Surface) -> Iterator[str]:
-    """Yield the computation from which joint retraining is as accurate as each other method."""
-    if RETRAINING not in surface.methods or surface.compute == (None,):
-        return
-    joint = surface.methods.index(RETRAINING)
-    for a, size in enumerate(surface.storage):
-        if not surface.infeasible[joint, a].all():
-            where = "" if size is None else f" at {bytes_text(size)}"
-            yield from compare_with_retraining(surface, joint, a, where)
-
-
-def compare_with_retraining(
-    surface: Surface, joint: int, storage: int, where: str
-) -> Iterator[str]:
-    """Yield the budgets at which retraining is ahead of the methods complete in the same cells.
-
-    Means over seeds are compared, and their paired difference is given with its interval. To
-    overtake a method retraining must be behind with less computation. Where the method does not fit
-    with less, there is no crossing, and retraining is ahead wherever both fit.
-    """
-    leads = surface.values[joint, storage] - surface.values[:, storage]
-    lead, half = leads.mean(axis=-1), half_width(leads)
-    crossings: list[str] = []
-    behind: list[str] = []
-    mixed: list[str] = []
-    ahead: dict[str, list[str]] = {}
-    for m in map(int, np.flatnonzero(np.isfinite(lead).any(axis=-1))):
-        name, point = surface.methods[m], break_even(surface, m, joint, storage)
-        least, most = int(np.nanargmin(lead[m])), int(np.nanargmax(lead[m]))
-        texts = [
-            f"{name} {change_text(float(mean), float(width))}"
-            for mean, width in zip(lead[m], half[m], strict=True)
-        ]
-        if lead[m, least] >= 0 and m != joint:
-            ahead.setdefault(epochs_text(point.value), []).append(texts[least])
-        elif point.overtakes:
-            crossings.append(f"{name} at {crossing_text(surface, point)}")
-        elif lead[m, most] < 0:
-            behind.append(texts[most])
-        elif lead[m, least] < 0:
-            mixed.append(texts[np.flatnonzero(np.isfinite(lead[m]))[-1]])
-    starts = "; ".join(f"from {start} on {', '.join(names)}" for start, names in ahead.items())
-    for what, parts in (
-        ("overtakes {}", ", ".join(crossings)),
-        ("has at least their mean wherever both fit (least lead): {}", starts),
-        ("stays behind their mean wherever both fit (least gap): {}", ", ".join(behind)),
-        ("is behind their mean again at the most computation: {}", ", ".join(mixed)),
-    ):
-        if parts:
-            yield f"Joint retraining{where} {what.format(parts)}."
-
-
-def crossing_text(surface: Surface, crossing: Crossing) -> str:
-    """Return a crossing with its interval: `13 x fine-tuning [9.8, above 16]`."""
-    text = fine_tuning_text(round_crossing(crossing.value))
-    if np.isnan(crossing.low):
-        return f"{text} (one seed, so no interval)"
-    first, last = surface.compute[0] or 0.0, surface.compute[-1] or 0.0
-    low = f"below {epochs_number(first)}" if np.isinf(crossing.low) else _end_text(crossing.low)
-    high = f"above {epochs_number(last)}" if np.isinf(crossing.high) else _end_text(crossing.high)
-    return f"{text} [{low}, {high}]"
-
-
-def round_crossing(epochs: float) -> float:
-    """Return a computation to two significant digits, as an interpolation allows."""
-    return float(f"{epochs:.2g}")
-
-
-def _end_text(epochs: float) -> str:
-    return epochs_number(round_crossing(epochs))

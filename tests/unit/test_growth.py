@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from test_surface import surface
 
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
@@ -77,8 +78,9 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     assert list(line.y) == pytest.approx([60e3, 520e3])
     assert line.hovertext[0] == "10 kB x T + 20 kB"
     assert "&lt;b&gt;ewc" in {trace.name for trace in figure.data}
-    beside = charts.growth(costs(), 50, ["joint", "ewc", "er"])
-    style = method_styles(["joint", "ewc", "er"])[2]
+    drawn = surface(np.zeros((3, 1, 1, 1)), names=("joint", "ewc", "er"))
+    beside = charts.growth(costs(), 50, drawn)
+    style = method_styles(drawn)[2]
     assert beside.data[0].line.color == style.color != figure.data[0].line.color
     beside = charts.growth(costs(), 50, columns=2)
     titles = [beside.layout[f"xaxis{n}"].title.text for n in ("", 2)]

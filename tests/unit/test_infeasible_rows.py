@@ -66,7 +66,7 @@ def surface_figures(results: Results) -> pd.DataFrame:
     figures = {"volume": volumes(surface)[fit], "front": front_volume(surface)}
     figures |= {"price": [each.price for each in price_winners(surface, prices)]}
     figures |= {"winner": [each.method for each in price_winners(surface, prices)]}
-    return pd.DataFrame({"figure": figures, "of": surface.flops[0]})
+    return pd.DataFrame({"figure": figures, "of": surface.flops[0, 0]})
 
 
 def growth(results: Results) -> pd.DataFrame:

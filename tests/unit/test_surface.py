@@ -39,9 +39,12 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
     m, a, b, s = array.shape
     compute = changes.get("compute", tuple(2.0**i for i in range(b)))
     shares = changes.get("shares", np.full((m, a, b, s), np.nan))
+    names = changes.get("names", tuple("abcdefgh"[:m]))
     return Surface(
         title="lab",
-        methods=changes.get("names", tuple("abcdefgh"[:m])),
+        methods=names,
+        kinds=changes.get("kinds", names),
+        networks=changes.get("networks", (0,) * m),
         storage=changes.get("storage", tuple(1000 * 2**i for i in range(a))),
         compute=compute,
         seeds=tuple(range(s)),
@@ -57,7 +60,7 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         shares=shares,
         least_shares=changes.get("least_shares", shares),
         most_shares=changes.get("most_shares", shares),
-        flops=np.array(compute, dtype=float) * 1e9,
+        flops=changes.get("flops", np.array([compute] * m, dtype=float) * 1e9),
     )
 
 
@@ -311,7 +314,7 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert built.mean[0, 0, 0] == pytest.approx(0.6)
     assert np.isnan(built.mean[1, 0, 0]), "a seed is missing"
     assert built.infeasible[:, 0, 0].tolist() == [False, False, True]
-    assert built.flops.tolist() == [4.0]
+    assert built.flops.tolist() == [[4.0]] * 3
     assert built.seconds[:2, 0, 0].tolist() == [2.5, 2.5]
     assert (built.carried[0, 0, 0], built.spent[0, 0, 0]) == (990, 4)
     assert (built.prediction_flops[0, 0, 0], built.prediction_seconds[0, 0, 0]) == (2, 1)
@@ -431,7 +434,7 @@ def test_a_recorded_budget_is_that_of_each_seed() -> None:
     cells = cells.assign(seed=[0, 1, 0, 1], means_flops=[100.0, 200.0] * 2)
     built = build_surface("b", cells, "acc")
     assert built.shares[:, 0, 0].tolist() == [[1.01, 0.8], [0.99, 1.005]]
-    assert built.flops.tolist() == [150]
+    assert built.flops.tolist() == [[150]] * 2
     lines = [line for line in findings(built) if "budget" in line]
     assert lines[0] == f"{ABOVE}: lwf (1 kB and 1 x), si (1 kB and 1 x)."
     assert lines[1].endswith("over cells: lwf 0.80 to 1.01.")

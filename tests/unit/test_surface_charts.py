@@ -44,7 +44,7 @@ def find_trace(figure: go.Figure, name: str) -> Any:
 def test_a_cell_has_the_colours_of_its_winner_and_a_tie_a_strip_for_each() -> None:
     drawn = create_contested()
     figure = charts.winners(drawn)
-    styles = dict(zip(drawn.methods, method_styles(drawn.methods), strict=True))
+    styles = dict(zip(drawn.methods, method_styles(drawn), strict=True))
     shown: dict[tuple[int, int], list[tuple[float, str]]] = {}
     for name in drawn.methods:
         trace = find_trace(figure, name)

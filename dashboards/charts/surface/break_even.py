@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboards.charts.theme import GREY, HIGHLIGHT
-from orchestrator.results.surface.crossings import RETRAINING, Crossing, break_even
+from orchestrator.results.surface.crossings import Crossing, break_even, retraining_rivals
 from orchestrator.results.surface.surface import Surface
 from orchestrator.sweep.means.budget_text import epochs_text
-from orchestrator.terminal.surface_findings import crossing_text, round_crossing
+from orchestrator.terminal.break_even_text import crossing_text, round_crossing
 
 
 def break_even_marks(surface: Surface, storage: int) -> Iterator[go.Scatter]:
-    """Yield a ring where joint retraining overtakes each method, on its own line."""
-    if RETRAINING not in surface.methods:
-        return
-    joint = surface.methods.index(RETRAINING)
+    """Yield a ring where joint retraining overtakes each method of its network, on its own line."""
+    for joint, others in retraining_rivals(surface).items():
+        yield from rings_on_line(surface, storage, joint, others)
+
+
+def rings_on_line(
+    surface: Surface, storage: int, joint: int, others: Sequence[int]
+) -> Iterator[go.Scatter]:
+    """Yield the rings on the line of one joint retraining, given the methods to compare it with."""
     x = np.array([float(epochs or 0) for epochs in surface.compute])
     line = surface.mean[joint, storage]
     known = np.isfinite(line)
-    for m, name in enumerate(surface.methods):
-        at = break_even(surface, m, joint, storage)
+    for m in others:
+        name, at = surface.methods[m], break_even(surface, m, joint, storage)
         if at.overtakes:
             y = float(np.interp(np.log2(at.value), np.log2(x[known]), line[known]))
-            words = f"joint overtakes {name} at {crossing_text(surface, at)}"
+            words = f"{surface.methods[joint]} overtakes {name} at {crossing_text(surface, at)}"
             yield break_even_ring(words, name, at, y)
 
 

@@ -82,7 +82,7 @@ def draw_lines(
         line: index of the line of each method in an array [M, A, B].
         unfit: which budgets each method does not fit [M, N].
     """
-    styles = method_styles(surface.methods)
+    styles = method_styles(surface)
     mean, half = surface.mean[line], surface.half_width[line]
     rows = [m for m in range(len(mean)) if unfit[m].any()]
     figure = line_panels(len(rows))

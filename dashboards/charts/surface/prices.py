@@ -32,7 +32,7 @@ def price_chart(surface: Surface, prices: Prices, metric: str = "acc") -> go.Fig
     layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
     figure = go.Figure(layout=layout)
     figure.add_trace(best_line(surface, prices, highest=float(np.nanmax(price))))
-    for method, style in enumerate(method_styles(surface.methods)):
+    for method, style in enumerate(method_styles(surface)):
         cells = [(int(a), int(b)) for a, b in np.argwhere(np.isfinite(price[method]))]
         if cells:
             figure.add_trace(method_points(surface, method, style, cells, price[method]))

@@ -38,7 +38,7 @@ def rates(surface: Surface, what: str) -> go.Figure:
         return empty_figure(f"No cell has a rate: {RATE_NAMES[what]}.")
     rows = sorted({cell.method for cell in cells}, reverse=True)
     figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
-    styles = method_styles(surface.methods)
+    styles = method_styles(surface)
     for row, method in enumerate(rows):
         own = [cell for cell in cells if cell.method == method]
         figure.add_trace(rate_points(surface, own, what, row, styles[method]))

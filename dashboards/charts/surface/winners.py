@@ -50,7 +50,7 @@ def winners(surface: Surface) -> go.Figure:
     height = ROW * len(surface.storage)
     layout = {"template": template(), "height": height + EDGES, "legend": legend(height)}
     figure = go.Figure(layout=layout | {"barmode": "overlay", "bargap": 0})
-    styles = method_styles(surface.methods)
+    styles = method_styles(surface)
     for method, strips in strips_by_method(cells).items():
         figure.add_trace(draw_strips(surface, method, strips, styles[method]))
     for why in EMPTY_PATTERNS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,38 @@ BASELINE = "finetune"
 Epochs = tuple[float | None, ...]
 
 
-def allowed_flops(rows: pd.DataFrame, compute: Epochs) -> Floats:
-    """Return the FLOPs of all tasks that each budget of computation allows [B].
+def network_numbers(rows: pd.DataFrame) -> pd.Series[int]:
+    """Return the number of the network of each trial, whose epochs are its unit of computation."""
+    columns = [name for name in map(str, rows) if name.startswith("config.network.")]
+    if not columns:
+        return pd.Series(0, rows.index)
+    return rows.groupby(columns, dropna=False, sort=False).ngroup()
 
-    They are the mean over the seeds. Tables of earlier releases do not have them: then those of
-    fine-tuning, which meets a budget of whole epochs, and any other to a step; else the most that a
-    trial spent. NaN where computation is free.
+
+def allowed_flops(rows: pd.DataFrame, methods: Sequence[int], compute: Epochs) -> Floats:
+    """Return the FLOPs of all tasks that budgets of computation allow each method [M, B].
+
+    They are the mean over the seeds of its network. Tables of earlier releases do not have them:
+    then those of fine-tuning, which meets a budget of whole epochs, and any other to a step; else
+    the most that a trial of the network spent. NaN where computation is free.
+
+    Args:
+        rows: the trials of all methods.
+        methods: number of the method of each.
+        compute: budgets in epochs of fine-tuning [B].
     """
-    recorded = recorded_flops(rows).groupby(rows[COMPUTE]).mean()
-    spent = compute_flops(rows).where(rows["status"] == "complete")
+    network = network_numbers(rows)
+    cell = [network, rows[COMPUTE]]
+    recorded = recorded_flops(rows).groupby(cell).transform("mean")
     fine_tuned = rows["method"] == BASELINE
-    spent = spent.where(fine_tuned) if fine_tuned.any() else spent
-    known = recorded.combine_first(spent.groupby(rows[COMPUTE]).max())
-    return np.array([known.get(each, np.nan) for each in compute], dtype=float)
+    counts = fine_tuned | ~fine_tuned.groupby(network).transform("any")
+    spent = compute_flops(rows).where(counts & (rows["status"] == "complete"))
+    known = recorded.fillna(spent.groupby(cell).transform("max"))
+    by_method = known.groupby([np.asarray(methods), rows[COMPUTE]]).mean()
+    pairs = [
+        [by_method.get((m, each), np.nan) for each in compute] for m in range(1 + max(methods))
+    ]
+    return np.array(pairs, dtype=float)
 
 
 def spent_shares(rows: pd.DataFrame, compute: Epochs) -> pd.Series[float]:
@@ -38,8 +58,10 @@ def spent_shares(rows: pd.DataFrame, compute: Epochs) -> pd.Series[float]:
     where nothing is known.
     """
     budgets = [each for each in compute if each is not None]
-    most = pd.Series(most_flops(rows, compute)[: len(budgets)], budgets)
-    allowed = recorded_flops(rows).fillna(rows[COMPUTE].map(most).astype(float))
+    allowed = recorded_flops(rows)
+    for _, own in rows.groupby(network_numbers(rows)):
+        most = pd.Series(most_flops(own, compute)[: len(budgets)], budgets)
+        allowed = allowed.fillna(own[COMPUTE].map(most).astype(float))
     spent: pd.Series[float] = compute_flops(rows)
     return (spent / allowed).where(np.isfinite(allowed))
 
@@ -51,7 +73,7 @@ def recorded_flops(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def most_flops(rows: pd.DataFrame, compute: Epochs) -> Floats:
-    """Return FLOPs of all tasks that no budget of computation is above [B].
+    """Return FLOPs of all tasks that no budget of computation of a network is above [B].
 
     Tables of earlier releases do not have the budget, compute times the FLOPs of fine-tuning for an
     epoch. Where a budget of the grid is of whole epochs, fine-tuning spends it exactly, and all
@@ -59,7 +81,7 @@ def most_flops(rows: pd.DataFrame, compute: Epochs) -> Floats:
     more of each is an upper bound.
 
     inf where nothing is known: computation is free, or no trial of fine-tuning is complete, or its
-    trials spend different FLOPs (tasks of other sizes, or other networks).
+    trials spend different FLOPs (tasks of other sizes).
     """
     trials = rows[(rows["method"] == BASELINE) & (rows["status"] == "complete")]
     spent = compute_flops(trials).groupby(trials[COMPUTE])

@@ -30,6 +30,17 @@ class Crossing:
     high: float = np.nan
 
 
+def retraining_rivals(surface: Surface) -> dict[int, list[int]]:
+    """Return number of each joint retraining -> those of the other methods with its network.
+
+    The unit of computation is a network's, so that methods with another one have other means.
+    """
+    joint = [m for m, kind in enumerate(surface.kinds) if kind == RETRAINING]
+    others = [m for m in range(len(surface.kinds)) if m not in joint]
+    networks = surface.networks
+    return {own: [m for m in others if networks[m] == networks[own]] for own in joint}
+
+
 def break_even(surface: Surface, method: int, other: int, storage: int) -> Crossing:
     """Return the computation from which on `other` is at least as accurate as a method.
 

@@ -37,7 +37,7 @@ def exchange_rate(surface: Surface, method: int, storage: int, compute: int) -> 
     values = surface.values[method]
     here = values[storage, compute]
     size = float(surface.storage[storage + 1] or 0) - float(surface.storage[storage] or 0)
-    flops = surface.flops[compute + 1] - surface.flops[compute]
+    flops = surface.flops[method, compute + 1] - surface.flops[method, compute]
     per_byte = (values[storage + 1, compute] - here) / size
     per_gflop = (values[storage, compute + 1] - here) / (flops / 1e9)
     if not per_byte.mean() > 0:

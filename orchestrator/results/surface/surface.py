@@ -14,7 +14,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.intervals import Floats, half_width
 from orchestrator.results.pooling import pool_trials
 from orchestrator.results.results import Results
-from orchestrator.results.surface.budgets import allowed_flops
+from orchestrator.results.surface.budgets import allowed_flops, network_numbers
 from orchestrator.results.surface.comparable import comparable_trials
 from orchestrator.results.surface.excess import Mask, excess_mask
 from orchestrator.results.surface.task_figures import (
@@ -38,6 +38,8 @@ class Surface:
     Attributes:
         title: of the setting.
         methods: names [M], in the order of the sweep.
+        kinds: the method of each, without the label and the hyperparameters of its name [M].
+        networks: number of the network of each [M].
         storage: budgets in bytes [A], rising; (None,) if storage is free.
         compute: budgets in epochs of fine-tuning [B], rising; (None,) if computation is free.
         seeds: [S].
@@ -61,13 +63,15 @@ class Surface:
             earlier releases do not have the budget of each.
         most_shares: likewise, the most.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
-            [B]; NaN if they are not known.
+            each method, in epochs of its own network [M, B]; NaN if they are not known.
         sweeps: its sweeps where others of its setting are not comparable with them; else none.
         note: in what the sweeps of its setting differ; "" if they are comparable.
     """
 
     title: str
     methods: tuple[str, ...]
+    kinds: tuple[str, ...]
+    networks: tuple[int, ...]
     storage: tuple[int | None, ...]
     compute: tuple[float | None, ...]
     seeds: tuple[int, ...]
@@ -150,6 +154,8 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     return Surface(
         title=title,
         methods=methods,
+        kinds=tuple(rows["method"].groupby(names, sort=False).first().astype(str)),
+        networks=tuple(network_numbers(rows).groupby(names, sort=False).first().astype(int)),
         storage=storage,
         compute=compute,
         seeds=seeds,
@@ -157,7 +163,7 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         excess=excess,
         **by_seed,
         **costs,
-        flops=allowed_flops(rows, compute),
+        flops=allowed_flops(rows, method, compute),
         sweeps=(),
         note="",
     )
