@@ -70,12 +70,8 @@ def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
     if kind in (int, float):
         return check_scalar(value, place)
     if (kind_fields := fields_of(kind)) is not None:
-        given = ((name, neutral, getattr(value, name)) for name, neutral in kind_fields)
-        return {
-            name: _as_json(v, (place, name), fields_of)
-            for name, neutral, v in given
-            if neutral is MISSING or neutral != v
-        }
+        content = _list_fields(value, kind_fields)
+        return {name: _as_json(v, (place, name), fields_of) for name, v in content}
     if kind is dict or isinstance(value, Mapping):
         if not (set(map(type, value)) <= {str} or all(isinstance(key, str) for key in value)):
             raise TypeError(f"{_path(place)}: its keys must be text, given {list(value)}")
@@ -83,6 +79,12 @@ def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
     if isinstance(value, list | tuple):
         return [_as_json(v, (place, i), fields_of) for i, v in enumerate(value)]
     return check_scalar(value, place)
+
+
+def _list_fields(value: Any, kind_fields: tuple[tuple[str, Any], ...]) -> list[tuple[str, Any]]:
+    """Return the fields of a dataclass that are not left out, with their values."""
+    given = [(name, getattr(value, name), neutral) for name, neutral in kind_fields]
+    return [(name, v) for name, v, neutral in given if neutral is MISSING or neutral != v]
 
 
 @cache

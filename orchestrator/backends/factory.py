@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.ray_backend import OnRay, Say, stage_resources
-from orchestrator.graph.collector import pause_collector
 from orchestrator.graph.deadline import StageKind
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut, TrialQueue
 from orchestrator.search.ports import NullScheduler, Sampler, Scheduler
 from orchestrator.search.sampling import GridSampler, RandomSampler
+from orchestrator.stages.collector import pause_collector
 from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_section.algorithms import Grid, Optuna, Random

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.graph.collector import keep_imports
+from orchestrator.stages.collector import keep_imports
 
 with keep_imports():
     import orchestrator.stages.worker  # noqa: F401

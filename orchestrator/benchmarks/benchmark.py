@@ -6,8 +6,8 @@ Shape legend: N examples, C outputs of the head.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import ClassVar
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from orchestrator.benchmarks.sources.own_data import OwnData
 from orchestrator.benchmarks.stream_data import BENCHMARKS
 from orchestrator.benchmarks.task_changes import describe_task_changes, place_datasets
 from orchestrator.benchmarks.tasks import VERSION, Task, task_keys
+from orchestrator.hashing import to_keyed_json
 
 __all__ = ["BENCHMARKS", "Benchmark", "Task"]
 
@@ -29,7 +30,8 @@ class Benchmark(BenchmarkOptions):
 
     version: ClassVar[int] = VERSION
 
-    @property
+    # Once, since each trial asks for it and the recipes are found by the value of all options.
+    @cached_property
     def num_classes(self) -> int:
         """Outputs of the head, C."""
         return 1 + max(label for recipe in self._recipes() for label in recipe.labels)
@@ -43,6 +45,15 @@ class Benchmark(BenchmarkOptions):
     def std(self) -> tuple[float, ...]:
         """Standard deviation per channel of the data set's training pixels in [0, 1]."""
         return self.stream_data.facts.std
+
+    def describe(self) -> dict[str, Any]:
+        """Return the options in JSON types, without neutral ones."""
+        return dict(self._description)
+
+    @cached_property
+    def _description(self) -> dict[str, Any]:
+        keyed: dict[str, Any] = to_keyed_json(self)
+        return keyed
 
     def require_same_data(self) -> None:
         """Raise unless the user's own files are what the benchmark was made of.

@@ -34,8 +34,8 @@ from orchestrator.cli.results_commands import reproduce_command, show_command
 from orchestrator.cli.store_commands import store_app
 from orchestrator.cli.usage import UsageError, describe_usage_error
 from orchestrator.errors import CONTINUES, KEPT, RepertoireError
-from orchestrator.graph.collector import keep_imports
 from orchestrator.graph.signals import end_on_signal
+from orchestrator.stages.collector import keep_imports
 
 app = typer.Typer(
     help="Schedule continual-learning experiments on Ray; compare what each method buys and costs.",

@@ -109,7 +109,8 @@ class _Loop:
         self.client, self.workers, self.brake = client, workers, brake
         self.fusing = workers if isinstance(workers, FusingWorkers) else None
         self.observe = observe
-        self.graph = TrialGraph(slots=0, siblings=self._siblings)
+        # Without a reference to this loop, which has it: the stages are freed at once at its end.
+        self.graph = TrialGraph(0, siblings=self._siblings) if self.fusing else TrialGraph(0)
         self.groups: dict[Key, tuple[str, int] | None] = {}
         self.slots = self.running = 0
         self.events: deque[Event] = deque()
@@ -149,7 +150,7 @@ class _Loop:
                 # happened.
                 self.observe(instruction)
                 self.brake.count(instruction)
-                if isinstance(instruction, ChainAdvanced | ChainEnded):
+                if not isinstance(instruction, RunStage):
                     self.events.extend(self.client.handle(instruction))
             for orders in tasks.values():
                 self._submit(orders)

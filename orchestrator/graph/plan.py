@@ -8,10 +8,10 @@ from functools import cached_property
 from statistics import median
 
 from orchestrator.errors import RepertoireError
-from orchestrator.graph.collector import pause_collector
 from orchestrator.graph.events import ChainId
 from orchestrator.graph.stored_stages import StoredStage, read_stored_stages
 from orchestrator.hashing import canonical_json
+from orchestrator.stages.collector import pause_collector
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.record_cache import Records
 from orchestrator.stages.worker import StageOrder, extend_order

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from orchestrator.graph.brake import Brake
-from orchestrator.graph.collector import pause_collector
 from orchestrator.graph.driver import drive
 from orchestrator.graph.evaluation import Evaluation
 from orchestrator.graph.events import ChainEnded, Event, Instruction
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.virtual_workers import Usage, VirtualCluster, VirtualWorkers
+from orchestrator.stages.collector import pause_collector
 
 STEPS = 10
 

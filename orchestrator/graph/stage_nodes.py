@@ -50,20 +50,18 @@ class StageNodes:
     Args:
         stored: stages that are known to be in the store.
         siblings: see `TrialGraph`.
+
+    Attributes:
+        stored: as given, and what was added to it.
+        by_key: the stages.
     """
 
     def __init__(self, stored: Iterable[Key], siblings: Siblings = lambda key: None) -> None:
         self.stored = set(stored)
         self._siblings = siblings
         self._alike: dict[Hashable, dict[Key, None]] = {}
-        self._nodes: dict[Key, StageNode] = {}
+        self.by_key: dict[Key, StageNode] = {}
         self._ready: list[tuple[int, int, Key]] = []
-
-    def __getitem__(self, key: Key) -> StageNode:
-        return self._nodes[key]
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._nodes
 
     @property
     def may_have_ready_stages(self) -> bool:
@@ -74,7 +72,7 @@ class StageNodes:
     def counts(self) -> dict[str, int]:
         """Return the numbers of stages that are waiting, ready, running, done, and dropped."""
         total = dict.fromkeys(("waiting", "ready", "running", "done", "dropped"), 0)
-        for node in self._nodes.values():
+        for node in self.by_key.values():
             total[node.state] += 1
         return total
 
@@ -84,17 +82,17 @@ class StageNodes:
         Raises:
             RepertoireError: the chain does not want the parent.
         """
-        above = None if parent is None else self._nodes.get(parent)
+        above = None if parent is None else self.by_key.get(parent)
         if parent is not None and (above is None or chain not in above.chains):
             history = above.story if above else "never wanted"
             raise RepertoireError(
                 f"chain {chain} wants stage {key} but not its parent {parent}: {history}"
             )
-        node = self._nodes.get(key)
+        node = self.by_key.get(key)
         if node is None:
-            node = self._nodes[key] = StageNode(parent, len(self._nodes))
+            node = self.by_key[key] = StageNode(parent, len(self.by_key))
             if parent is not None:
-                self._nodes[parent].children[key] = None
+                self.by_key[parent].children[key] = None
         # A stage that no chain wanted any more comes back when a new chain wants it.
         fresh = node.state == "dropped" or not node.story
         node.chains[chain] = None
@@ -111,7 +109,7 @@ class StageNodes:
         """Return the ready stage that runs next, now running; None if there is none."""
         while self._ready:
             weight, _, key = heapq.heappop(self._ready)
-            node = self._nodes[key]
+            node = self.by_key[key]
             # A stage is pushed again when `unblocks` changes, which makes earlier entries stale.
             if node.state == "ready" and weight == -node.unblocks:
                 node.state = "running"
@@ -129,15 +127,15 @@ class StageNodes:
         if group is None:
             return []
         shared, most = group
-        alike = [k for k in self._alike.get(shared, ()) if self._nodes[k].state == "ready"]
-        alike.sort(key=lambda k: (-self._nodes[k].unblocks, self._nodes[k].order))
+        alike = [k for k in self._alike.get(shared, ()) if self.by_key[k].state == "ready"]
+        alike.sort(key=lambda k: (-self.by_key[k].unblocks, self.by_key[k].order))
         # An equal part of these and the stage itself, rounded up.
         size = min(most, -(-(len(alike) + 1) // slots))
         chosen, rest = alike[: size - 1], alike[size - 1 :]
         self._alike[shared] = dict.fromkeys(rest)
         for each in chosen:
-            self._nodes[each].state = "running"
-            self._nodes[each].story.append(f"running with {key}")
+            self.by_key[each].state = "running"
+            self.by_key[each].story.append(f"running with {key}")
         return chosen
 
     def finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> StageNode:
@@ -146,7 +144,7 @@ class StageNodes:
         Raises:
             RepertoireError: it was not running.
         """
-        node = self._nodes.get(key)
+        node = self.by_key.get(key)
         if node is None or node.state != "running":
             story = node.story if node else "never wanted"
             raise RepertoireError(f"stage {key} ended though it was not running: {story}")
@@ -159,15 +157,15 @@ class StageNodes:
     def release_children(self, node: StageNode) -> None:
         """Update the stages that waited for a stage."""
         for child in node.children:
-            if self._nodes[child].state == "waiting":
+            if self.by_key[child].state == "waiting":
                 self._set_ready_or_waiting(child)
 
     def mark_undone(self, key: Key) -> None:
         """Mark a finished stage as not done; ready stages below it wait again."""
-        node = self._nodes[key]
+        node = self.by_key[key]
         self._update_unblocks(node, +1)
         for child in node.children:
-            below = self._nodes[child]
+            below = self.by_key[child]
             # One that runs has read the parent's state, or will report that it is lost.
             if below.state == "ready":
                 below.state = "waiting"
@@ -185,8 +183,8 @@ class StageNodes:
 
     def _set_ready_or_waiting(self, key: Key) -> None:
         """Set the state of an unfinished stage by its parent's state."""
-        node = self._nodes[key]
-        parent = self._nodes.get(node.parent) if node.parent else None
+        node = self.by_key[key]
+        parent = self.by_key.get(node.parent) if node.parent else None
         node.state = "ready" if parent is None or parent.state == "done" else "waiting"
         node.story.append(node.state)
         if node.state == "ready":
@@ -197,7 +195,7 @@ class StageNodes:
     def _update_unblocks(self, node: StageNode, change: int) -> None:
         """Add `change` to the `unblocks` of a stage's ancestors."""
         while node.parent is not None:
-            key, node = node.parent, self._nodes[node.parent]
+            key, node = node.parent, self.by_key[node.parent]
             node.unblocks += change
             # A heap cannot change an entry: a new one is added, and `start_next` skips the old.
             if node.state == "ready":

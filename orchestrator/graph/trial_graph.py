@@ -98,7 +98,7 @@ class TrialGraph:
 
     def story(self, key: Key) -> list[str]:
         """Return the history of a stage's states."""
-        return list(self._nodes[key].story)
+        return list(self._nodes.by_key[key].story)
 
     def _want(self, event: ChainWanted) -> list[Instruction]:
         chain = self._chains.setdefault(event.chain, _Chain())
@@ -126,8 +126,9 @@ class TrialGraph:
     def _handle_lost_parent(self, key: Key) -> list[Instruction]:
         """Compute the parent again if it is wanted; chains that are past it do not go back."""
         # Stage 0 starts from nothing; to compute "its parent" again would never end.
-        if key in self._nodes and self._nodes[key].parent is None:
-            raise RepertoireError(f"stage {key} has no parent to lose: {self._nodes[key].story}")
+        known = self._nodes.by_key.get(key)
+        if known is not None and known.parent is None:
+            raise RepertoireError(f"stage {key} has no parent to lose: {known.story}")
         node = self._nodes.finish(key, "waiting")
         self._free += self._tasks.end(key)
         parent = str(node.parent)
@@ -136,7 +137,7 @@ class TrialGraph:
         if not node.chains:
             self._nodes.drop(node, "no chain wants it any more")
         # A parent that is computed again already is not marked twice: other children lost it too.
-        if self._nodes[parent].state == "done":
+        if self._nodes.by_key[parent].state == "done":
             self._nodes.mark_undone(parent)
         return []
 
@@ -152,9 +153,9 @@ class TrialGraph:
         chain, out = self._chains[name], list[Instruction]()
         if chain.ended:
             return out
-        before = chain.done
+        before, nodes = chain.done, self._nodes.by_key
         # Several may be done at once: those that were stored, or that other chains wanted.
-        while chain.done < len(chain.keys) and self._nodes[chain.keys[chain.done]].state == "done":
+        while chain.done < len(chain.keys) and nodes[chain.keys[chain.done]].state == "done":
             chain.done += 1
         if chain.done > before:
             out.append(ChainAdvanced(name, chain.done - 1))
@@ -174,7 +175,7 @@ class TrialGraph:
         chain.ended = True
         # From the last stage up, so that a stage is dropped before its parent.
         for key in reversed(chain.keys):
-            node = self._nodes[key]
+            node = self._nodes.by_key[key]
             node.chains.pop(name, None)
             # A running stage may end: its result is stored, and a later chain may want it.
             if not node.chains and node.state in ("waiting", "ready"):

@@ -12,6 +12,7 @@ from orchestrator.errors import SweepError
 from orchestrator.stages.build_stages import Common
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.source import Source
+from orchestrator.stages.collector import pause_collector
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.dotted_names import find_dotted_names
 from orchestrator.sweep.entries import read_entries
@@ -120,6 +121,7 @@ class Sweep:
         return Sweep.read(content, text, str(path), path.parent.resolve(), data_folder)
 
     @staticmethod
+    @pause_collector()
     def read(
         content: dict[str, Any],
         text: str,

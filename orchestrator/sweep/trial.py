@@ -82,7 +82,8 @@ class Trial:
         return f"{name}-{self.identity[:ID_DIGITS]}"
 
     def _to_json(self, as_json: Callable[[object], Any]) -> dict[str, Any]:
-        benchmark = to_keyed_json(self.benchmark)  # with the options that the sweep uses alone
+        benchmark = self.benchmark.describe()
+        # The sources of data as the tables have them, or as the key has them.
         if self.benchmark.data is not None:
             benchmark["data"] = as_json(self.benchmark.data)
         if self.benchmark.sequence is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.graph.collector import keep_imports, pause_collector
+from orchestrator.stages.collector import keep_imports, pause_collector
 
 
 @pytest.fixture(params=[True, False])

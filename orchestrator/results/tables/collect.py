@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.graph.collector import pause_collector
 from orchestrator.results.tables.chain_records import chain_records, read_records
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.rows import Row, accuracy_rows, stage_row, trial_row
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, build_table
+from orchestrator.stages.collector import pause_collector
 from orchestrator.stages.storage.record_cache import Records
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ A name is of the table of schedules, or `module:Class` of the user's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from orchestrator.errors import RepertoireError, require, suggest
 from orchestrator.stages.code.classes import import_class, is_dotted
@@ -66,9 +67,10 @@ def schedule_name(given: str | Mapping[str, Any]) -> str:
         ValueError: it has none.
     """
     name = given if isinstance(given, str) else given.get("name")
-    valid = f"one of {', '.join(sorted(SCHEDULES))}"
-    require(isinstance(name, str), "schedule.name", name, valid)
-    return str(name)
+    if not isinstance(name, str):
+        valid = ", ".join(sorted(SCHEDULES))
+        raise ValueError(f"schedule.name must be one of {valid}, given {name}")
+    return name
 
 
 def schedule_class(name: str, source: Source | None = None) -> type[Schedule]:
@@ -101,8 +103,13 @@ def _class_objection(cls: type[Schedule]) -> str | None:
     return None
 
 
-def option_kinds(cls: type[Schedule]) -> dict[str, str]:
+def option_kinds(cls: type[Schedule]) -> Mapping[str, str]:
     """Return option -> name of its type, which is text where annotations are not evaluated."""
+    return _option_kinds(cast(Hashable, cls))
+
+
+@lru_cache(maxsize=64)  # a sweep has thousands of trainings, and few schedules
+def _option_kinds(cls: Any) -> Mapping[str, str]:
     types = {field.name: field.type for field in fields(cls)}
     return {o: t.__name__ if isinstance(t, type) else str(t) for o, t in types.items()}
 

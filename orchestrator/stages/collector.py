@@ -12,8 +12,8 @@ def pause_collector() -> Iterator[None]:
     """Pause the collector for a block, or a function that this decorates.
 
     For code that creates very many values that are all kept and have no reference cycles, such as
-    a plan or the rows of tables: the collector would go through them again and again, which takes
-    up to a third of the time, and would free nothing.
+    the trials of a sweep, a plan or the rows of tables: the collector would go through them again
+    and again, which takes up to a third of the time, and would free nothing.
     """
     was_enabled = gc.isenabled()
     gc.disable()
