@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -35,7 +36,7 @@ def pinned_version(package: str) -> str:
     return next(line.partition("==")[2] for line in lines if line.startswith(f"{package}=="))
 
 
-def test_the_job_of_kuberay_has_fields_that_its_reference_has() -> None:
+def test_the_job_of_kuberay_has_fields_that_its_types_have() -> None:
     schema, job = json.loads(SCHEMA.read_text()), read("rayjob.yaml")
     jsonschema.validate(job, schema)
     assert job["spec"]["rayClusterSpec"]["rayVersion"] == pinned_version("ray")
@@ -43,9 +44,42 @@ def test_the_job_of_kuberay_has_fields_that_its_reference_has() -> None:
         {"entryPoint": "x"},
         {"ttlSecondsAfterFinished": "600"},
         {"submissionMode": "K8sJob"},
+        {"deletionStrategy": {"onSuccess": {"policy": "DeleteSelf"}}},  # both or rules
+        {"rayClusterSpec": {**job["spec"]["rayClusterSpec"], "autoscalerOption": {}}},
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**job, "spec": {**job["spec"], **wrong}}, schema)
+
+
+def pod_templates() -> list[dict[str, Any]]:
+    """The pods of the job, as objects that Kubernetes has a schema for."""
+    cluster = read("rayjob.yaml")["spec"]["rayClusterSpec"]
+    groups = (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])
+    kind = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "pod"}}
+    return [{**kind, "template": group["template"]} for group in groups]
+
+
+@pytest.mark.parametrize("version", ["1.25", "1.37"])  # the first and the last with a schema
+def test_the_pods_of_the_job_are_valid_for_kubernetes(version: str) -> None:
+    for pod in pod_templates():
+        assert kubernetes_validate.validate(pod, version, strict=True) == version
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("volumeMount", [], "volumeMount"),
+        ("image", 3, "3 is not"),
+        ("resources", {"limits": {"cpu": ["2"]}}, r"\['2'\] is not"),
+        ("envFrom", [{"secretRef": {"key": "bucket"}}], "key"),
+        ("volumeMounts", [{"name": "data"}], "mountPath"),
+    ],
+)
+def test_a_slip_in_a_pod_is_found(field: str, value: Any, problem: str) -> None:
+    pod = pod_templates()[0]
+    pod["template"]["spec"]["containers"][0][field] = value
+    with pytest.raises(kubernetes_validate.ValidationError, match=problem):
+        kubernetes_validate.validate(pod, "1.37", strict=True)
 
 
 def test_every_volume_of_the_job_is_one_that_its_pod_has() -> None:
