@@ -71,30 +71,31 @@ def verify(out: Path, uri: str | None) -> int:
     """Read every stage of a store; return 1 if some were damaged and set aside."""
     from orchestrator.errors import OtherRelease, RepertoireError
     from orchestrator.results.folder.places import open_store
+    from orchestrator.stages.storage.maintenance import list_inventory
 
     store = open_store(out, uri, create=False)
     if uri is None and not (out / "stages").is_dir():
         raise RepertoireError(f"{out} has no stage store; give a results folder, or --store URI")
-    keys, wrong, foreign = store.keys(), 0, list[str]()
-    for key in keys:
+    stages, wrong, foreign = list_inventory(store).stages, 0, list[str]()
+    for key, entries in sorted(stages.items()):
         before = len(store.damaged)
         try:
-            store.verify(key)
+            store.verify(key, entries)
         # Neither damaged nor known to be whole: it is left to the release that wrote it.
         except OtherRelease as error:
             foreign.append(str(error))
         wrong += len(store.damaged) > before
-    for line in (*store.damaged, *foreign, *describe_stateless(store.stateless, len(keys))):
+    for line in (*store.damaged, *foreign, *describe_stateless(store.stateless, len(stages))):
         show(line)
     if foreign:
-        show(f"{len(foreign)} of {len(keys)} stages have files of another release; not touched")
+        show(f"{len(foreign)} of {len(stages)} stages have files of another release; not touched")
     if wrong:
         show(
-            f"{wrong} of {len(keys)} stages were damaged and set aside; "
+            f"{wrong} of {len(stages)} stages were damaged and set aside; "
             "the next run computes them again"
         )
     else:
-        whole = f"all {len(keys) - len(foreign)} stages{' of this one' * bool(foreign)}"
+        whole = f"all {len(stages) - len(foreign)} stages{' of this one' * bool(foreign)}"
         exist = ", as far as they exist" * bool(store.stateless)
         show(f"{whole} are as they were written{exist}")
     return int(wrong > 0)

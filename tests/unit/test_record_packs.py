@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from random_tables import write_random
 
+from orchestrator.cli.store_commands import verify
 from orchestrator.errors import OtherRelease, StoreFull, StoreUnwritable
 from orchestrator.results.folder.garbage import delete_garbage, find_garbage
 from orchestrator.results.folder.wanted_keys import Rules
@@ -141,15 +142,31 @@ def test_only_what_is_new_is_read_by_itself_and_fewer_than_eight_are_not_packed(
     assert bucket.single_reads == []
 
 
-@pytest.mark.parametrize("page", [1000, 2])
-def test_a_small_store_is_listed_as_a_whole_and_a_large_one_by_folders(bucket, monkeypatch, page):
-    """20 folders of one file: 256 files are expected, 1 page of 1,000 or 128 pages of 2."""
+@pytest.mark.parametrize(
+    ("page", "most", "whole"),
+    [(1000, 16, True), (16, 16, True), (16, 15, False), (12, 22, False), (2, 16, False)],
+)
+def test_a_store_is_listed_as_a_whole_if_that_takes_fewer_requests_and_not_too_long(
+    bucket, monkeypatch, page, most, whole
+):
+    """21 folders, the first with one file: 256 are expected, 1, 16, 22 or 128 pages in all."""
     monkeypatch.setattr(record_packs, "PAGE", page)
+    monkeypatch.setattr(record_packs, "MOST_PAGES", most)
     store = bucket.open()
     assert store.records([*WANTED, ("ff" * 20, frozenset())]) == WHOLE
     folders = [key[:2] for key in KEYS] + ["ff"]
-    expected = ["05", ""] if page == 1000 else folders
+    expected = ["05", ""] if whole else folders
     assert sorted(bucket.files.listings) == sorted([*expected, PACKS])
+
+
+def test_all_of_a_store_is_verified_by_one_listing(bucket, monkeypatch, capsys):
+    store = bucket.open()
+    monkeypatch.setattr("orchestrator.results.folder.places.open_store", lambda *_, **more: store)
+    bucket.files.write(damaged := stage_path(KEYS[3], RECORD), b"not what was written")
+    assert verify(Path(bucket.root), "s3://bucket") == 1
+    assert bucket.files.listings == [""]
+    assert "1 of 20 stages were damaged and set aside" in capsys.readouterr().out
+    assert store.keys() == [key for key in KEYS if key not in damaged]
 
 
 def test_absent_records_take_listings_alone(bucket):

@@ -20,6 +20,7 @@ from orchestrator.errors import StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.stages.record import Record, RecordRequest, TaskScores
 from orchestrator.stages.storage.address import open_files
+from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.mounts import is_shared
 from orchestrator.stages.storage.record_format import (
     evaluation_to_json,
@@ -219,11 +220,15 @@ class StageStore:
         parts = (entry.path.split("/") for entry in self.files.entries())
         return sorted({part[1] for part in parts if is_stage_file(part)})
 
-    def verify(self, key: str) -> str | None:
+    def verify(self, key: str, entries: Iterable[FileEntry] | None = None) -> str | None:
         """Read all of a stage; return what is damaged, or None.
 
         A record without its state is no damage: tables need no states, and records are imported
         without; its key is added to `stateless`.
+
+        Args:
+            key: of the stage.
+            entries: its files; None lists them.
 
         Raises:
             OtherRelease: another release wrote a file in a way that this one cannot read.
@@ -231,8 +236,9 @@ class StageStore:
         before = len(self.damaged)
         # Past the cache: the file in the store is to be read, not this node's copy.
         self._read_state(key, cache=None, needed=False)
-        paths = {entry.path for entry in self.files.entries(stage_path(key, "").rstrip("/"))}
-        for name in sorted(path.split("/")[2] for path in paths):
+        if entries is None:
+            entries = self.files.entries(stage_path(key, "").rstrip("/"))
+        for name in sorted({entry.path.split("/")[2] for entry in entries}):
             content = self._stage_files.read_json(key, name) if is_json_file(name) else None
             if content is not None:
                 require_readable(content, name, self._place(key))
