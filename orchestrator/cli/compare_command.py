@@ -91,7 +91,8 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
         typer.Option("--columns", metavar="NAMES", help="Those to print: acc,forgetting,time."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="One table, with a warning if not comparable.")
+        bool,
+        typer.Option("--force", help="One table or surface, with a warning if not comparable."),
     ] = False,
 ) -> None:
     """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""

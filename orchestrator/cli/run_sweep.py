@@ -19,7 +19,7 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.create import create_study
 from orchestrator.search.evaluate import evaluate
 from orchestrator.search.forecast import Row, forecast
-from orchestrator.search.price import price_plan
+from orchestrator.search.price import price_plan, unpriced_cells
 from orchestrator.search.search import search
 from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.stage import Chain
@@ -133,13 +133,13 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
     trials whose dials could be solved for with the prices in the store.
     """
     rows = [*feature_rows(feature_states(sweep, store)), *body_rows(bodies_in_steps(sweep))]
-    sweep = solve_sweep(sweep, store)
+    unsolved, sweep = sweep, solve_sweep(sweep, store)
     study = create_study(sweep, store, folder, factory, read_only=True)
     winners: list[ChainStages] = []
     if study is not None:
         study.replay()
         winners = winner_chains(sweep, study.winners()) if study.complete else []
-        rows += forecast(study)
+        rows += forecast(study, unpriced_cells(unsolved, sweep))
     planned = plan(sweep, store, winners)
     searched = study is None or study.complete
     if searched and not planned.stages_to_run and not missing_prices(sweep):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from orchestrator.results.units import times_text
 from orchestrator.search.group_search import GroupSearch
@@ -14,17 +14,39 @@ from orchestrator.stages.stage import Stage
 Row = tuple[str, str]
 
 
-def forecast(study: Study | PerTaskStudy) -> list[Row]:
+def forecast(study: Study | PerTaskStudy, unpriced: int = 0) -> list[Row]:
     """Return (name, figure) rows; figures that depend on results are upper bounds.
 
     Args:
         study: a search that has begun, on a journal that is read only.
+        unpriced: number of cells of a sweep with means that are not in the search, since their
+            prices are missing.
     """
+    if unpriced and not parts(study):
+        return [("search", f"nothing is priced yet: {cells_text(unpriced)} to solve for")]
+    if unpriced:
+        rows = forecast_parts(study)
+        return [("search", f"{cells_text(unpriced)} more once they are priced"), *rows]
     if study.complete:
         return list(_outcome_rows(study))
+    return forecast_parts(study)
+
+
+def cells_text(count: int) -> str:
+    """Return a number of cells as text."""
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
+def forecast_parts(study: Study | PerTaskStudy) -> list[Row]:
+    """Return the rows of a search as far as its groups are known."""
     if isinstance(study, PerTaskStudy):
         return list(_forecast_per_task(study.selections))
     return list(_forecast_study(study))
+
+
+def parts(study: Study | PerTaskStudy) -> Sequence[GroupSearch | SeedSelection]:
+    """Return the searches of a study: by group, or by group and seed."""
+    return study.selections if isinstance(study, PerTaskStudy) else study.searches
 
 
 def _outcome_rows(study: Study | PerTaskStudy) -> Iterator[Row]:

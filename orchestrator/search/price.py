@@ -50,6 +50,19 @@ def count_prices(
     return solved
 
 
+def unpriced_cells(sweep: Sweep, solved: Sweep) -> int:
+    """Return the number of cells of a search that have no group yet, since prices are missing.
+
+    Args:
+        sweep: as its file is.
+        solved: as from `solve_sweep`, whose cells are those of all trials, then those of groups.
+    """
+    if sweep.means is None:
+        return 0
+    each = len(solved.cells) // (len(sweep.trials) + len(sweep.groups))
+    return sum(bool(cell.prices) for cell in solved.cells[each * len(sweep.trials) :])
+
+
 def price_plan(sweep: Sweep, prices: tuple[Trial, ...], records: Records) -> Plan:
     """Return the plan of price trials."""
     return plan(replace(sweep, trials=prices, groups=(), cells=(), means=None), records)

@@ -8,7 +8,10 @@ import pytest
 import search_lab as lab
 
 from orchestrator.cli.run_sweep import NOTHING_LEFT, plan_sweep
+from orchestrator.graph.brake import Brake
 from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.search.price import count_prices
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.slow
@@ -156,3 +159,22 @@ def test_a_plan_touches_nothing(tmp_path: Path, algorithm: str) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     figures(tmp_path, **parts)
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_a_search_whose_cells_are_not_priced_is_not_complete(tmp_path: Path) -> None:
+    """Cells of finetune, which is not searched, are not of the search; those of ewc are 2."""
+    ewc, er = "{name: ewc, lam: {grid: [1, 10]}}", "{name: er, memory_size: {grid: [4, 8]}}"
+    shared = {"means": "{compute: {grid: [2, 4]}}", "search": "{algorithm: grid}"}
+    values = figures(tmp_path, methods=f"[finetune, {ewc}]", **shared)
+    assert values == {"search": "nothing is priced yet: 2 cells to solve for"}
+    first = Sweep.load(tmp_path / "lab.yaml")
+    tables = Tabulator(
+        (), open_store(tmp_path / "results", None), results_folder(first, tmp_path / "results")
+    )
+    brake = Brake(first.budget, first.resources)
+    count_prices(first, tables, lab.INLINE, brake, lambda progress: None)
+    values = figures(tmp_path, methods=f"[finetune, {ewc}, {er}]", **shared)
+    assert values["search"] == "2 cells more once they are priced"
+    assert (values["search: groups"], values["search: candidates"]) == ("2", "4")
+    priced = figures(tmp_path, methods=f"[finetune, {ewc}]", **shared)
+    assert "search" not in priced, "not complete, and nothing is missing"
