@@ -18,6 +18,7 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.report import means_captions
 from orchestrator.cli.app import app, main
 from orchestrator.errors import RepertoireError
+from orchestrator.results.intervals import Floats
 from orchestrator.results.load import load
 from orchestrator.results.surface.prices import (
     Prices,
@@ -34,13 +35,18 @@ from orchestrator.terminal.surface_findings import findings
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
 
 
+def on_seeds(figures: list[list[float]]) -> Floats:
+    """Return figures of methods and storages at one computation, alike on all seeds."""
+    return np.array(figures)[..., None, None] * np.ones(len(NOISE))
+
+
 def market() -> Surface:
     """Return methods a, b, c on 2 x 1 cells: bytes and FLOPs are 1 to 8 G and P."""
     mean = np.array([[0.5, 0.6], [0.8, 0.3], [0.799, np.nan]])
     values = mean[..., None, None] + NOISE
     values[2, 0] = mean[2, 0] + NOISE[::-1]
-    carried = np.array([[1.0, 2.0], [3.0, 4.0], [2.0, 8.0]])[..., None] * 1e9
-    spent = np.array([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]])[..., None] * 1e15
+    carried = on_seeds([[1.0, 2.0], [3.0, 4.0], [2.0, 8.0]]) * 1e9
+    spent = on_seeds([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]) * 1e15
     return surface(values, carried=carried, spent=spent, seconds=spent / 1e15 * 3600)
 
 
@@ -54,9 +60,20 @@ def test_a_trial_pays_for_its_bytes_by_the_month_and_for_its_flops() -> None:
     np.testing.assert_allclose(trial_prices(market(), by_time)[:2, 0, 0], [2.0, 4.0])
 
 
+def test_a_price_is_the_mean_of_what_each_seed_pays() -> None:
+    """One seed carries 1 GB and computes 4 PFLOP, the other 3 GB and 2: 5 each at 1, not 7."""
+    carried, spent = np.array([1e9, 3e9]), np.array([4e15, 2e15])
+    lab = surface(
+        [[[[0.5, 0.7]]]], carried=carried[None, None, None], spent=spent[None, None, None]
+    )
+    assert trial_prices(lab, Prices(storage=1e-9, compute=1e-15)).tolist() == [[[5.0]]]
+    (winner,) = price_winners(lab, Prices(storage=1e-9, compute=3e-15))
+    assert winner.price == (13 + 9) / 2
+
+
 def test_predictions_are_a_third_price_and_change_who_wins() -> None:
     """b serves 1,000 predictions for 1 TFLOP, a for 10: in two months of a million, 2 and 20 P."""
-    flops = np.array([[1e10, 1e10], [1e9, np.nan], [1e9, 1e9]])[..., None]
+    flops = on_seeds([[1e10, 1e10], [1e9, np.nan], [1e9, 1e9]])
     priced = replace(market(), prediction_flops=flops, prediction_seconds=flops / 1e12)
     prices = parse_prices("compute=3/PFLOP, months=2, predictions=1e6/month")
     expected = [[[3 + 60.0], [3 + 60.0]], [[6 + 6.0], [np.nan]], [[12 + 6.0], [np.nan]]]
@@ -148,7 +165,7 @@ def test_the_largest_prices_do_not_overflow() -> None:
     prices = parse_prices(
         "storage=1e30/GB-month,compute=1e30/GFLOP,months=1e30,predictions=1e30/month"
     )
-    served = replace(market(), prediction_flops=np.full(market().mean.shape, 1e15))
+    served = replace(market(), prediction_flops=np.full(market().values.shape, 1e15))
     complete = np.isfinite(served.mean)
     assert trial_prices(served, prices)[complete] == pytest.approx(1e96)
 

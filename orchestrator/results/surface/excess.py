@@ -28,18 +28,19 @@ def excess_mask(
 
     Args:
         storage: budgets in bytes [A]; None is free.
-        carried: bytes after the task with the most [M, A, B].
+        carried: bytes after the task with the most, by seed [M, A, B, S].
         bodies: bytes of a frozen body among them, likewise.
-        shares: the most of the budget of a task that was spent, by seed [M, A, B, S].
+        shares: the most of the budget of a task that was spent, likewise.
     """
-    dearer = (shares > 1 + ROUNDING).any(axis=-1)
-    return np.asarray((carried - bodies > _limits(storage)) | dearer)
+    above = (carried - bodies > _limits(storage)) | (shares > 1 + ROUNDING)
+    return np.asarray(above.any(axis=-1))
 
 
 def body_excess_mask(storage: Sequence[int | None], carried: Floats, excess: Mask) -> Mask:
     """Return whether each method is above its budget of storage by its frozen body alone."""
-    return np.asarray((carried > _limits(storage)) & ~excess)
+    return np.asarray((carried > _limits(storage)).any(axis=-1) & ~excess)
 
 
 def _limits(storage: Sequence[int | None]) -> Floats:
-    return np.array([np.inf if each is None else float(each) for each in storage])[:, None]
+    limits = [np.inf if each is None else float(each) for each in storage]
+    return np.array(limits)[:, None, None]

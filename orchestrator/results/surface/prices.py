@@ -134,16 +134,16 @@ def price_error(text: str, why: str) -> RepertoireError:
 def trial_prices(surface: Surface, prices: Prices) -> Floats:
     """Return the price of a trial of each cell [M, A, B]; NaN where not every seed is complete.
 
-    The price has three parts: the most bytes carried after any task, for `months`, since there must
-    be room for them; all training and consolidation; and the predictions after the last task. A
-    budget that a method leaves unused costs nothing.
+    It is the mean over the seeds of what each pays, which has three parts: the most bytes carried
+    after any task, for `months`, since there must be room for them; all training and consolidation;
+    and the predictions after the last task. A budget that a method leaves unused costs nothing.
     """
     used = surface.seconds if prices.by_time else surface.spent
     if prices.predictions:
         each = surface.prediction_seconds if prices.by_time else surface.prediction_flops
         used = used + prices.predictions * prices.months * each
     price = prices.storage * prices.months * surface.carried + prices.compute * used
-    return np.where(np.isfinite(surface.mean), price, np.nan)
+    return np.where(np.isfinite(surface.mean), price.mean(axis=-1), np.nan)
 
 
 def price_winners(surface: Surface, prices: Prices) -> Iterator[PricedWinner]:

@@ -48,7 +48,7 @@ class Surface:
         infeasible: whether the method does not fit the cell [M, A, B].
         excess: whether a trial of the cell is above its budget, so that the method cannot be
             compared with others there, likewise.
-        carried: bytes after the task with the most, the most of all seeds [M, A, B]; NaN if none is
+        carried: bytes after the task with the most, by seed [M, A, B, S]; NaN where a trial is not
             complete.
         bodies: bytes of a frozen body, which `carried` includes, likewise.
         spent: FLOPs of training and consolidation of all tasks, likewise.
@@ -57,8 +57,8 @@ class Surface:
             no release counted them.
         prediction_seconds: of predicting one example, at the seconds for a FLOP that evaluation
             took, likewise.
-        shares: of the FLOPs that its budget allows, those that a trial spent, by seed [M, A, B, S];
-            NaN where either is not known.
+        shares: of the FLOPs that its budget allows, those that a trial spent, likewise; NaN where
+            either is not known.
         least_shares: likewise of one task, the least of all tasks; of all tasks where tables of
             earlier releases do not have the budget of each.
         most_shares: likewise, the most.
@@ -141,15 +141,12 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     complete = (rows["status"] == "complete").to_numpy()
     seed = [seeds.index(each) for each in rows["seed"]]
     by_seed: dict[str, Floats] = {}
-    for name, figures in {"values": rows[metric], **share_figures(rows, compute)}.items():
+    given = {"values": rows[metric], **share_figures(rows, compute), **trial_costs(rows)}
+    for name, figures in given.items():
         by_seed[name] = np.full((*infeasible.shape, len(seeds)), np.nan)
         by_seed[name][*cell, seed] = np.where(complete, figures.to_numpy(float), np.nan)
     np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
-    costs: dict[str, Floats] = {}
-    for name, figures in trial_costs(rows).items():
-        costs[name] = np.full(infeasible.shape, np.nan)
-        np.fmax.at(costs[name], cell, np.where(complete, figures.to_numpy(float), np.nan))
-    excess = excess_mask(storage, costs["carried"], costs["bodies"], by_seed["most_shares"])
+    excess = excess_mask(storage, *(by_seed[name] for name in ("carried", "bodies", "most_shares")))
     by_seed["values"][excess] = np.nan
     return Surface(
         title=title,
@@ -162,7 +159,6 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         infeasible=infeasible,
         excess=excess,
         **by_seed,
-        **costs,
         flops=allowed_flops(rows, method, compute),
         sweeps=(),
         note="",

@@ -65,7 +65,7 @@ def share_figures(rows: pd.DataFrame, compute: Epochs) -> dict[str, pd.Series[fl
 
 
 def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
-    """Return the costs of each trial, by the attribute of a surface that has their maximum."""
+    """Return the costs of each trial, by the attribute of a surface that has them."""
     prediction = rows["inference_flops"]
     pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
     return {
