@@ -55,7 +55,7 @@ def compare_with_retraining(
         if lead[m, least] >= 0:
             ahead.setdefault(epochs_text(point.value), []).append(texts[least])
         elif point.overtakes:
-            crossings.append(f"{name} at {crossing_text(surface, point)}")
+            crossings.append(f"{name} at {crossing_text(point)}")
         elif lead[m, most] < 0:
             behind.append(texts[most])
         elif lead[m, least] < 0:
@@ -71,14 +71,17 @@ def compare_with_retraining(
             yield f"{subject} {what.format(parts)}."
 
 
-def crossing_text(surface: Surface, crossing: Crossing) -> str:
-    """Return a crossing with its interval: `13 x fine-tuning [9.8, above 16]`."""
+def crossing_text(crossing: Crossing) -> str:
+    """Return a crossing with its interval: `13 x fine-tuning [9.8, above 16]`.
+
+    An open end is named by the budget of both methods that it is beyond.
+    """
     text = fine_tuning_text(round_crossing(crossing.value))
     if np.isnan(crossing.low):
         return f"{text} (one seed, so no interval)"
-    first, last = surface.compute[0] or 0.0, surface.compute[-1] or 0.0
-    low = f"below {epochs_number(first)}" if np.isinf(crossing.low) else _end_text(crossing.low)
-    high = f"above {epochs_number(last)}" if np.isinf(crossing.high) else _end_text(crossing.high)
+    below, above = epochs_number(crossing.least), epochs_number(crossing.most)
+    low = f"below {below}" if np.isinf(crossing.low) else _end_text(crossing.low)
+    high = f"above {above}" if np.isinf(crossing.high) else _end_text(crossing.high)
     return f"{text} [{low}, {high}]"
 
 

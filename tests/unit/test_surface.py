@@ -201,6 +201,19 @@ def test_a_crossing_has_the_computations_at_which_the_seeds_do_not_tell_the_lead
     assert line.endswith("overtakes er at 2 x fine-tuning [below 1, above 4].")
 
 
+def test_an_open_end_is_named_by_the_budgets_that_both_methods_fit() -> None:
+    """er fits 2 to 8 of 1 to 16 x; seeds lead by -1 and .8 at 2 x, .6, -.4 at 4 x, 2, 0 at 8 x."""
+    lead = np.full((5, 2), np.nan)
+    lead[1:4] = [-1.0, 0.8], [0.6, -0.4], [2.0, 0.0]
+    values = np.stack([np.where(np.isnan(lead), np.nan, 0.0)[None], np.nan_to_num(lead)[None]])
+    lab = surface(values, names=("er", "joint"))
+    crossing = break_even(lab, 0, 1, 0)
+    assert (crossing.least, crossing.most) == (2, 8)
+    # Behind by .1 at 2 x and ahead by .1 at 4 x: halfway, 2 x the root of 2.
+    (line,) = [each for each in findings(lab) if "overtakes" in each]
+    assert line.endswith("overtakes er at 2.8 x fine-tuning [below 2, above 8].")
+
+
 def test_a_lead_that_is_told_between_two_budgets_alone_ends_no_interval() -> None:
     """Seeds lead by -1, -1 at 1 x, 0, 2 at 2 x and 2, 0 at 4 x: their lines meet halfway, at 1.
 

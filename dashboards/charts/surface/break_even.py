@@ -31,7 +31,7 @@ def rings_on_line(
         name, at = surface.methods[m], break_even(surface, m, joint, storage)
         if at.overtakes:
             y = float(np.interp(np.log2(at.value), np.log2(x[known]), line[known]))
-            words = f"{surface.methods[joint]} overtakes {name} at {crossing_text(surface, at)}"
+            words = f"{surface.methods[joint]} overtakes {name} at {crossing_text(at)}"
             yield break_even_ring(words, name, at, y)
 
 

@@ -22,12 +22,16 @@ class Crossing:
         overtakes: whether it is behind with less computation, so that `value` is a crossing.
         low, high: its 95% interval over seeds; -inf and inf where the seeds do not tell the
             methods apart with the smallest and the largest budget, NaN with one seed.
+        least, most: the smallest and the largest budget at which both are complete; NaN if there
+            is none.
     """
 
     value: float
     overtakes: bool = False
     low: float = np.nan
     high: float = np.nan
+    least: float = np.nan
+    most: float = np.nan
 
 
 def retraining_rivals(surface: Surface) -> dict[int, list[int]]:
@@ -57,16 +61,20 @@ def break_even(surface: Surface, method: int, other: int, storage: int) -> Cross
     """
     lead = surface.values[other, storage] - surface.values[method, storage]
     known = np.isfinite(lead).all(axis=-1)
-    lead, x = lead[known], np.log2(np.array(surface.compute, dtype=float)[known])
-    mean = lead.mean(axis=-1)
-    if not len(lead) or mean[-1] < 0:
+    if not known.any():
         return Crossing(np.nan)
+    budgets = np.array(surface.compute, dtype=float)[known]
+    least, most = float(budgets[0]), float(budgets[-1])
+    lead, x = lead[known], np.log2(budgets)
+    mean = lead.mean(axis=-1)
+    if mean[-1] < 0:
+        return Crossing(np.nan, least=least, most=most)
     behind = np.flatnonzero(mean < 0)
     if not len(behind):
-        return Crossing(float(2 ** x[0]))
+        return Crossing(least, least=least, most=most)
     last = int(behind[-1])
     at = x[last] + mean[last] / (mean[last] - mean[last + 1]) * (x[last + 1] - x[last])
-    return Crossing(float(2**at), True, *crossing_interval(lead, x, at))
+    return Crossing(float(2**at), True, *crossing_interval(lead, x, at), least, most)
 
 
 def crossing_interval(lead: Floats, x: Floats, at: float) -> tuple[float, float]:
