@@ -15,7 +15,7 @@ from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices
-from dashboards.data.stages import read_stages
+from dashboards.data.sharing import count_shared
 from dashboards.data.warehouse import Warehouse, open_results
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.front import with_front
@@ -145,8 +145,8 @@ def draw_average_accuracy(warehouse: Warehouse, scope: Scope) -> go.Figure:
 
 
 def draw_sharing(warehouse: Warehouse, scope: Scope) -> go.Figure:
-    """Draw how many stages were computed, and how many the store had."""
-    return charts.sharing(read_stages(warehouse, scope))
+    """Draw how many stages were computed, how many were shared, and how many the store had."""
+    return charts.sharing(count_shared(warehouse, scope))
 
 
 def draw_candidates(draw: Callable[[pd.DataFrame, str], go.Figure]) -> DrawChart:

@@ -28,7 +28,11 @@ STORAGE_PARTS = {f"{name}_mean": COLUMNS[name].label for name in PART_COLUMNS}
 FLOPS_PARTS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
 TRIAL_UNIT = COLUMNS["train_flops"].unit
 TRIAL_TITLE = f"computation of a trial, one seed ({TRIAL_UNIT})"
-SHARED = {False: "computed", True: "shared: already in the store"}
+STAGE_PARTS = {
+    "computed": "computed",
+    "repeated": "shared within the sweep",
+    "stored": "already in the store",
+}
 
 
 def storage(table: pd.DataFrame) -> go.Figure:
@@ -53,21 +57,23 @@ def computation(table: pd.DataFrame) -> go.Figure:
     return _stacked_bars(table, FLOPS_PARTS, TRIAL_TITLE, TRIAL_UNIT)
 
 
-def sharing(stages: pd.DataFrame) -> go.Figure:
-    """Draw how many of the requested stages were computed and how many the store already had.
+def sharing(counts: pd.DataFrame) -> go.Figure:
+    """Draw how many of the requested stages of each sweep were computed, and where others were.
 
     Args:
-        stages: rows of `stages.parquet` with `cached`, and with a `label` to count them by; without
-            one they are counted by `sweep`.
+        counts: `sweep`, `stages`, `distinct` and `computed`, as from `count_shared`. The row on all
+            sweeps, whose name is empty, is left out.
     """
-    by = "label" if "label" in stages else "sweep"
-    if stages.empty:
+    rows = counts[counts["sweep"].astype(str) != ""]
+    if rows.empty:
         return empty_figure("No stage has been computed.")
-    origins = stages["cached"].map(SHARED).fillna("not known")
-    counts = pd.crosstab(stages[by], origins).reindex(stages[by].unique())
-    table = counts.assign(label=counts.index.astype(str))
-    parts = {name: name for name in (*SHARED.values(), "not known")}
-    return _stacked_bars(table, parts, "trained stages asked for (count)", "")
+    table = rows.assign(
+        label=rows["sweep"].astype(str),
+        repeated=rows["stages"] - rows["distinct"],
+        stored=rows["distinct"] - rows["computed"],
+    )
+    table = table[["label", *STAGE_PARTS]]  # without the sweep, which is no setting here
+    return _stacked_bars(table, STAGE_PARTS, "trained stages asked for (count)", "")
 
 
 def _stacked_bars(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from rich.cells import cell_len
 
 from dashboards.charts.curve_marks import (
     MOST_MARKERS,
@@ -81,14 +82,18 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
 
 
 def with_short_labels(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return the curves that were measured, escaped for Plotly, with the label at their ends."""
+    """Return the curves that were measured, escaped for Plotly, with the label at their ends.
+
+    The columns `short` and `letters` are that label and its width before it was escaped.
+    """
     measured = curves[curves["accuracy_mean"].notna()]
-    return escape_texts(measured.assign(short=[shorten(t, LONGEST) for t in measured["label"]]))
+    short = [shorten(label, LONGEST) for label in measured["label"]]
+    return escape_texts(measured.assign(short=short, letters=list(map(cell_len, short))))
 
 
 def finish(figure: go.Figure, curves: pd.DataFrame) -> go.Figure:
     """Return a figure with room for the labels at the right, and no legend."""
-    room = LETTER * curves["short"].str.len().max() + 20
+    room = LETTER * curves["letters"].max() + 20
     return figure.update_layout(showlegend=False, hovermode="closest", margin={"r": int(room)})
 
 

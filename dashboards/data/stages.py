@@ -10,7 +10,6 @@ import pandas as pd
 
 from dashboards.data.comparing import add_labels
 from dashboards.data.folders import PROGRESS, SweepFolder
-from dashboards.data.scope import Scope
 from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.folder.owner import OWNER, STALE_SECONDS, modified_time
@@ -115,11 +114,3 @@ def stage_rows(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
         "USING (trial_id, seed) ORDER BY place, after"
     )
     return add_labels(warehouse, answer)
-
-
-def read_stages(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
-    """Return `sweep` and `cached` of each trained stage in scope."""
-    return warehouse.frame(
-        "SELECT sweep, cached FROM (SELECT * FROM stages WHERE after > 0) "
-        f"SEMI JOIN (SELECT * FROM trials WHERE {scope.where()}) USING (sweep, trial_id, seed)"
-    )

@@ -8,7 +8,6 @@ import streamlit as st
 from dashboards import charts
 from dashboards.data.comparing import configurations
 from dashboards.data.sharing import count_shared
-from dashboards.data.stages import read_stages
 from dashboards.page import Page
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.report.cost_captions import frozen_body, sharing
@@ -54,4 +53,4 @@ def _show_sharing(page: Page) -> None:
         return
     for line in sharing(shares):
         st.markdown(escape_markdown(line))
-    page.chart(charts.sharing(read_stages(page.warehouse, page.scope)), "sharing chart")
+    page.chart(charts.sharing(shares), "sharing chart")

@@ -97,8 +97,6 @@ def _describe_versions(folder: SweepFolder, is_idle: bool) -> Iterator[str]:
     elif document is None:
         yield "versions.json is missing, so the versions are not known."
     else:
-        yield (
-            "Versions: "
-            + ", ".join(f"{name} {version}" for name, version in document.items())
-            + "."
-        )
+        versions = ", ".join(f"{name} {version}" for name, version in document.items())
+        note = " (no stage was computed for this sweep, the store had them all)" if is_idle else ""
+        yield f"Versions{note}: {versions}."

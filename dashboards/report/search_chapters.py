@@ -10,7 +10,6 @@ from dashboards.charts.importances import MIN_CANDIDATES, importances
 from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.sharing import count_shared
-from dashboards.data.stages import read_stages
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import cost_captions, search_captions
 from dashboards.report.chapter import Chapter, Chart
@@ -37,6 +36,6 @@ def sharing_chapter(warehouse: Warehouse) -> Iterator[Chapter]:
     """Yield the chapter on shared stages, if any stage has been computed."""
     rows = count_shared(warehouse)
     if len(rows):
-        drawn = charts.sharing(read_stages(warehouse, EVERYTHING))
+        drawn = charts.sharing(rows)
         chart = Chart("Stages computed and shared", " ".join(cost_captions.sharing(rows)), drawn)
         yield Chapter("Computation saved by sharing stages", charts=[chart])

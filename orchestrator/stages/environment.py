@@ -15,6 +15,7 @@ import torch
 from orchestrator.errors import RepertoireError
 from orchestrator.seeding import derive_seed, seed_global_generators
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.stage_files import release
 from orchestrator.stages.switches import use_default_switches
 
 
@@ -60,6 +61,7 @@ def require_device(device: str) -> None:
 def describe_environment() -> dict[str, str]:
     """Return versions and host of this process, for a record; never part of a key."""
     return {
+        "repertoire-cl": release(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),

@@ -456,6 +456,15 @@ def test_the_average_over_the_tasks_seen_is_drawn_with_its_interval_and_labelled
     assert abs(first.ay - second.ay) == pytest.approx(14 * 1.06 / 330)  # a line of 14 pixels apart
 
 
+def test_labels_at_the_ends_of_lines_have_the_room_of_what_is_read() -> None:
+    """Escaped, the second label is longer: it has &lt; for each <."""
+    plain, escaped, wide = (
+        charts.forgetting(curves(label, NAN)).layout.margin.r
+        for label in ("a____b", "a<<<<b", "a连续b")
+    )
+    assert plain == escaped == wide == int(6 * 6.6) + 20
+
+
 def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -> None:
     table = pd.DataFrame(
         {
@@ -488,14 +497,16 @@ def test_flops_are_stacked_by_phase() -> None:
     ]
 
 
-def test_stages_are_counted_as_computed_or_shared() -> None:
-    cached = [False, True, True, False, None]
-    stages = pd.DataFrame({"sweep": ["a"] * 3 + ["b"] * 2, "cached": cached})
-    values = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in charts.sharing(stages).data}
+def test_stages_are_counted_as_computed_shared_within_the_sweep_or_in_the_store() -> None:
+    """The sweep a asks for s, t, s, u and computes them; b asks for s, t, v and computes v."""
+    counts = pd.DataFrame(
+        {"sweep": ["a", "b", ""], "stages": [4, 3, 7], "distinct": [3, 3, 4], "computed": [3, 1, 4]}
+    )
+    values = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in charts.sharing(counts).data}
     assert values == {
-        "computed": {"a": 1, "b": 1},
-        "shared: already in the store": {"a": 2, "b": 0},
-        "not known": {"a": 0, "b": 1},
+        "computed": {"a": 3, "b": 1},
+        "shared within the sweep": {"a": 1, "b": 0},
+        "already in the store": {"a": 0, "b": 2},
     }
 
 
@@ -682,7 +693,7 @@ def test_a_trial_without_a_stage_of_its_own_has_a_row_in_the_graph() -> None:
         charts.storage(comparison()[:0]),
         charts.computation(comparison()[:0]),
         charts.differences(pd.DataFrame()),
-        charts.sharing(pd.DataFrame({"sweep": [], "cached": []})),
+        charts.sharing(pd.DataFrame({"sweep": [], "stages": [], "distinct": [], "computed": []})),
         charts.parallel_coordinates(candidates()[:0]),
         charts.importance(candidates()[:0]),
         charts.learning_curves(learning("a", 0, 0)),

@@ -423,6 +423,12 @@ def test_an_argument_of_another_type_is_named_with_what_it_must_be(out: Path) ->
             r"Sweep: .*; a file is read by Sweep.from_file\(PATH\); valid: folder, name, benchmark",
         ),
     ]
+    opened = r"; those of a folder are opened by load\(FOLDER\)"
+    wrong += [
+        (partial(results.summary, 1), {}, "Results.summary: too many .* arguments; valid: none"),
+        (partial(rp.Results, 1), {}, f"Results: missing .*'accuracy'{opened}; valid: trials, acc"),
+        (partial(rp.Results, 1, 2, 3), {}, f"trials must be a data frame, given 1{opened}$"),
+    ]
     names = ["acc", "bwt"]
     text = "columns must be text, a list of text or None, given"
     wrong += [

@@ -10,7 +10,7 @@ import pytest
 
 from dashboards.data.scope import Scope
 from dashboards.data.sharing import count_shared
-from dashboards.data.stages import count_trials, read_stages
+from dashboards.data.stages import count_trials
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.cost_captions import sharing
 from dashboards.report.protocol import protocol_chapters
@@ -138,4 +138,3 @@ def test_a_stage_that_a_trial_outside_the_scope_computed_is_computed_by_the_swee
 ) -> None:
     (row,) = count_shared(both, Scope(method=("ewc",))).to_dict("records")
     assert (row["stages"], row["computed"]) == (2, 2)
-    assert read_stages(both, Scope(method=("ewc",)))["cached"].tolist() == [True, False]

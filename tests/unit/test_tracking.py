@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from forked import run_together
 
-from orchestrator.columns import SHOWN_METRICS, VALIDATED
+from orchestrator.columns import METRICS, VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
 from orchestrator.results.tables.config_columns import with_config_columns
@@ -671,7 +671,7 @@ def test_lists_of_an_earlier_version_get_its_columns_unless_a_person_deleted_the
     sync(folder, target, recheck=True)
     tags = experiment_of(target).tags
     selected = json.loads(json.loads(tags[views[0]])["state"])["selectedColumns"]
-    assert {f"metrics.`{name}`" for name in SHOWN_METRICS} <= set(selected)
+    assert {f"metrics.`{name}`" for name in METRICS} <= set(selected)
     assert views[1] not in tags
 
 

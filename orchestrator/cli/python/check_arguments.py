@@ -12,12 +12,17 @@ from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pandas as pd
 
 from orchestrator.errors import RepertoireError, suggest
 
 Params = ParamSpec("Params")
 Returned = TypeVar("Returned")
-ADVICE = {"Sweep": "; a file is read by Sweep.from_file(PATH)"}  # for other arguments than these
+# For arguments that do not fit a class.
+ADVICE = {
+    "Results": "; those of a folder are opened by load(FOLDER)",
+    "Sweep": "; a file is read by Sweep.from_file(PATH)",
+}
 LONGEST_VALUE = 60  # letters of a value in a message
 ARGUMENT_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     NoneType: ("None", lambda given: given is None),
@@ -28,6 +33,7 @@ ARGUMENT_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
         lambda given: isinstance(given, Integral) and not isinstance(given, bool),
     ),
     Path: ("a path", lambda given: isinstance(given, PathLike)),
+    pd.DataFrame: ("a data frame", lambda given: isinstance(given, pd.DataFrame)),
 }
 
 
@@ -44,7 +50,7 @@ def check_arguments(function: Callable[Params, Returned]) -> Callable[Params, Re
 
     @wraps(function)
     def checked(*args: Params.args, **kwargs: Params.kwargs) -> Returned:
-        names = list_arguments(function)
+        names, advice = list_arguments(function), ADVICE.get(title, "")
         # Before a missing argument, which may be the one whose name is wrong.
         for name in kwargs if takes_names_alone(function) else ():
             if name not in names:
@@ -54,13 +60,13 @@ def check_arguments(function: Callable[Params, Returned]) -> Callable[Params, Re
         try:
             given = inspect.signature(function).bind(*args, **kwargs).arguments
         except TypeError as error:
-            advice = ADVICE.get(title, "")
-            raise RepertoireError(f"{title}: {error}{advice}; valid: {', '.join(names)}") from None
+            valid = ", ".join(names) or "none"
+            raise RepertoireError(f"{title}: {error}{advice}; valid: {valid}") from None
         for name, hint in read_hints(function).items():
             if name in given and not fits(given[name], hint):
                 raise RepertoireError(
                     f"{title}: {name} must be {describe_hint(hint)}, "
-                    f"given {given_text(given[name])}"
+                    f"given {given_text(given[name])}{advice}"
                 )
         return function(*args, **kwargs)
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Results(tables.Results):
     """The results of one sweep or of several; a notebook shows their comparison as one table.
 
@@ -47,6 +47,26 @@ class Results(tables.Results):
     """
 
     folders: tuple[Path, ...] = ()
+
+    @check_arguments
+    def __init__(
+        self,
+        trials: pd.DataFrame,
+        accuracy: pd.DataFrame,
+        stages: pd.DataFrame,
+        notes: tuple[str, ...] = (),
+        folders: tuple[Path, ...] = (),
+    ) -> None:
+        super().__init__(trials, accuracy, stages, notes)
+        object.__setattr__(self, "folders", folders)
+
+    @check_arguments
+    def summary(self) -> pd.DataFrame:
+        """Return a row per trial with the mean and spread of each metric over its complete seeds.
+
+        Trials without a complete seed have no row.
+        """
+        return super().summary()
 
     @check_arguments
     def compare(

@@ -15,7 +15,7 @@ from orchestrator.errors import RepertoireError, StoreUnreachable, StoreUnwritab
 from orchestrator.results.folder.data_file import write_data
 from orchestrator.results.folder.kept_code import keep_code
 from orchestrator.results.folder.kept_files import FORMER
-from orchestrator.results.folder.versions import package_versions, write_if_changed
+from orchestrator.results.folder.versions import package_versions, versions_of, write_if_changed
 from orchestrator.results.tables.collect import collect_tables
 from orchestrator.results.tables.tables import read_table, stage_keys, write_tables
 from orchestrator.stages.stage import Chain
@@ -27,6 +27,7 @@ from orchestrator.sweep.sweep import Sweep
 # For a tracker to finish; after that it continues in the background. None, since the import of
 # MLflow alone takes longer than a user would wait.
 CLOSING_SECONDS = 0.0
+VERSIONS = "versions.json"
 
 
 class Tracker(Protocol):
@@ -144,9 +145,17 @@ class Tabulator:
 
     def write_versions(self) -> None:
         """Write the versions of the packages that compute the sweep."""
-        write_if_changed(
-            self.folder / "versions.json", json.dumps(package_versions(), indent=1, sort_keys=True)
-        )
+        self._write_versions(package_versions())
+
+    def _write_versions(self, versions: Mapping[str, str]) -> None:
+        write_if_changed(self.folder / VERSIONS, json.dumps(versions, indent=1, sort_keys=True))
+
+    def _name_stored_versions(self) -> None:
+        """Write the versions that records name, if no stage was computed for this sweep yet."""
+        if (self.folder / VERSIONS).is_file():
+            return
+        if versions := versions_of(self.records.environments()):
+            self._write_versions(versions)
 
     def is_due(self) -> bool:
         """Return whether enough time has passed since the tables were written."""
@@ -160,6 +169,7 @@ class Tabulator:
         self.register()
         ids = self._tracker.run_ids() if self._tracker else {}
         write_tables(collect_tables(self.chains, self.records, ids, self.unfinished), self.folder)
+        self._name_stored_versions()
         if self._tracker:
             self._tracker.notify()
         finished = time.monotonic()

@@ -1,9 +1,10 @@
-"""The versions of the packages that compute a sweep."""
+"""The versions of the packages that compute a sweep, or that computed its stages."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -25,3 +26,12 @@ def package_versions() -> dict[str, str]:
     for name in PACKAGES:
         numbers[name] = importlib.metadata.version(name)
     return numbers
+
+
+def versions_of(environments: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the versions by name in the environments of records; several are in one text."""
+    numbers: dict[str, set[str]] = {}
+    for environment in environments:
+        for name in {"python", *PACKAGES} & environment.keys():
+            numbers.setdefault(name, set()).add(str(environment[name]))
+    return {name: " and ".join(sorted(values)) for name, values in sorted(numbers.items())}

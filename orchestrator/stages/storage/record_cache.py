@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -59,6 +59,10 @@ class RecordCache:
     def keys(self) -> set[str]:
         """Return the keys of the stages in the cache."""
         return {key for key, _ in self._known}
+
+    def environments(self) -> list[Mapping[str, str]]:
+        """Return the environment of each record in the cache."""
+        return [record.environment for record in self._known.values()]
 
     def _recall(self, one: RecordRequest) -> Record | None:
         """Return a cached record that is scored on the requested tasks, or None."""
