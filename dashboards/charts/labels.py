@@ -29,6 +29,7 @@ STEP = 15.0  # pixels between the places that are tried all over a crowded panel
 FARTHEST, MOST_COVERED = 36.0, 2
 OUTSIDE = 1e6  # boxes that a place outside of the panel is worse than
 OTHER_LABEL = 1e3  # boxes that a place on another label, where neither can be read, is worse than
+OTHER_POINT = 3.0  # boxes that a place nearer to the point of another label is worse than
 ROUNDING = 1e-6  # pixels
 MARKER = 6.0  # half the width of a marker, in pixels
 
@@ -66,8 +67,9 @@ def place_labels(
 ) -> Floats:
     """Return the offset of the centre of each label from its point [N, 2].
 
-    A label covers no point, no bar and no other label, and does not leave the panel. A label
-    without such a place goes where it covers the fewest labels, and of those the fewest others.
+    A label covers no point, no bar and no other label, is nearest to its own of the points with a
+    label, and does not leave the panel. A label without such a place goes where it covers the
+    fewest labels, and of those the fewest others.
     One that leaves the panel wherever it is beside its point may stand anywhere.
 
     In a crowded panel a label is left out if it would cover a label: its offset is NaN. A required
@@ -88,6 +90,7 @@ def place_labels(
         offsets, most = label_places(point, size, panel, required is None, i < (required or 0))
         boxes = np.hstack([point + offsets - size / 2, point + offsets + size / 2])
         covered = count_covered(boxes, taken) + OTHER_LABEL * count_covered(boxes, labels)
+        covered += OTHER_POINT * count_nearer(boxes, points[: len(sizes)], i)
         covered += OUTSIDE * leaves_panel(boxes, panel)
         best = int(np.argmin(covered))
         if covered[best] <= most:
@@ -125,6 +128,13 @@ def count_covered(boxes: Floats, taken: Floats) -> Floats:
     """Return the number of taken boxes that each box overlaps [N]."""
     apart = (boxes[:, None, :2] >= taken[:, 2:]) | (boxes[:, None, 2:] <= taken[:, :2])
     return np.asarray((~apart.any(axis=2)).sum(axis=1), dtype=float)
+
+
+def count_nearer(boxes: Floats, points: Floats, own: int) -> Floats:
+    """Return the number of points that are nearer to each box than its own one is [N]."""
+    nearest = np.clip(points, boxes[:, None, :2], boxes[:, None, 2:])
+    distances = np.linalg.norm(points - nearest, axis=2)
+    return np.asarray((distances < distances[:, [own]] - ROUNDING).sum(axis=1), dtype=float)
 
 
 def leaves_panel(boxes: Floats, panel: Sequence[float]) -> Floats:

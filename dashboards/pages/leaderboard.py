@@ -17,7 +17,7 @@ from dashboards.pages.leaderboard_widths import (
     LeaderboardWidths,
     leaderboard_widths,
 )
-from dashboards.pages.tables import show_table
+from dashboards.pages.tables import show_table, table_height
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from orchestrator.columns import METRICS, SHOWN_METRICS, is_small_better
 from orchestrator.results.units import decimal_text, interval_text, p_value_text, range_text
@@ -50,6 +50,7 @@ def _show_rows(rows: pd.DataFrame) -> None:
         readable_table(rows),
         hide_index=True,
         width="stretch",
+        height=table_height(len(rows), widths.row),
         key="leaderboard table",
         column_config=_column_config(widths),
         row_height=widths.row,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +14,8 @@ TABLE_WIDTH, PADDING = 764, 18
 LETTER = 7.5  # width of a letter, in pixels
 ROW, LINE, MOST_LINES = 35, 20, 5  # heights of a row and of a further line, in pixels
 WRAPPED = 72  # height of a row from which on Streamlit breaks lines, in pixels
+# Heights of the row of titles with the borders, and of the largest table that is shown whole.
+TITLES, MOST_HEIGHT = 38, 640
 
 
 def show_table(table: pd.DataFrame, key: str) -> None:
@@ -22,13 +25,15 @@ def show_table(table: pd.DataFrame, key: str) -> None:
         st.dataframe(table, hide_index=True, key=key)
         return
     widths = fitted_widths(needs, {name: text_width(str(name)) for name in needs})
+    row = row_height(max(needs[name] / widths[name] for name in needs))
     st.dataframe(
         table,
         hide_index=True,
         key=key,
         width="stretch",
+        height=table_height(len(table), row),
         column_config={name: st.column_config.Column(width=w) for name, w in widths.items()},
-        row_height=row_height(max(needs[name] / widths[name] for name in needs)),
+        row_height=row,
     )
 
 
@@ -68,3 +73,9 @@ def row_height(lines: float) -> int:
     """Return the height of a row whose longest text takes a number of lines."""
     whole = min(MOST_LINES, ceil(lines))
     return ROW if whole < 2 else max(WRAPPED, ROW + LINE * (whole - 1))
+
+
+def table_height(num_rows: int, row: int) -> int | Literal["auto"]:
+    """Return the height of a table of rows of this height: of all of them, if there is room."""
+    whole = TITLES + num_rows * row
+    return whole if whole <= MOST_HEIGHT else "auto"

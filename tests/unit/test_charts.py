@@ -203,6 +203,15 @@ def test_a_label_covers_bars_rather_than_another_label() -> None:
     assert abs(first - second) >= 15
 
 
+def test_a_label_is_not_nearer_to_the_point_of_another_label_than_to_its_own() -> None:
+    # One point above the other on a bar that leaves a strip for one label, above both.
+    points, sizes = np.array([[50.0, 20.0], [50.0, 60.0]]), np.tile([60.0, 15.0], (2, 1))
+    bars = np.array([[0.0, 0.0, 100.0, 80.0]])
+    (_, low), (_, high) = labels.place_labels(points, sizes, (100, 120), bars)
+    assert 20 + low < 40
+    assert 60 + high - 15 / 2 >= 80
+
+
 def test_a_label_without_room_in_a_crowded_panel_is_left_out() -> None:
     # Two points in one place, in a panel with room for a label on the right alone.
     points, sizes = np.tile([140.0, 50.0], (2, 1)), np.tile([150.0, 75.0], (2, 1))

@@ -9,7 +9,17 @@ from dashboards.first_page import AT_ROOT, read_first_page
 from dashboards.pages.forgetting import first_choice
 from dashboards.pages.leaderboard_widths import COSTS, SMALLEST, leaderboard_widths
 from dashboards.pages.search import colours_text, round_fractions
-from dashboards.pages.tables import LINE, ROW, TABLE_WIDTH, WRAPPED, fitted_widths, row_height
+from dashboards.pages.tables import (
+    LINE,
+    MOST_HEIGHT,
+    ROW,
+    TABLE_WIDTH,
+    TITLES,
+    WRAPPED,
+    fitted_widths,
+    row_height,
+    table_height,
+)
 from orchestrator.columns import SHOWN_METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
@@ -88,3 +98,10 @@ def test_the_server_is_named_before_any_script_of_streamlit_is_loaded() -> None:
     assert html.count(AT_ROOT) == 1
     assert html.index(AT_ROOT) < html.index("<script", html.index(AT_ROOT) + len(AT_ROOT))
     assert html.index(AT_ROOT) < html.index('src="./static/js')
+
+
+def test_a_table_shows_all_of_its_rows_unless_they_are_many() -> None:
+    assert table_height(5, 75) == TITLES + 5 * 75
+    most = (MOST_HEIGHT - TITLES) // ROW
+    assert table_height(most, ROW) == TITLES + most * ROW
+    assert table_height(most + 1, ROW) == "auto"
