@@ -170,7 +170,8 @@ def winner_chains(sweep: Sweep, winners: list[Winner]) -> list[ChainStages]:
     """Return the chains that winners are evaluated on: the seeds of the sweep, or their own."""
     chains = []
     for winner in winners:
-        seeds = winner.trial.seeds if winner.trial.adaptive else sweep.seeds
+        schedules = winner.trial.schedules
+        seeds = tuple(seed for seed in sweep.seeds if not schedules or seed in schedules)
         trial = replace(winner.trial, seeds=seeds)
         chains += [
             trial_chain(

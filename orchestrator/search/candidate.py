@@ -104,7 +104,8 @@ class Candidate:
         events, after = self.stop(), source.depth
         # The tasks before were learned with the other candidate's values, and stay its stages.
         before = [dict(values) for values in source.steps()[:after]]
-        rest = [dict(point)] * (self.trial.benchmark.num_tasks - after)
+        # With those that no search changes, such as the steps that equal means allow.
+        rest = [{**values, **point} for values in self.steps()[after:]]
         self.point, self.generation, self.depth = dict(point), self.generation + 1, after
         # The new chain is another one in the graph, of which nothing was requested yet.
         self._num_requested, self.depth_of_seed = 0, {}
@@ -114,7 +115,8 @@ class Candidate:
 
     def steps(self) -> tuple[Mapping[str, Any], ...]:
         """Return the hyperparameters of each task."""
-        return self.trial.schedule or (self.point,) * self.trial.benchmark.num_tasks
+        schedule = self.trial.schedule or ({},) * self.trial.benchmark.num_tasks
+        return tuple({**self.point, **values} for values in schedule)
 
     def _build_chains(self) -> None:
         self.chains = {seed: self.trial.stages(seed) for seed in self.trial.seeds}

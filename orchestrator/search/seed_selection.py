@@ -120,8 +120,7 @@ class SeedSelection:
         rest = (point,) * (self.num_tasks - task + 1)  # a whole trial; its chain ends at the task
         trial = replace(
             self.group.build_trial(point, (self.seed,)),
-            schedule=(*self.choices, *rest),
-            adaptive=True,
+            schedules={self.seed: (*self.choices, *rest)},
             selection={"task": task, "step": step, "before": list(self.choices)},
         )
         stages = trial.stages(self.seed)[: task + 1]
@@ -138,7 +137,8 @@ class SeedSelection:
     def chosen_trial(self) -> Trial:
         """Return the trial of all choices: its configuration says how it was chosen."""
         space = {place: list(domain.args) for place, domain in self.group.space.items()}
-        trial = replace(
-            self.group.first_trial((self.seed,)), schedule=tuple(self.choices), adaptive=True
+        return replace(
+            self.group.first_trial((self.seed,)),
+            schedules={self.seed: tuple(self.choices)},
+            selection={"per_task": space, "margin": self.margin},
         )
-        return replace(trial, selection={"per_task": space, "margin": self.margin})

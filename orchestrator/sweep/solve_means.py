@@ -8,11 +8,12 @@ from dataclasses import replace
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
+from orchestrator.sweep.means.alike_seeds import priced_seeds
 from orchestrator.sweep.means.candidates import solve_candidates
 from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, solve_cell
 from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.means import LARGEST, Means
-from orchestrator.sweep.means.prices import PriceRecords, Unpriced, priced_seeds, read_prices
+from orchestrator.sweep.means.prices import PriceRecords, Unpriced, read_prices
 from orchestrator.sweep.means.storage import carried_bytes, counted_bytes
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -44,11 +45,12 @@ def solve_cells(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
         for trial in sweep.trials
         for pair in budgets
     ]
+    seeds = () if sweep.search is None else sweep.search.seeds
     groups: list[Group] = []
     for group in sweep.groups:
         for pair in budgets:
             examples = group.example_trials(sweep.seeds)
-            cell = solve_candidates(examples, *pair, prices, means.backbone)
+            cell = solve_candidates(examples, *pair, prices, means.backbone, seeds)
             cells.append(cell)
             groups += [replace(group, cell=cell)] if is_ready(cell) else []
     ready = tuple(
@@ -72,9 +74,15 @@ def budget_pairs(
 
 
 def missing_prices(sweep: Sweep) -> tuple[Trial, ...]:
-    """Return the price trials that a solved sweep still lacks."""
-    trials = (trial for cell in sweep.cells for trial in cell.prices)
-    return tuple({trial.identity: trial for trial in trials}.values())
+    """Return the price trials that a solved sweep still lacks, each once, on all of its seeds."""
+    missing: dict[str, Trial] = {}
+    for trial in (trial for cell in sweep.cells for trial in cell.prices):
+        # Where a method is searched, the unit of computation is priced on further seeds.
+        before = missing.setdefault(trial.identity, trial)
+        if before.seeds != trial.seeds:
+            seeds = tuple(dict.fromkeys((*before.seeds, *trial.seeds)))
+            missing[trial.identity] = replace(before, seeds=seeds)
+    return tuple(missing.values())
 
 
 def price_trials(sweep: Sweep) -> tuple[Trial, ...]:
@@ -96,11 +104,12 @@ def price_keys(sweep: Sweep) -> set[str]:
 
 def price_list(records: PriceRecords) -> PriceList:
     """Return a function that reads the prices of each price trial once."""
-    known: dict[str, tuple[TaskPrices, ...]] = {}
+    known: dict[tuple[str, tuple[int, ...]], tuple[TaskPrices, ...]] = {}
 
     def prices(trial: Trial) -> tuple[TaskPrices, ...]:
-        if trial.identity not in known:
-            known[trial.identity] = read_prices(trial, records)
-        return known[trial.identity]
+        name = trial.identity, trial.seeds
+        if name not in known:
+            known[name] = read_prices(trial, records)
+        return known[name]
 
     return prices

@@ -151,7 +151,8 @@ class Sweep:
         means = read_means(content, mistakes)
         trainings = [trial.training for trial in trials]
         trainings += [training for group in groups for training in group.parts[2].examples]
-        mistakes.extend(check_means(means, trainings))
+        per_task = search is not None and search.is_per_task
+        mistakes.extend(check_means(means, trainings, per_task))
         resources, budget, mlflow = (
             decode_fields(kind, read_mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", RunBudget), ("mlflow", Mlflow))

@@ -18,7 +18,7 @@ from orchestrator.stages.stage import Stage
 from orchestrator.sweep.spaces.nesting import replace_values
 
 Values = Mapping[str, Any]
-TaskSizes = tuple[tuple[int, int], ...]  # examples to train on, and classes, of each task
+TaskValues = tuple[Values, ...]  # of each task 1..T, by place
 
 # 64 bits: two of 10^7 trials share an id once in 370,000 sweeps. Release 0.1 had 8 digits.
 ID_DIGITS = 16
@@ -33,14 +33,15 @@ class Trial:
     Attributes:
         schedule: for each task 1..T, the hyperparameters that change from task to task, by place
             ("training.lr", "method.lam"); empty if none does.
+        schedules: seed -> those that follow from `selection` and the seed, likewise, so that they
+            are no part of the configuration; empty if none does.
         selection: how the trial was chosen, if that is part of its configuration; "per_task" has
             by place the values to choose from, separately on each seed.
-        adaptive: the schedule follows from `selection`, and is not part of the configuration.
         label: the name that the sweep gives it for a reader, no part of the configuration.
-        dial: what was solved for to meet the means of the sweep, by place; no part of the
-            configuration, which has the values.
-        budgets: sizes of the tasks of a seed -> the FLOPs that the means of the sweep allow each
-            task 1..T, likewise; of the seeds that it was solved for.
+        dial: what was solved for on all seeds to meet the means of the sweep, by place; no part of
+            the configuration, which has the values. See `dial_on`.
+        budgets: seed -> the FLOPs that the means of the sweep allow each task 1..T, likewise; empty
+            if they are not known.
     """
 
     benchmark: Benchmark
@@ -49,11 +50,11 @@ class Trial:
     method: Component
     seeds: tuple[int, ...]
     fixed_stream: bool = False
-    schedule: tuple[Values, ...] = ()
+    schedule: TaskValues = ()
+    schedules: Mapping[int, TaskValues] = field(default_factory=dict)
     selection: Values = field(default_factory=dict)
-    adaptive: bool = False
     dial: Values = field(default_factory=dict)
-    budgets: Mapping[TaskSizes, tuple[float, ...]] = field(default_factory=dict)
+    budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     label: str = ""
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class Trial:
             "training": self.training.describe(),
             "method": self.method.describe(),
         }
-        changing = () if self.adaptive or not self.schedule else tuple(self.schedule[0])
+        changing = tuple(self.schedule[0]) if self.schedule else ()
         # A value that changes from task to task is in the schedule, and nowhere else.
         for place in (*changing, *self.selection.get("per_task", ())):
             section, _, name = place.partition(".")
@@ -108,13 +109,18 @@ class Trial:
             config["selection"] = dict(self.selection)
         return config
 
-    def allowed_flops(self, benchmark: Benchmark) -> tuple[float, ...]:
-        """Return the FLOPs that means allow each task 1..T on a seed; () if they are not known.
+    def schedule_on(self, seed: int) -> TaskValues:
+        """Return the hyperparameters that change from task to task on a seed; () if none does."""
+        own = self.schedules[seed] if self.schedules else ()
+        if not (own and self.schedule):
+            return own or self.schedule
+        return tuple({**both, **values} for both, values in zip(self.schedule, own, strict=True))
 
-        Args:
-            benchmark: of the seed.
-        """
-        return self.budgets.get(task_sizes(benchmark), ()) if self.budgets else ()
+    def dial_on(self, seed: int) -> Values:
+        """Return what was solved for on a seed, by place: of steps a number for each task."""
+        schedule = self.schedules.get(seed, ())
+        places = schedule[0] if schedule else ()
+        return {**self.dial, **{place: [values[place] for values in schedule] for place in places}}
 
     def stages(self, seed: int, common: Common | None = None) -> tuple[Stage, ...]:
         """Return the chain of stages on one seed, after = 0..T.
@@ -127,7 +133,7 @@ class Trial:
         if not self.fixed_stream:
             at_seed = partial(replace, benchmark, seed=seed)
             benchmark = common.compute_once(("benchmark", seed), (benchmark,), at_seed)
-        steps = [self._components_at(values) for values in self.schedule]
+        steps = [self._components_at(values) for values in self.schedule_on(seed)]
         steps = steps or [(self.training, self.method)] * self.benchmark.num_tasks
         return build_chain(benchmark, self.network, steps, seed, common)
 
@@ -135,11 +141,6 @@ class Trial:
         training = replace_values(self.training, section_values("training", values))
         config = replace_values(self.method.config, section_values("method", values))
         return training, replace(self.method, config=config)
-
-
-def task_sizes(benchmark: Benchmark) -> TaskSizes:
-    """Return the sizes of the tasks of a benchmark, which FLOPs of fine-tuning follow from."""
-    return tuple((task.num_train, len(task.classes)) for task in benchmark.tasks())
 
 
 def section_values(section: str, values: Values) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def trial_chain(
     steps = more.pop("steps", None) or trial.stages(seed)
     code = canonical_json(trial_code(trial, steps))
     task_keys, means = steps[0].task_keys, trial.selection.get("means", {})
-    allowed = trial.allowed_flops(steps[0].benchmark)
+    schedule = trial.schedule_on(seed)
     up_to = more.pop("up_to", trial.benchmark.num_tasks)
     rows: MeasuredRows = more.pop("rows", "all")
     steps = () if more.get("outcome") else restrict_to_rows(rows, steps)[: up_to + 1]
@@ -47,13 +47,13 @@ def trial_chain(
         task_keys=task_keys,
         measured=() if rows == "all" else tuple(frozenset(step.task_keys) for step in steps),
         scores_unseen=trial.method.cls.scores_unseen,
-        hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
+        hyperparameters=(({}, *schedule) if schedule else ()),
         code=code,
         means_storage_bytes=means.get("storage_bytes"),
         means_compute=means.get("compute"),
         method_label=trial.label or None,
-        means_dial=canonical_json(dict(trial.dial)) if means else None,
-        means_flops=allowed,
+        means_dial=canonical_json(dict(trial.dial_on(seed))) if means else None,
+        means_flops=trial.budgets.get(seed, ()),
         **{"selected": False, **more},
     )
     return chain, steps

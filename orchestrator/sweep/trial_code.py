@@ -29,8 +29,8 @@ def trial_code(trial: Trial, steps: Sequence[Stage]) -> dict[str, str]:
         "learner": str(learner.VERSION),
         "benchmark": str(trial.benchmark.version),
     }
-    # What a search selects at each task differs between seeds, so it is no part of a trial.
-    trainings = [trial.training] if trial.adaptive else [step.training for step in steps]
+    # What differs between seeds, such as a selection at each task, is no part of a trial.
+    trainings = [trial.training] if trial.schedules else [step.training for step in steps]
     own: defaultdict[str, set[str]] = defaultdict(set)
     for training in {id(training): training for training in trainings}.values():
         for part, identity in training.own_code.items():

@@ -6,17 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-import numpy as np
-
-from orchestrator.results.units import flops_text, percent_text
+from orchestrator.results.units import flops_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
-from orchestrator.sweep.means.prices import priced_seeds
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import Trial, task_sizes
-from orchestrator.terminal.surface_budgets import WELL_USED, networks_text
+from orchestrator.sweep.trial import Trial
+from orchestrator.terminal.surface_budgets import networks_text
 
 MAX_LISTED = 20  # reasons
 T = TypeVar("T")
@@ -33,7 +30,6 @@ def means_lines(sweep: Sweep) -> list[str]:
         *free_lines(sweep.cells),
         *cost_lines(sweep.cells),
         *network_lines(sweep.cells),
-        *size_lines(sweep.cells),
         *anchor_lines(sweep.cells, sweep.means.anchors),
         *nowhere_lines(sweep.cells),
         *reason_lines(sweep.cells),
@@ -106,7 +102,7 @@ def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:
     before, by_key = 0, dict[str, int]()
     for cell in cells:
         for seed in cell.trial.seeds if cell.flops else ():
-            tasks = zip(cell.trial.stages(seed)[1:], cell.flops or (), strict=True)
+            tasks = zip(cell.trial.stages(seed)[1:], cell.flops[seed], strict=True)
             flops = {stage.key: cost for stage, cost in tasks}
             before += sum(flops.values())
             by_key |= flops
@@ -126,26 +122,6 @@ def network_lines(cells: Sequence[Cell]) -> Iterator[str]:
     networks = {str(cell.trial.config["network"]) for cell in cells if cell.compute is not None}
     if len(networks) > 1:
         yield f"means: {networks_text(len(networks))}"
-
-
-def size_lines(cells: Sequence[Cell]) -> Iterator[str]:
-    """Yield a warning if tasks differ in size among seeds: their steps are those of the least."""
-    trials = {str(c.trial.config["benchmark"]): c.trial for c in cells if c.compute is not None}
-    shares = [smallest_share(trial) for trial in trials.values()]
-    if shares and (least := min(shares)) < WELL_USED:
-        yield (
-            "means: tasks differ in size among seeds, and a task has as many steps on every seed, "
-            f"which fit the smallest: up to about {percent_text(1 - least)} of a task's budget is "
-            "left unspent on other seeds; with classes in one order (no `order: seeded`) tasks "
-            "are alike"
-        )
-
-
-def smallest_share(trial: Trial) -> float:
-    """Return the least size of a task on a seed, as a share of its largest on any seed."""
-    sizes = [task_sizes(trial.stages(seed)[0].benchmark) for seed in priced_seeds(trial)]
-    by_task = np.array(sizes, dtype=float)[..., 0]  # [seeds, T]
-    return float((by_task.min(axis=0) / by_task.max(axis=0)).min())
 
 
 def anchor_lines(cells: Sequence[Cell], added: Sequence[str]) -> Iterator[str]:

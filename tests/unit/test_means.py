@@ -29,7 +29,6 @@ from orchestrator.graph.plan import plan
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
-from orchestrator.results.surface.budgets import most_flops
 from orchestrator.results.surface.costs import search_costs
 from orchestrator.results.surface.surface import surfaces
 from orchestrator.results.units import si_text
@@ -37,7 +36,6 @@ from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
-from orchestrator.sweep.means.all_seeds import most_common_steps
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
@@ -56,7 +54,6 @@ from orchestrator.terminal.means_page import (
     nowhere_lines,
     price_lines,
     reason_lines,
-    size_lines,
 )
 
 pytestmark = pytest.mark.slow
@@ -280,7 +277,7 @@ def test_budgeted_gives_each_task_epochs_of_fine_tuning_and_any_storage(
     one_step, budget = 4 * STEP, compute * 64 * STEP
     halves = 8 * compute  # of the steps of an epoch, which cost twice as much
     pairs = zip(sweep.trials, sweep.cells, strict=True)
-    assert [(trial.dial, cell.flops) for trial, cell in pairs] == [
+    assert [(trial.dial, cell.flops[0]) for trial, cell in pairs] == [
         ({"training.iterations": [16 * compute] * 2}, (budget, budget)),
         ({"training.iterations": [halves] * 2}, (budget - one_step, budget)),
         ({"training.iterations": [16 * compute] * 2}, (budget, budget)),
@@ -433,7 +430,7 @@ def test_gem_spends_a_budget_of_many_steps_within_a_hundredth_by_its_formula(
     spent = tuple(n * flops for n, flops in zip(steps, step, strict=True))
     budget = 106 * 150 * 2560
     assert all(budget - budget / 100 <= each <= budget for each in spent)
-    assert sweep.cells[0].flops == spent
+    assert sweep.cells[0].flops == {0: spent}
 
 
 # A generator of 64-16-2*4 and 4-16-64 passes each image through 64 x 16 + 16 x 8 and 4 x 16 + 16 x
@@ -493,7 +490,7 @@ def test_the_steps_of_a_method_by_hand_are_those_that_are_solved_for_and_counted
     most = [(compute * 64 * STEP - ending) // (4 * step) for step, ending in pairs]
     assert sweep.trials[0].dial == {"training.iterations": most}
     spent = [4 * step * n + ending for n, (step, ending) in zip(most, pairs, strict=True)]
-    assert sweep.cells[0].flops == (*spent,)
+    assert sweep.cells[0].flops == {0: (*spent,)}
     run_sweep(sweep, tables, Inline(), brake)
     stages = load(tmp_path / "results" / "lab").stages.query("after > 0")
     assert compute_flops(stages).tolist() == spent
@@ -539,33 +536,19 @@ def test_a_sum_names_the_seed_where_seeds_have_tasks_of_other_sizes(tmp_path: Pa
 def test_the_sum_of_a_step_names_the_seed_too(tmp_path: Path) -> None:
     """GEM's first task is a step of 14 and one of 2 images on seed 0, one of 12 on seed 1.
 
-    After one step it stores 14 and 12 images. Its second task begins with a step of 14: 28 images
-    and 2 (1 + 1)^2 products of 20 weights on seed 0, whose budget is 28 images. On seed 1, of 32
+    After them it stores 16 and 12 images. Its second task begins with a step of 14: 30 images and
+    2 (1 + 1)^2 products of 20 weights on seed 0, whose budget is 28 images. On seed 1, of 32
     images, it fits.
     """
     parts = unequal_parts(tmp_path, seeds="[1, 0]") | {"training": "{batch_size: 14}"}
     methods = "[finetune, {name: gem, memory_size: 88}]"
     sweep, _, _ = solve(tmp_path, methods, "{compute: 1}", **parts)
-    step, budget = 28 * 64 + 160, 28 * 64
+    step, budget = 30 * 64 + 160, 28 * 64
     assert sweep.cells[1].outcome == (
         "infeasible",
         f"task 2 of seed 0 takes one step {step:,} FLOP + consolidation 0 FLOP = {step:,} FLOP, "
-        f"which is 160 FLOP above {budget:,} FLOP, 1 x fine-tuning for an epoch",
+        f"which is 288 FLOP above {budget:,} FLOP, 1 x fine-tuning for an epoch",
     )
-
-
-def test_the_steps_of_all_seeds_fit_each_of_them() -> None:
-    """With a measure after each third step, and at the end, of 1 an example, as a step costs.
-
-    On batches of 40 and 1 five steps cost 2 x 41 + 40 and two measures of 40: 202. Six cost 3 x 41
-    and measures of 40 and 1: 164. On batches of 40 five cost 280 and six 320. Within 170 and 300
-    six and five fit, but five do not fit the first; four do: 2 x 41, 40 and 1, and 160, 40 and 40.
-    """
-    uneven = TaskPrice(41, (40, 1), 1, sizes=(40, 1), interval=3)
-    even = TaskPrice(80, (40, 40), 40, sizes=(40, 40), interval=3)
-    assert (uneven.most_iterations(170), even.most_iterations(300)) == (6, 5)
-    assert (uneven.flops(5), uneven.flops(4), even.flops(4)) == (202, 123, 240)
-    assert most_common_steps([(uneven, 170), (even, 300)], 5) == 4
 
 
 def test_the_budget_of_a_network_that_fits_nowhere_is_not_known(tmp_path: Path) -> None:
@@ -576,26 +559,26 @@ def test_the_budget_of_a_network_that_fits_nowhere_is_not_known(tmp_path: Path) 
     assert [[*cell.budgets.values()] for cell in sweep.cells] == [[(64 * STEP,) * 2], []]
 
 
-def test_the_budget_of_each_task_is_recorded_where_those_of_seeds_differ(tmp_path: Path) -> None:
+def test_each_seed_has_steps_and_a_budget_of_its_own_where_tasks_differ(tmp_path: Path) -> None:
     """A step of fine-tuning is 4 images.
 
-    Both seeds take the steps that fit 1.5 epochs of 12, and of 28 images: 4.5 and 10.5.
+    1.5 epochs of 16 and 28 images are 6 steps and 10.5, those of 12 and 32 are 4.5 and 12.
     """
     parts = unequal_parts(tmp_path)
     trials = finish(tmp_path, "[finetune]", "{compute: 1.5}", **parts)
     results = load(tmp_path / "results" / "lab")
-    allowed = results.stages.set_index(["seed", "after"])["means_flops"]
-    assert allowed.dropna().to_dict() == {
-        (seed, after): 1.5 * images * 64
-        for seed, sizes in enumerate([(16, 28), (12, 32)])
-        for after, images in enumerate(sizes, 1)
-    }
+    tasks = results.stages.query("after > 0").set_index(["seed", "after"])
+    images = {(0, 1): 16, (0, 2): 28, (1, 1): 12, (1, 2): 32}
+    allowed = {place: 1.5 * number * 64 for place, number in images.items()}
+    assert tasks["means_flops"].to_dict() == allowed
+    steps = {(0, 1): 6, (0, 2): 10, (1, 1): 4, (1, 2): 12}
+    assert tasks["train_flops"].to_dict() == {k: n * 4 * 64 for k, n in steps.items()}
+    dials = [json.loads(text)["training.iterations"] for text in trials["means_dial"]]
+    assert dials == [[6, 10], [4, 12]]
+    assert trials["trial_id"].nunique() == 1, "seeds are one configuration"
     assert trials["means_flops"].tolist() == [1.5 * 44 * 64] * 2
     (built,) = surfaces(results)
-    assert built.shares.ravel().tolist() == [(4 + 10) * 4 * 64 / (1.5 * 44 * 64)] * 2
-    # By what fine-tuning spent, and a step more on each task, the budget would be too small.
-    earlier = trials.drop(columns="means_flops")
-    assert most_flops(earlier, (1.5,)) < 1.5 * 44 * 64
+    assert built.shares.ravel().tolist() == [16 * 4 * 64 / (1.5 * 44 * 64)] * 2
 
 
 def test_progress_compress_meets_a_budget_with_both_phases(tmp_path: Path) -> None:
@@ -770,21 +753,6 @@ def test_a_plan_names_what_fits_no_cell_and_gives_a_reason_of_each_method(tmp_pa
     assert [reason.split()[1] for reason in reasons[:3]] == ["finetune", "joint", "finetune"]
     assert (len(reasons), more) == (20, f"  and {24 + 25 - 20} more")
     assert [*nowhere_lines([cell for cell in cells if not cell.outcome])] == []
-
-
-def test_a_plan_says_what_seeds_with_tasks_of_other_sizes_leave_unspent(tmp_path: Path) -> None:
-    """The first task has 16 images on seed 0 and 12 on seed 1, so that a quarter of 16 is left."""
-    parts, store = unequal_parts(tmp_path), open_store(tmp_path / "results", None)
-
-    def lines(means: str, **changes: str) -> list[str]:
-        sweep = load_means(tmp_path, "[er]", means, **parts | changes)
-        return [*size_lines(solve_sweep(sweep, store).cells)]
-
-    (line,) = lines("{compute: 2}")
-    assert "up to about 25% of a task's budget is left unspent on other seeds" in line
-    assert not lines("{compute: 2}", seeds="[0]")
-    assert not lines("{compute: 2}", benchmark=parts["benchmark"].replace("order: seeded, ", ""))
-    assert not lines("{storage: 1 kB}"), "computation is free"
 
 
 def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> None:

@@ -16,11 +16,10 @@ from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.search.price import count_prices
+from orchestrator.sweep.means.alike_seeds import class_sizes, priced_seeds
 from orchestrator.sweep.means.all_seeds import first_sum, fit_memory
-from orchestrator.sweep.means.prices import class_sizes, priced_seeds
 from orchestrator.sweep.means.storage import TooDear
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import task_sizes
 
 MakeSweep = Callable[..., Sweep]
 UNEQUAL, EQUAL = (30, 10, 20, 20), (20, 20, 20, 20)  # images of each class
@@ -62,7 +61,8 @@ def test_no_seed_is_above_its_budget_where_tasks_are_of_one_size(
     brake = Brake(sweep.budget, sweep.resources)
     solved = count_prices(sweep, tables, Inline(), brake, lambda progress: None)
     streams = [solved.trials[0].stages(seed)[0].benchmark for seed in sweep.seeds]
-    assert len({task_sizes(stream) for stream in streams}) == 1
+    sizes_of_tasks = {tuple(task.num_train for task in stream.tasks()) for stream in streams}
+    assert len(sizes_of_tasks) == 1
     run_sweep(solved, tables, Inline(), brake)
     stages = load(out / "lab").stages.query("after > 0")
     assert len(stages) == 2 * 2
@@ -89,7 +89,7 @@ def test_a_sum_that_all_seeds_share_names_none(make_sweep: MakeSweep) -> None:
     """Joint training keeps 48 images of 5 bytes beside a model of 80, on every seed."""
     (trial,) = make_sweep(UNEQUAL, "[joint]", "{storage: 319}", "[0, 1]").trials
     with pytest.raises(TooDear, match=r"^it carries model 80 B \+ raw data 240 B = 320 B"):
-        fit_memory(trial, 319, "counted")
+        fit_memory(trial, (0, 1), 319, "counted")
 
 
 def test_a_seed_is_named_if_another_fits_or_has_another_sum() -> None:

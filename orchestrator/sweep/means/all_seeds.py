@@ -1,6 +1,7 @@
-"""The dials that meet a pair of budgets on all seeds of a trial, whose tasks may differ in size.
+"""The dials that meet a pair of budgets on the seeds of a trial, whose tasks may differ in size.
 
-Where a seed does not fit, the sum that shows it names the seed, unless it is that of all seeds.
+The memory is one for all seeds, and steps are those of each. Where a seed does not fit, the sum
+that shows it names the seed, unless it is that of all seeds.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from collections.abc import Sequence
 
 from orchestrator.sweep.means.budget_text import fine_tuning_text
 from orchestrator.sweep.means.chain_prices import ChainPrices
-from orchestrator.sweep.means.prices import priced_seeds
 from orchestrator.sweep.means.steps import TaskPrice
 from orchestrator.sweep.means.storage import BackboneBytes, TooDear, fit_storage
 from orchestrator.sweep.trial import Trial
 
 
-def fit_memory(trial: Trial, budget: int, backbone: BackboneBytes) -> int | None:
-    """Return the memory for which a budget has room on all seeds; see `fit_storage`.
+def fit_memory(
+    trial: Trial, seeds: Sequence[int], budget: int, backbone: BackboneBytes
+) -> int | None:
+    """Return the memory for which a budget has room on all of some seeds; see `fit_storage`.
 
     Raises:
         TooDear: it does not fit a seed.
     """
-    seeds = priced_seeds(trial)
     outcomes = [try_storage(trial, seed, budget, backbone) for seed in seeds]
     sums = [str(each) if isinstance(each, TooDear) else "" for each in outcomes]
     if any(sums):
@@ -51,8 +52,10 @@ def first_sum(sums: Sequence[str], seeds: Sequence[int]) -> tuple[str, int | Non
     return sums[first], seeds[first] if len(set(sums)) > 1 else None
 
 
-def most_steps(chains: Sequence[ChainPrices], compute: float, seeds: Sequence[int]) -> list[int]:
-    """Return the most iterations on each task that a budget allows, on all seeds.
+def most_steps(
+    chains: Sequence[ChainPrices], compute: float, seeds: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """Return, for each seed, the most iterations on each task that a budget allows.
 
     Args:
         chains: the prices of the method, for each seed.
@@ -60,28 +63,22 @@ def most_steps(chains: Sequence[ChainPrices], compute: float, seeds: Sequence[in
         seeds: of the chains.
 
     Raises:
-        TooDear: a single step and the consolidation cost more at some task.
+        TooDear: a single step and the consolidation cost more at some task of a seed.
     """
-    steps: list[int] = []
+    steps: list[tuple[int, ...]] = [()] * len(chains)
     for task in range(len(chains[0].counted)):
-        of_seeds = [(each.next_price(steps), each.budget(task, compute)) for each in chains]
+        of_seeds = [
+            (chain.next_price(before), chain.budget(task, compute))
+            for chain, before in zip(chains, steps, strict=True)
+        ]
         most = [price.most_iterations(budget) for price, budget in of_seeds]
-        if not min(most):
+        if not all(most):
             pairs = zip(most, of_seeds, strict=True)
             text, seed = first_sum(["" if n else describe_shortfall(*p) for n, p in pairs], seeds)
             where = f"task {task + 1}" + ("" if seed is None else f" of seed {seed}")
             raise TooDear(f"{where} takes {text}, {fine_tuning_text(compute)} for an epoch")
-        steps.append(most_common_steps(of_seeds, min(most)))
+        steps = [(*before, number) for before, number in zip(steps, most, strict=True)]
     return steps
-
-
-def most_common_steps(of_seeds: Sequence[tuple[TaskPrice, float]], most: int) -> int:
-    """Return the most iterations, up to `most`, that fit all of some (price, budget).
-
-    Fewer iterations than fit may cost more: a measure after a step on a full batch costs more than
-    one after a step on a short batch. One iteration fits.
-    """
-    return next(n for n in range(most, 0, -1) if all(p.flops(n) <= b for p, b in of_seeds))
 
 
 def describe_shortfall(price: TaskPrice, budget: float) -> str:

@@ -21,6 +21,7 @@ def solve_candidates(
     compute: float | None,
     prices: PriceList,
     backbone: BackboneBytes = "counted",
+    search_seeds: tuple[int, ...] = (),
 ) -> Cell:
     """Return the cell of the candidates of a search at a pair of budgets.
 
@@ -32,17 +33,18 @@ def solve_candidates(
         compute: in epochs of fine-tuning; None: free.
         prices: returns the prices of a price trial; raises Unpriced where they are not known yet.
         backbone: whether a frozen body counts against the storage.
+        search_seeds: those of the search, on which budgets are met too.
 
     Raises:
         RepertoireError: a field that is searched changes the dials.
     """
     first = examples[0]
-    cell = solve_cell(first, storage, compute, prices, backbone)
+    cell = solve_cell(first, storage, compute, prices, backbone, search_seeds)
     if cell.outcome is not None:
         return cell
     missing = {trial.identity: trial for trial in cell.prices}
     for example in distinct_costs(examples):
-        other = solve_cell(example, storage, compute, prices, backbone)
+        other = solve_cell(example, storage, compute, prices, backbone, search_seeds)
         missing |= {trial.identity: trial for trial in other.prices}
         cell = replace(cell, price_flops={**cell.price_flops, **other.price_flops})
         if have_different_dials(cell, other):
@@ -64,15 +66,18 @@ def have_different_dials(one: Cell, other: Cell) -> bool:
     """Return whether the dials of two cells differ, as far as they are known."""
     if other.outcome is not None:  # a candidate that fails or diverges is no matter of means
         return other.outcome[0] == INFEASIBLE
-    return one.memory != other.memory or (
-        None not in (one.steps, other.steps) and one.steps != other.steps
+    return one.memory != other.memory or bool(
+        one.steps and other.steps and one.steps != other.steps
     )
 
 
 def describe_difference(one: Cell, other: Cell) -> str:
     """Return the message for a field that is searched and changes the dials."""
     place, values = varied_field(one.trial, other.trial)
-    dials = [describe_dials(each, value) for each, value in zip((one, other), values, strict=True)]
+    # Of the first seed on which they differ, or any if bytes do.
+    seeds = [seed for seed in one.steps if one.steps[seed] != other.steps.get(seed)] or [*one.steps]
+    cells = zip((one, other), values, strict=True)
+    dials = [describe_dials(each, value, seeds[0] if seeds else None) for each, value in cells]
     return (
         f"methods: {one.trial.method.name} searches {place} under equal means, and what the means "
         f"allow depends on it: {'; '.join(dials)}. Candidates of a search have the same dials: "
@@ -90,13 +95,20 @@ def varied_field(one: Trial, other: Trial) -> tuple[str, tuple[object, object]]:
     raise ValueError("the trials have the same configuration")
 
 
-def describe_dials(cell: Cell, value: object) -> str:
-    """Return the dials of a cell as text: "at 4, 800 B of memory and 32, 32 steps on the tasks"."""
+def describe_dials(cell: Cell, value: object, seed: int | None) -> str:
+    """Return the dials of a cell as text: "at 4, 800 B of memory and 32, 32 steps on the tasks".
+
+    Args:
+        cell: a cell.
+        value: that of the field that is searched.
+        seed: whose steps are named; None: none has any.
+    """
     if cell.outcome is not None:
         return f"at {value}, {cell.outcome[1]}"
     in_files = cell.trial.method.config.with_examples(1) is not None
     unit = "examples" if in_files else "B"
     dials = [] if cell.memory is None else [f"{cell.memory:,} {unit} of memory"]
-    if cell.steps is not None:
-        dials.append(f"{', '.join(map(str, cell.steps))} steps on the tasks")
+    if seed is not None and cell.steps:
+        where = "" if len({*cell.steps.values()}) == 1 else f" of seed {seed}"
+        dials.append(f"{', '.join(map(str, cell.steps[seed]))} steps on the tasks{where}")
     return f"at {value}, {' and '.join(dials)}"

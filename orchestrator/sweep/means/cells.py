@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestrator.columns import INFEASIBLE
+from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds
 from orchestrator.sweep.means.all_seeds import fit_memory, most_steps
 from orchestrator.sweep.means.budget_text import fine_tuning_text
 from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.prices import (
     Unpriceable,
     Unpriced,
-    budgets_by_sizes,
+    budgets_by_seed,
     chain_prices,
     price_trial,
-    priced_seeds,
     unit_trial,
 )
 from orchestrator.sweep.means.storage import BackboneBytes, TooDear, set_memory
-from orchestrator.sweep.trial import TaskSizes, Trial
+from orchestrator.sweep.trial import Trial
 
 # Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
 PriceList = Callable[[Trial], tuple[TaskPrices, ...]]
@@ -38,10 +38,9 @@ class Cell:
         backbone: whether a frozen body counts against the storage.
         memory: bytes of the memory that were solved for, or examples of a memory of files; None if
             the method has no such dial.
-        steps: iterations on each task that were solved for; None: not yet, or not at all.
-        flops: of training and consolidation of each task, by arithmetic; None likewise.
-        budgets: sizes of the tasks of a seed -> the FLOPs that `compute` allows each task, once
-            they are known.
+        steps: seed -> iterations on each task that were solved for; empty: not yet, or not at all.
+        flops: seed -> those of training and consolidation of each task, by arithmetic; likewise.
+        budgets: seed -> the FLOPs that `compute` allows each task, once they are known.
         outcome: (status, story) of a trial that is not run; None of one that is.
         prices: the price trials from which the steps follow, if they are not all stored yet: that
             of the unit of computation, then those of the method.
@@ -53,9 +52,9 @@ class Cell:
     compute: float | None = None
     backbone: BackboneBytes = "counted"
     memory: int | None = None
-    steps: tuple[int, ...] | None = None
-    flops: tuple[int, ...] | None = None
-    budgets: Mapping[TaskSizes, tuple[float, ...]] = field(default_factory=dict)
+    steps: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    flops: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     outcome: tuple[str, str] | None = None
     prices: tuple[Trial, ...] = ()
     price_flops: Mapping[str, int] = field(default_factory=dict)
@@ -67,6 +66,7 @@ def solve_cell(
     compute: float | None,
     prices: PriceList,
     backbone: BackboneBytes = "counted",
+    search_seeds: tuple[int, ...] = (),
 ) -> Cell:
     """Return the cell of a trial at a pair of budgets.
 
@@ -76,25 +76,28 @@ def solve_cell(
         compute: in epochs of fine-tuning; None: free.
         prices: returns the prices of a price trial; raises Unpriced where they are not known yet.
         backbone: whether a frozen body counts against the storage.
+        search_seeds: further seeds that budgets are met on, those of its search.
     """
     cell = Cell(trial=trial, storage=storage, compute=compute, backbone=backbone)
+    on_all = replace(trial, seeds=tuple(dict.fromkeys((*trial.seeds, *search_seeds))))
     try:
         if storage is not None:
             # Storage first: the memory that fits decides what a step replays, and so costs.
-            cell = replace(cell, memory=fit_memory(trial, storage, backbone))
+            cell = replace(cell, memory=fit_memory(trial, priced_seeds(on_all), storage, backbone))
         if compute is not None:
-            fitted = trial if cell.memory is None else set_memory(trial, cell.memory)
+            fitted = on_all if cell.memory is None else set_memory(on_all, cell.memory)
             unit, own = unit_trial(fitted), price_trial(fitted)
             # Until the cell is solved: these are the stages to compute before it can be.
             cell = replace(cell, prices=(unit, own))
             chains = chain_prices(fitted, prices(unit), prices(own))
             flops = count_price_flops((unit, own), prices)
-            budgets = budgets_by_sizes(fitted, prices(unit), compute)
+            budgets = budgets_by_seed(fitted, prices(unit), compute)
             cell = replace(cell, price_flops=flops, budgets=budgets)
             steps = most_steps(chains, compute, priced_seeds(fitted))
+            spent = [tuple(c.flops(each)) for c, each in zip(chains, steps, strict=True)]
             # A method that takes no steps costs what it costs, and has no dial.
-            dial = tuple(steps) if trial.method.cls.takes_steps else None
-            cell = replace(cell, steps=dial, flops=tuple(chains[0].flops(steps)), prices=())
+            dial = for_all_seeds(fitted, steps) if trial.method.cls.takes_steps else {}
+            cell = replace(cell, steps=dial, flops=for_all_seeds(fitted, spent), prices=())
     except TooDear as error:
         cell = replace(cell, outcome=(INFEASIBLE, str(error)), prices=())
     except Unpriceable as error:
@@ -102,18 +105,18 @@ def solve_cell(
     except Unpriced:
         pass
     if cell.outcome is not None and not cell.budgets:
-        cell = replace(cell, budgets=find_budgets(trial, compute, prices))
+        cell = replace(cell, budgets=find_budgets(on_all, compute, prices))
     return replace(cell, trial=set_dials(cell, trial))
 
 
 def find_budgets(
     trial: Trial, compute: float | None, prices: PriceList
-) -> dict[TaskSizes, tuple[float, ...]]:
+) -> dict[int, tuple[float, ...]]:
     """Return the budgets of a trial that is not run; none unless they are priced for another."""
     if compute is None:
         return {}
     try:
-        return budgets_by_sizes(trial, prices(unit_trial(trial)), compute)
+        return budgets_by_seed(trial, prices(unit_trial(trial)), compute)
     except (Unpriced, Unpriceable):
         return {}
 
@@ -155,12 +158,23 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
         # Setting the memory may also clear its other unit, which is no dial.
         changed = {k: v for k, v in vars(trial.method.config).items() if v not in (None, before[k])}
         trial = replace(trial, dial={f"method.{name}": value for name, value in changed.items()})
-    if cell.steps is not None:
-        training = replace(trial.training, epochs=1, iterations=None)
-        schedule = tuple({ITERATIONS: number} for number in cell.steps)
-        dial = {**trial.dial, ITERATIONS: list(cell.steps)}
-        trial = replace(trial, training=training, schedule=schedule, dial=dial)
-    return trial
+    return set_steps(trial, cell.steps) if cell.steps else trial
+
+
+def set_steps(trial: Trial, steps: Mapping[int, tuple[int, ...]]) -> Trial:
+    """Return a trial that takes a number of steps on each task of a seed.
+
+    They are part of its configuration if all seeds have the same.
+    """
+    trial = replace(trial, training=replace(trial.training, epochs=1, iterations=None))
+    schedules = {
+        seed: tuple({ITERATIONS: number} for number in numbers) for seed, numbers in steps.items()
+    }
+    (first, numbers), *_ = steps.items()
+    if any(numbers != others for others in steps.values()):
+        return replace(trial, schedules=schedules)
+    dial = {**trial.dial, ITERATIONS: list(numbers)}
+    return replace(trial, schedule=schedules[first], dial=dial)
 
 
 def describe_cell(cell: Cell) -> str:

@@ -33,17 +33,17 @@ def estimate_budgets(cells: Iterable[Cell]) -> tuple[float, float]:
     Args:
         cells: whose prices are missing.
     """
-    before, by_stage, units = 0.0, dict[tuple[str, float], float](), dict[str, list[float]]()
+    before, by_stage, units = 0.0, dict[tuple[str, float], float](), dict[str, float]()
     for cell in cells:
         unit, compute = cell.prices[0], cell.compute or 0.0
         if unit.identity not in units:
-            # Tasks of other seeds differ little in size.
-            units[unit.identity] = fine_tuning_flops(unit.stages(unit.seeds[0]))
-        budgets = [compute * flops for flops in units[unit.identity]]
+            units[unit.identity] = example_flops(unit.stages(unit.seeds[0]))
         for seed in cell.trial.seeds:
-            before += sum(budgets)
-            keys = [(stage.key, compute) for stage in cell.trial.stages(seed)[1:]]
-            by_stage |= dict(zip(keys, budgets, strict=True))
+            stages = cell.trial.stages(seed)
+            epoch = [units[unit.identity] * task.num_train for task in stages[0].benchmark.tasks()]
+            before += compute * sum(epoch)
+            keys = [(stage.key, compute) for stage in stages[1:]]
+            by_stage |= dict(zip(keys, (compute * flops for flops in epoch), strict=True))
     return before, sum(by_stage.values())
 
 
@@ -109,12 +109,6 @@ def steps_by_size(training: Training, size: int) -> dict[int, int]:
         return {batch: training.iterations}
     steps = {batch: training.epochs * (size // batch), size % batch: training.epochs}
     return {examples: number for examples, number in steps.items() if examples}
-
-
-def fine_tuning_flops(stages: tuple[Stage, ...]) -> list[float]:
-    """Return the FLOPs of an epoch of fine-tuning on each task of a unit trial."""
-    flops = example_flops(stages)
-    return [flops * task.num_train for task in stages[-1].benchmark.tasks()]
 
 
 def example_flops(stages: tuple[Stage, ...]) -> float:

@@ -107,13 +107,21 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
     return Means(storage, compute, section.backbone, anchors) if storage and compute else None
 
 
-def check_means(means: Means | None, trainings: Iterable[Training]) -> Iterator[str]:
+def check_means(
+    means: Means | None, trainings: Iterable[Training], is_per_task: bool = False
+) -> Iterator[str]:
     """Yield the conflicts with the means of a sweep: options that fix a value to solve for.
 
     Args:
         means: of the sweep, if it has any.
         trainings: of its trials, and the examples of its groups.
+        is_per_task: whether its search selects at each task.
     """
+    if means is not None and is_per_task:
+        yield (
+            "search.algorithm: must not be per_task beside means: what it selects at a task is a "
+            "choice of one seed, and has no cell; use another algorithm, or leave means out"
+        )
     if means is None or means.compute == (None,):
         return
     for training in trainings:

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Protocol
 
 from methods.finetune import Finetune
-from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
+from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
-from orchestrator.sweep.trial import TaskSizes, Trial, task_sizes
-
-# Of each task, (place among the labels seen, examples) of each class.
-ClassSizes = tuple[tuple[tuple[int, int], ...], ...]
+from orchestrator.sweep.trial import Trial
 
 # The options that say for how long a task is trained, and what follows from it.
 ONE_EPOCH: Mapping[str, Any] = {
@@ -68,7 +64,8 @@ def price_trial(trial: Trial) -> Trial:
     # Steps between measurements cost alike only without them; their cost is added by interval.
     if (even := method.config.without_interval()) is not None:
         method = replace(method, config=even[0])
-    return replace(trial, method=method, training=training, schedule=(), seeds=priced_seeds(trial))
+    trial = replace(trial, method=method, training=training, schedule=(), schedules={})
+    return replace(trial, seeds=priced_seeds(trial))
 
 
 def chain_prices(
@@ -90,20 +87,19 @@ def chain_prices(
     )
 
 
-def budgets_by_sizes(
+def budgets_by_seed(
     trial: Trial, units: Iterable[TaskPrices], compute: float
-) -> dict[TaskSizes, tuple[float, ...]]:
-    """Return the FLOPs that a budget allows each task, by the sizes of the tasks of a seed.
+) -> dict[int, tuple[float, ...]]:
+    """Return seed -> the FLOPs that a budget allows each task.
 
     Args:
         trial: with any memory.
         units: the prices of its unit trial, for each seed that is priced.
         compute: the budget, in epochs of fine-tuning.
     """
-    return {
-        task_sizes(trial.stages(seed)[0].benchmark): tuple(budget_flops(u, compute) for u in prices)
-        for seed, prices in zip(priced_seeds(trial), units, strict=True)
-    }
+    return for_all_seeds(
+        trial, [tuple(budget_flops(unit, compute) for unit in prices) for prices in units]
+    )
 
 
 def unit_trial(trial: Trial) -> Trial:
@@ -113,35 +109,6 @@ def unit_trial(trial: Trial) -> Trial:
     if getattr(network.config, "train", None) == "none":  # of a body whose head may learn
         network = replace(network, config=replace(network.config, train="head"))
     return price_trial(replace(trial, method=finetune, network=network, selection={}))
-
-
-def priced_seeds(trial: Trial) -> tuple[int, ...]:
-    """Return the seeds that are priced: the first of those with the same sizes of classes.
-
-    FLOPs follow from them. The sizes of tasks are not enough: iCaRL's choice of exemplars costs
-    sum_c N_c min(N_c, k_c), of N_c examples of class c and its share k_c of the memory.
-    """
-    first: dict[ClassSizes, int] = {}
-    for seed in trial.seeds[:1] if trial.fixed_stream else trial.seeds:
-        first.setdefault(class_sizes(trial.stages(seed)[0].benchmark), seed)
-    return tuple(first.values())
-
-
-@lru_cache(maxsize=256)
-def class_sizes(benchmark: Benchmark) -> ClassSizes:
-    """Return, for each task, the place and the number of examples of each of its classes.
-
-    Places are those among the labels seen: the first ones get the rows of a memory that are left
-    over by equal shares.
-    """
-    seen: set[int] = set()
-    sizes = []
-    for task in benchmark.tasks():
-        seen |= {*task.classes}
-        places = sorted(seen)
-        pairs = zip(task.classes, task.class_sizes, strict=True)
-        sizes.append(tuple((places.index(label), number) for label, number in pairs))
-    return tuple(sizes)
 
 
 def read_prices(trial: Trial, records: PriceRecords) -> tuple[TaskPrices, ...]:
