@@ -50,7 +50,7 @@ from methods.parts.ranges import require_share, require_strength
 from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
 from methods.parts.tokens import size_objection, size_of_built_in
 
-MOST = "the width of a token"  # of a rank
+DEFAULT_RANK = 10
 
 
 class InfLoRA(TokenAdapter):
@@ -61,12 +61,13 @@ class InfLoRA(TokenAdapter):
         """Hyperparameters of InfLoRA.
 
         Attributes:
-            rank: r of a task's branch, at most the width of a token, D.
+            rank: r of a task's branch, at most the width of a token, D, which the default takes
+                where it is less.
             share: of the squared inputs' covariance that is kept from change, in [0, 1].
             rise: what is added to the share with each task, at least 0.
         """
 
-        rank: int = 10
+        rank: int = DEFAULT_RANK
         share: float = 0.95
         rise: float = 0.005
 
@@ -88,17 +89,17 @@ class InfLoRA(TokenAdapter):
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Return the base's objection, or that the rank is above the width of a token."""
         width = size_of_built_in(setting, "width")
-        too_wide = size_objection("rank", config.rank, width, MOST)
-        return super().objection(config, setting) or too_wide
+        return super().objection(config, setting) or rank_objection(config.rank, width)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         like, width = next(network.parameters()).detach(), self.tokens.width
-        if reason := size_objection("rank", config.rank, width, MOST):
+        if reason := rank_objection(config.rank, width):
             raise ValueError(reason)
         self._attention = self.tokens.attention if config.rank else ()
         blocks = range(len(self._attention))
-        shapes = {"A": (config.rank, width), "B": (2 * width, config.rank)}
+        rank = min(config.rank, width)
+        shapes = {"A": (rank, width), "B": (2 * width, rank)}
         rows = {f"{part}.{b}": like.new_zeros(shapes[part]) for b in blocks for part in shapes}
         self.branches = ParameterRows(rows, outlook.num_learned)
         learned = outlook.num_learned > 0
@@ -198,3 +199,10 @@ class InfLoRA(TokenAdapter):
         )
         self.learning, self._directions = nn.ParameterList(), []
         self._unseen = None
+
+
+def rank_objection(rank: int, width: int | None) -> str | None:
+    """Return an objection to a rank above the width, which the default takes where it is less."""
+    if rank == DEFAULT_RANK:
+        return None
+    return size_objection("rank", rank, width, "the width of a token")

@@ -196,6 +196,7 @@ def test_a_rank_above_the_width_is_refused_before_and_when_the_network_is_built(
     assert objection("vit_tiny", width=8) == too_wide
     assert objection("vit_tiny", width=9) is None
     assert objection("my:Own", width=8) is None  # where a width may mean anything
+    assert lora(rank=10).create_method().branches.get_buffer("A/0").shape == (0, WIDTH, WIDTH)
     with pytest.raises(ValueError, match=too_wide):
         lora(rank=WIDTH + 1).create_method()
 
