@@ -88,11 +88,11 @@ def describe_unspent(surface: Surface) -> Iterator[str]:
         for m in np.argsort(np.where(uneven, of_task, least), kind="stable")
         if least[m] < WELL_USED or uneven[m]  # NaN, where no trial is complete, is not
     ]
+    common = ", by as many steps on seeds whose tasks differ in size," * surface.common_steps
     if parts:
         yield (
-            "Computation is left unspent by whole steps, by as many steps on seeds whose tasks "
-            "differ in size, and by methods without steps; shares of the budget of all tasks that "
-            f"are spent, over cells: {', '.join(parts)}."
+            f"Computation is left unspent by whole steps{common} and by methods without steps; "
+            f"shares of the budget of all tasks that are spent, over cells: {', '.join(parts)}."
         )
 
 

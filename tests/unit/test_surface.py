@@ -461,6 +461,40 @@ def test_methods_that_leave_computation_unspent_are_named_with_their_shares() ->
     assert line.endswith("over cells: b 0.50, c 0.98 to 1.00.")
 
 
+@pytest.mark.parametrize(
+    ("dials", "orders", "common"),
+    [
+        (['{"training.iterations":[3,2,1]}'] * 2, None, True),
+        (['{"training.iterations":[3,2,1]}', '{"training.iterations":[2,3,1]}'], None, False),
+        (["{}"] * 2, None, False),
+        (['{"training.iterations":[3,2,1]}'] * 2, ["natural"] * 2, False),
+        (['{"training.iterations":[3,2,1]}'] * 2, ["seeded"] * 2, True),
+    ],
+    ids=["one dial", "a dial for each seed", "no dial", "no budgets", "no budgets, seeded"],
+)
+def test_steps_are_common_to_seeds_only_where_their_tasks_differ_in_size(
+    dials: list[str], orders: list[str] | None, common: bool
+) -> None:
+    """Tasks of 60, 40 and 20 FLOPs on one seed, of 40, 60 and 20 on the other, and as much in all.
+
+    Args:
+        dials: of both.
+        orders: of classes, in tables without the budgets of tasks.
+        common: whether the finding says that steps are common.
+    """
+    trials = rows().iloc[:2].assign(means_dial=dials, storage_bytes=900, means_flops=120.0)
+    sizes = [(60.0, 40.0, 20.0), (40.0, 60.0, 20.0)]
+    results = results_by_task(trials, *([(900, 10.0, size) for size in each] for each in sizes))
+    if orders:
+        trials = results.trials.assign(**{"config.benchmark.order": orders})
+        results = Results(trials, pd.DataFrame(), results.stages.drop(columns="means_flops"))
+    (line,) = [each for each in findings(next(surfaces(results))) if "unspent" in each]
+    assert ("as many steps on seeds whose tasks differ in size" in line) == common
+    same = results_by_task(results.trials, *([[(900, 10.0, 40.0)] * 3] * 2))
+    if not orders:
+        assert not next(surfaces(same)).common_steps
+
+
 def test_a_task_whose_budget_is_mostly_unspent_is_told_beside_the_share_of_all_tasks() -> None:
     """a leaves half of one task, b is even, c leaves all; d is alike but for less than 0.05."""
     shares = np.array([[[0.995, 1.0]], [[1.0, 1.0]], [[0.9, 0.96]], [[0.95, 0.97]]])[..., None]

@@ -19,6 +19,7 @@ from orchestrator.results.surface.comparable import comparable_trials
 from orchestrator.results.surface.excess import Mask, excess_mask
 from orchestrator.results.surface.task_figures import (
     add_task_figures,
+    have_common_steps,
     share_figures,
     trial_costs,
 )
@@ -64,6 +65,8 @@ class Surface:
         most_shares: likewise, the most.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             each method, in epochs of its own network [M, B]; NaN if they are not known.
+        common_steps: whether a method has as many steps on seeds whose tasks differ in size, which
+            leave different shares of their budgets.
         sweeps: its sweeps where others of its setting are not comparable with them; else none.
         note: in what the sweeps of its setting differ; "" if they are comparable.
     """
@@ -88,6 +91,7 @@ class Surface:
     least_shares: Floats
     most_shares: Floats
     flops: Floats
+    common_steps: bool = False
     sweeps: tuple[str, ...] = ()
     note: str = ""
 
@@ -160,6 +164,7 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         excess=excess,
         **by_seed,
         flops=allowed_flops(rows, method, compute),
+        common_steps=have_common_steps(rows, names),
         sweeps=(),
         note="",
     )

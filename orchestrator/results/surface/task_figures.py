@@ -11,26 +11,31 @@ import pandas as pd
 
 from orchestrator.columns import MEANS_FLOPS, compute_flops, compute_seconds
 from orchestrator.results.surface.budgets import Epochs, spent_shares
+from orchestrator.results.surface.trials import BUDGETS, DIAL
+from orchestrator.results.winners import DIAL_OF_STEPS
 
 CHAIN = ["sweep", "trial_id", "seed"]
 STAGE_FIGURES = [*CHAIN, "after", "storage_bytes", "train_flops", "consolidate_flops", MEANS_FLOPS]
 LARGEST = "largest_storage_bytes"  # carried after any task
 LEAST_SHARE, MOST_SHARE = "least_task_share", "most_task_share"  # of the budget of a task
+TASK_BUDGETS = "task_budgets"  # FLOPs, as text
+ORDER = "config.benchmark.order"
 
 
 def add_task_figures(trials: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
-    """Return trials with LARGEST, LEAST_SHARE and MOST_SHARE of their tasks.
+    """Return trials with LARGEST, LEAST_SHARE, MOST_SHARE and TASK_BUDGETS of their tasks.
 
-    They are NaN for trials without stages; the shares also where tables of earlier releases do not
-    have the budgets of tasks.
+    They are NaN for trials without stages; all but the first also where tables of earlier releases
+    do not have the budgets of tasks.
 
     Args:
         trials: the columns of CHAIN.
         stages: those of STAGE_FIGURES, MEANS_FLOPS if it is known; may be empty.
     """
     if stages.empty:
-        return trials.assign(**dict.fromkeys((LARGEST, LEAST_SHARE, MOST_SHARE), np.nan))
-    tasks = stages[stages["after"] > 0]
+        names = (LARGEST, LEAST_SHARE, MOST_SHARE, TASK_BUDGETS)
+        return trials.assign(**dict.fromkeys(names, np.nan))
+    tasks = stages[stages["after"] > 0].sort_values("after", kind="stable")
     allowed = tasks.get(MEANS_FLOPS, pd.Series(np.nan, tasks.index)).astype(float)
     shares = compute_flops(tasks) / allowed.where(allowed > 0)
     by_chain = tasks[CHAIN].assign(share=shares, size=tasks["storage_bytes"]).groupby(CHAIN)
@@ -41,6 +46,9 @@ def add_task_figures(trials: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame
             MOST_SHARE: ("share", "max"),
         }
     )
+    known = tasks[allowed.notna()]
+    texts = known[MEANS_FLOPS].astype(str) if len(known) else pd.Series(dtype=str)
+    figures[TASK_BUDGETS] = texts.groupby([known[name] for name in CHAIN]).agg(" ".join)
     return trials.join(figures, on=CHAIN)
 
 
@@ -62,6 +70,26 @@ def share_figures(rows: pd.DataFrame, compute: Epochs) -> dict[str, pd.Series[fl
         for name, column in names.items()
     }
     return {"shares": whole, **of_tasks}
+
+
+def have_common_steps(rows: pd.DataFrame, methods: pd.Series[str]) -> bool:
+    """Return whether a method has as many steps on seeds whose tasks differ in size.
+
+    Tasks whose budgets differ have other sizes. Tables of earlier releases do not have these; there
+    an order of classes for each seed counts, by which sizes may differ.
+
+    Args:
+        rows: the trials of a surface, with TASK_BUDGETS if it is known.
+        methods: the method of each.
+    """
+    steps = rows[DIAL].astype(str).str.contains(DIAL_OF_STEPS, regex=False)
+    own = rows[steps & (rows["status"] == "complete")]
+    seeded = own[ORDER] == "seeded" if ORDER in own else pd.Series(False, own.index)
+    sizes = own["seed"].astype(str).where(seeded, "")
+    if TASK_BUDGETS in own:
+        sizes = own[TASK_BUDGETS].where(own[TASK_BUDGETS].notna(), sizes)
+    alike = [methods[own.index], *(own[name] for name in (*BUDGETS, DIAL))]
+    return bool((sizes.groupby(alike, dropna=False).nunique() > 1).any())
 
 
 def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
