@@ -19,8 +19,7 @@ from orchestrator.results.load import load
 from orchestrator.results.pack.read import read_pack
 from orchestrator.results.pack.write import write_pack
 from orchestrator.results.tables import sizes
-from orchestrator.results.tables.page_headers import uncompressed_bytes
-from orchestrator.results.tables.sizes import find_excess, list_page_bytes, memory_bytes
+from orchestrator.results.tables.sizes import find_excess, memory_bytes
 from orchestrator.results.tables.tables import read_tables
 
 EXCESS = r"would take .* of memory, from a file of .*kB"
@@ -63,57 +62,6 @@ def test_a_small_file_that_takes_much_memory_is_found_unread(
     assert find_excess(file) is not None
     assert memory_bytes(file, 10**6, 30_000_000) >= taken
     assert pa.total_allocated_bytes() - before < 10**7
-
-
-def zigzag(number: int) -> bytes:
-    """Return a whole number in Thrift's compact protocol."""
-    value, digits = 2 * number, []
-    while value >= 128:
-        digits.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*digits, value])
-
-
-@pytest.mark.parametrize("columns", [{"x": 1.5}, {"text": "x" * 500}], ids=["number", "text"])
-def test_a_footer_that_claims_less_than_its_pages_have_is_not_believed(
-    columns: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The size of the pages in the footer is replaced by one below a hundredth of it."""
-    rows = 40_000
-    table = pa.table({name: [value] * rows for name, value in columns.items()})
-    pq.write_table(table, file := BytesIO(), use_dictionary=False, compression="zstd")
-    footer = pq.ParquetFile(file).metadata
-    size = footer.row_group(0).column(0).total_uncompressed_size
-    small = zigzag(1 << 7 * (len(zigzag(size)) - 1) - 1)  # as many bytes
-    at = len(whole := file.getvalue()) - 8 - footer.serialized_size
-    forged = BytesIO(whole[:at] + whole[at:].replace(zigzag(size), small))
-    claim = pq.ParquetFile(forged).metadata.row_group(0).column(0).total_uncompressed_size
-    assert claim < size, "forged"
-    assert memory_bytes(forged, inf, inf) == memory_bytes(file, inf, inf) >= table.nbytes
-    monkeypatch.setattr(sizes, "LARGE_BYTES", 10**5)
-    before = pa.total_allocated_bytes()
-    assert find_excess(forged) is not None
-    assert pa.total_allocated_bytes() - before < 10**5, "no page was read"
-
-
-def test_the_bytes_of_pages_are_those_of_the_footer_without_headers(tmp_path: Path) -> None:
-    """The footer counts the headers of pages too, some 15 to 100 bytes each."""
-    for name in ("trials", "accuracy", "stages"):
-        file = write_random(tmp_path / "s") / f"{name}.parquet"
-        group = pq.ParquetFile(file).metadata.row_group(0)
-        chunks = [group.column(i) for i in range(group.num_columns)]
-        for chunk, size in zip(chunks, list_page_bytes(file, chunks), strict=True):
-            pages = 1 + chunk.has_dictionary_page
-            assert 12 * pages <= chunk.total_uncompressed_size - size <= 200 * pages
-
-
-@pytest.mark.parametrize("damage", [b"", b"\xff" * 30, b"\x1c" * 30], ids=["cut", "long", "deep"])
-def test_what_is_no_page_header_is_refused(damage: bytes) -> None:
-    pq.write_table(pa.table({"n": range(5)}), file := BytesIO())
-    chunk = pq.ParquetFile(file).metadata.row_group(0).column(0)
-    content = file.getvalue()[:4] + damage
-    with pytest.raises(pa.ArrowInvalid, match="no page header of column n"):
-        uncompressed_bytes(memoryview(content), chunk)
 
 
 def test_the_texts_of_a_table_are_counted_as_often_as_they_occur() -> None:

@@ -1,22 +1,18 @@
 """The memory of a table, which the size of its file does not tell: equal rows take no space there.
 
-A table may be another user's. It is measured before it is read: from the counts in its footer, from
-the headers of its pages, since the sizes in the footer may be forged, and its texts from their
-dictionaries, which hold each text once.
+A table may be another user's. It is measured before it is read, from the counts in its footer, and
+its texts from their dictionaries, which hold each text once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestrator.results.tables.page_headers import uncompressed_bytes
 from orchestrator.results.units import bytes_text
 
 CELL_BYTES = 8
@@ -55,30 +51,20 @@ def memory_bytes(file: Path | BytesIO, small: float, large: float) -> int:
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
         names = [field.name for field in table.schema_arrow if pa.types.is_string(field.type)]
     chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    sizes = list_page_bytes(file, chunks)
-    taken: int = sum(max(c.num_values * CELL_BYTES, n) for c, n in zip(chunks, sizes, strict=True))
-    texts = [(c, n) for c, n in zip(chunks, sizes, strict=True) if c.path_in_schema in names]
+    taken: int = sum(max(c.num_values * CELL_BYTES, c.total_uncompressed_size) for c in chunks)
+    texts = [chunk for chunk in chunks if chunk.path_in_schema in names]
     # None is longer than the texts of its chunk together.
-    most: int = sum(chunk.num_values * size for chunk, size in texts)
+    most: int = sum(chunk.num_values * chunk.total_uncompressed_size for chunk in texts)
     if taken > large or taken + most <= small:
         return taken
-    if any(name.startswith("DELTA") for chunk, _ in texts for name in chunk.encodings):
+    if any(name.startswith("DELTA") for chunk in texts for name in chunk.encodings):
         return taken + most  # texts as differences, of which no run writes any
-    return taken + _text_bytes(file, names, metadata)
+    return taken + _text_bytes(file, names)
 
 
-def list_page_bytes(file: Path | BytesIO, chunks: Sequence[Any]) -> list[int]:
-    """Return the bytes of the pages of column chunks, whatever the footer says of them."""
-    if isinstance(file, Path):
-        content = memoryview(pa.memory_map(str(file)).read_buffer()).cast("B")
-    else:
-        content = file.getbuffer()
-    return [uncompressed_bytes(content, chunk) for chunk in chunks]
-
-
-def _text_bytes(file: Path | BytesIO, names: list[str], metadata: pq.FileMetaData) -> int:
+def _text_bytes(file: Path | BytesIO, names: list[str]) -> int:
     """Return the bytes of the texts of columns, without writing equal ones out."""
-    with pq.ParquetFile(file, metadata=metadata, read_dictionary=names) as table:
+    with pq.ParquetFile(file, read_dictionary=names) as table:
         columns = table.read(columns=names).columns
     chunks = [chunk for column in columns for chunk in column.chunks]
     lengths = [pc.binary_length(chunk.dictionary).take(chunk.indices) for chunk in chunks]
