@@ -21,12 +21,12 @@ from orchestrator.terminal.escaping import escape_markdown
 LABELS = {f"val_{name}": COLUMNS[name].label for name in SELECTABLE}
 TITLES = {
     "label": "candidate",
+    "selected": "chosen",  # in sight on 800 pixels too
     "objective": "objective",
     **LABELS,
     "tasks_done": "tasks learned",
     "status": "status",
     "story": "why",
-    "selected": "chosen",
     "n": "seeds",
 }
 ENDED = ("label", "status", "tasks_done", "story")
