@@ -24,6 +24,8 @@ from orchestrator.results.surface.exchange import exchange_rate, ratio_of_means
 from orchestrator.results.surface.prices import Prices, trial_prices
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface, build_surface, surfaces
+from orchestrator.results.surface.task_figures import TASK_BUDGETS, have_common_steps
+from orchestrator.results.surface.trials import DIAL
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.terminal.surface_findings import findings
 
@@ -493,6 +495,16 @@ def test_steps_are_common_to_seeds_only_where_their_tasks_differ_in_size(
     same = results_by_task(results.trials, *([[(900, 10.0, 40.0)] * 3] * 2))
     if not orders:
         assert not next(surfaces(same)).common_steps
+
+
+@pytest.mark.parametrize(("last", "common"), [(4, True), (5, False)])
+def test_steps_solved_for_on_each_seed_are_not_common_though_some_seeds_agree(
+    last: int, common: bool
+) -> None:
+    dials = [f'{{"training.iterations":[{steps}]}}' for steps in (4, 4, last)]
+    trials = rows().iloc[[0, 0, 0]].reset_index(drop=True)
+    trials = trials.assign(**{DIAL: dials, TASK_BUDGETS: ["[60.0]", "[61.0]", "[75.0]"]})
+    assert have_common_steps(trials, pd.Series("a", trials.index)) == common
 
 
 def test_a_task_whose_budget_is_mostly_unspent_is_told_beside_the_share_of_all_tasks() -> None:

@@ -73,10 +73,11 @@ def share_figures(rows: pd.DataFrame, compute: Epochs) -> dict[str, pd.Series[fl
 
 
 def have_common_steps(rows: pd.DataFrame, methods: pd.Series[str]) -> bool:
-    """Return whether a method has as many steps on seeds whose tasks differ in size.
+    """Return whether a cell has as many steps on all seeds though their tasks differ in size.
 
-    Tasks whose budgets differ have other sizes. Tables of earlier releases do not have these; there
-    an order of classes for each seed counts, by which sizes may differ.
+    So it was before steps were solved for on each seed. Tasks whose budgets differ have other
+    sizes. Tables of earlier releases do not have these; there an order of classes for each seed
+    counts, by which sizes may differ.
 
     Args:
         rows: the trials of a surface, with TASK_BUDGETS if it is known.
@@ -88,8 +89,9 @@ def have_common_steps(rows: pd.DataFrame, methods: pd.Series[str]) -> bool:
     sizes = own["seed"].astype(str).where(seeded, "")
     if TASK_BUDGETS in own:
         sizes = own[TASK_BUDGETS].where(own[TASK_BUDGETS].notna(), sizes)
-    alike = [methods[own.index], *(own[name] for name in (*BUDGETS, DIAL))]
-    return bool((sizes.groupby(alike, dropna=False).nunique() > 1).any())
+    cell = [methods[own.index], *(own[name] for name in BUDGETS)]
+    several, dials = (of.groupby(cell, dropna=False).nunique() for of in (sizes, own[DIAL]))
+    return bool(((several > 1) & (dials == 1)).any())
 
 
 def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
