@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from orchestrator.benchmarks.sources.files import expand_home
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import canonical_json
 from orchestrator.networks.networks import NETWORKS
@@ -92,7 +93,7 @@ def _read_weights(given: Any, where: str, folder: Path) -> str:
     if isinstance(given, dict) and {*given} == {"package", "file"}:
         path = find_in_package(str(given["package"]), str(given["file"]))
     elif isinstance(given, str):
-        path = folder / Path(given).expanduser()
+        path = folder / expand_home(given)
     else:
         forms = "a file of weights, {package: NAME, file: FILE}, or default"
         raise RepertoireError(f"must be {forms}, given {abbreviate(given)}")

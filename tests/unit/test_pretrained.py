@@ -70,6 +70,27 @@ def centred():
 
 def leaves():
     raise SystemExit(3)
+
+
+class Fails(Body):
+    def forward(self, x):
+        raise self.change
+
+
+def attribute():
+    return Fails(AttributeError("no foo"))
+
+
+def exits():
+    return Fails(SystemExit(3))
+
+
+def half():
+    return Body(torch.Tensor.half)
+
+
+def nothing():
+    return Body(lambda x: x[:, :0])
 """
 OTHER = (
     '{{name: pretrained, backbone: {{module: "otherbody:{}"}}, weights: weights.pth, '
@@ -381,7 +402,10 @@ def test_positions_of_another_size_say_what_to_do():
         (network_text(weights="default"), "network.weights: tinybody:build has no default weights"),
         ('{name: pretrained, backbone: {module: "tinybody:biuld"}}', "did you mean 'build'"),
         ('{name: pretrained, backbone: {module: "tinybodi:build"}}', "did you mean 'tinybody'"),
-        ('{name: pretrained, backbone: {module: "otherbody:plat"}}', "'flat'[?] valid: Body, cent"),
+        (
+            '{name: pretrained, backbone: {module: "otherbody:plat"}}',
+            "'flat'[?] valid: Body, Fails",
+        ),
         ("{name: pretrained, backbone: {torchvision: resnet81}}", "resnet81.*did you mean"),
         ("{name: pretrained, backbone: {torch: resnet18}}", r"network.backbone: must be \{timm:"),
         ("{name: pretrained, backbone: vit_tinny}", "unknown backbone 'vit_tinny'.*vit_tiny"),
@@ -403,9 +427,16 @@ def test_positions_of_another_size_say_what_to_do():
         (OTHER.format("noisy"), "otherbody:noisy gives the same images other features each time"),
         (OTHER.format("centred"), "otherbody:centred gives an image other features beside other"),
         (OTHER.format("leaves"), "otherbody:leaves raised SystemExit: 3"),
+        (OTHER.format("attribute"), "backbone: otherbody:attribute raised AttributeError: no foo"),
+        (OTHER.format("exits"), "network.backbone: otherbody:exits raised SystemExit: 3"),
+        (OTHER.format("half"), r"returns float16 \[2, 64\] for 2 images; it must return float32"),
+        (OTHER.format("nothing"), r"returns float32 \[2, 0\] for 2 images; it must return"),
+        (network_text(weights="zero.bin"), "network.weights: .*zero.bin: cannot be read"),
+        (network_text(weights="~no_user/w.pth"), "network.weights: .*has no home for ~no_user"),
     ],
 )
 def test_each_mistake_is_one_message(folder, network, message):
+    (folder / "zero.bin").touch()
     (folder / "otherbody.py").write_text(BODIES)
     torch.save({"scale": torch.ones(1)}, folder / "weights.pth")
     lines = mistakes(folder, network=network)
@@ -439,6 +470,39 @@ def test_weights_are_found_as_they_are_or_below_the_body_of_a_network_or_a_stage
         body = Twofold()
         load_weights(body, tensors, "file", "Twofold")
         assert all(torch.equal(body.state_dict()[name], each) for name, each in given.items())
+
+
+class Doubled(nn.Linear):
+    """A layer whose weights were half as large in its version 1, and which needs a version."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+        name, version = f"{prefix}weight", local_metadata["version"]
+        state_dict[name] = state_dict[name] * 2 / version
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "body."])
+@pytest.mark.parametrize("version", [1, 2, None])
+def test_modules_get_the_version_of_the_file_and_else_their_own(folder, prefix, version):
+    body = nn.Sequential(Doubled(2, 1))
+    whole = nn.ModuleDict({prefix.removesuffix("."): body}) if prefix else body
+    state, name = whole.state_dict(), f"{prefix}0"
+    assert state._metadata[name] == {"version": 2}
+    state._metadata = version and {name: {"version": version}}
+    torch.save(state, folder / "w.pth")
+    other = nn.Sequential(Doubled(2, 1))
+    load_weights(other, read_tensors(folder / "w.pth"), "w.pth", "Doubled")
+    assert torch.equal(other[0].weight, body[0].weight * (2 if version == 1 else 1))
+
+
+def test_what_a_loading_raises_is_one_message():
+    body = nn.Sequential(Doubled(2, 1))
+    state = body.state_dict()
+    state._metadata = {"0": {}}
+    with pytest.raises(WrongData, match=r"^w\.pth does not fit Body, which raised KeyError: .ver"):
+        load_weights(body, state, "w.pth", "Body")
 
 
 class WithIdentities(nn.Module):

@@ -7,8 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import MissingData, suggest
+from orchestrator.errors import MissingData, WrongData, suggest
 from orchestrator.hashing import digest_bytes
+
+
+def expand_home(text: str) -> Path:
+    """Return a path, with the home of a user in place of ~ or ~USER.
+
+    Raises:
+        WrongData: this machine has no such user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        user = text.partition("/")[0]
+        raise WrongData(
+            f"{text}: this machine has no home for {user}; give ./{text} for a file of that name, "
+            "or a path from /"
+        ) from error
 
 
 def stamp_files(paths: Iterable[Path]) -> list[Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, RawData
+from orchestrator.benchmarks.sources.files import expand_home
 from orchestrator.errors import WrongData
 from orchestrator.hashing import to_json
 
@@ -64,13 +65,13 @@ class Form:
         """Return the form with absolute paths, given the folder of the sweep.
 
         Raises:
-            WrongData: a path is empty.
+            WrongData: a path is empty, or below the home of an unknown user.
         """
         given = {name: getattr(self, name) for name in self.paths}
         if "" in given.values():
             empty = next(name for name, path in given.items() if path == "")
             raise WrongData(f"{empty}: given '', which is no path; give that of the data")
-        absolute = {k: str(folder / Path(v).expanduser()) for k, v in given.items() if v}
+        absolute = {k: str(folder / expand_home(v)) for k, v in given.items() if v}
         return replace(self, **absolute)
 
     def open(self) -> Opened:

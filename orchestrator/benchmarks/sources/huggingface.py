@@ -18,7 +18,7 @@ from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawDa
 from orchestrator.benchmarks.sources.arrays.labels import map_labels
 from orchestrator.benchmarks.sources.arrays.preparation import hold_out_test
 from orchestrator.benchmarks.sources.column_encoding import encode_columns
-from orchestrator.benchmarks.sources.files import require_folder, stamp_folder
+from orchestrator.benchmarks.sources.files import expand_home, require_folder, stamp_folder
 from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.benchmarks.sources.pictures import PictureInRow, Size, read_pictures, require_size
 from orchestrator.benchmarks.sources.table_file import require_no_gaps
@@ -67,7 +67,7 @@ class HuggingFace(Form):
 
     def with_absolute_paths(self, folder: Path) -> Self:
         """Return the form with an absolute path, if there is such a folder."""
-        local = folder / Path(self.huggingface).expanduser()
+        local = folder / expand_home(self.huggingface)
         is_path = local.is_dir() or self.huggingface[:1] in ("/", ".", "~")
         return replace(self, huggingface=str(local)) if is_path else self
 

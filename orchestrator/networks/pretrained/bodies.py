@@ -126,6 +126,9 @@ def body_facts(spec: BodySpec) -> BodyFacts:
             beside_itself = body(pixels[[0, 0]])
     except ZOO_ERRORS as error:
         raise RepertoireError(_cannot_take(spec, error)) from error
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise RepertoireError(f"{spec.backbone.title} raised {reason}") from error
     _require_features(spec, features)
     size = features.flatten(1).shape[1]
     flops = counter.get_total_flops() // len(images)
@@ -148,7 +151,8 @@ def _require_features(spec: BodySpec, features: object) -> None:
     name = spec.backbone.title
     if not isinstance(features, Tensor):
         raise RepertoireError(f"{name} returns {type(features).__name__}, no tensor of features")
-    if features.dim() < 2 or len(features) != 2 or not features.is_floating_point():
+    rows = len(features) if features.dim() > 1 and features.numel() else 0
+    if rows != 2 or features.dtype != torch.float32:
         kind = f"{features.dtype} {list(features.shape)}".removeprefix("torch.")
         raise RepertoireError(f"{name} returns {kind} for 2 images; it must return float32 [2, F]")
     if not features.isfinite().all():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator.errors import WrongData
+from orchestrator.networks.pretrained.tensors import Tensors
 
 SHOWN = 3  # names of a kind in a message
 # Absent from checkpoints of early releases of torch; used in training alone.
@@ -21,6 +22,9 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
     Those of a whole network of this project are found below `network.body`, in the state of a
     stage, or below `body`, beside its head; a body with such names takes them as they are.
 
+    Modules that convert weights of earlier releases get the versions that the file has. Without any
+    the weights are taken for those of the body's version, since all names and shapes are its own.
+
     Args:
         body: the body.
         tensors: the weights by name.
@@ -28,16 +32,22 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
         name: of the body, for messages.
 
     Raises:
-        WrongData: a weight is missing, too much, or of another shape or type.
+        WrongData: a weight is missing, too much, or of another shape or type, or the body refuses
+            them.
     """
     own = body.state_dict()
-    tensors = _without_prefix(own, tensors)
-    gone = _find_output_layers(body, tensors)
-    given = {n: t for n, t in tensors.items() if n in own or n not in gone}
+    found = _without_prefix(own, Tensors(tensors))
+    gone = _find_output_layers(body, found)
+    given = Tensors({n: t for n, t in found.items() if n in own or n not in gone})
     reasons = [*_describe_misfits(own, given)]
     if reasons:
         raise WrongData(f"{where} does not fit {name}: {'; '.join(reasons)}")
-    body.load_state_dict(given, strict=False)
+    versions = found.versions or Tensors(own).versions
+    try:
+        body.load_state_dict(given.with_versions(versions), strict=False)
+    except Exception as error:  # modules may have a loading of their own
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise WrongData(f"{where} does not fit {name}, which raised {reason}") from error
 
 
 def _find_output_layers(body: nn.Module, tensors: Mapping[str, Tensor]) -> set[str]:
@@ -56,22 +66,23 @@ def _find_output_layers(body: nn.Module, tensors: Mapping[str, Tensor]) -> set[s
     return gone
 
 
-def _without_prefix(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _without_prefix(own: Mapping[str, Tensor], tensors: Tensors) -> Tensors:
     """Return the tensors of the body: as they are if none is missing, else those below a prefix."""
-    forms = [dict(tensors), *_strip_prefixes(tensors)]
+    forms = [tensors, *_strip_prefixes(tensors)]
     return next((form for form in forms if not _find_missing(own, form)), forms[-1])
 
 
-def _strip_prefixes(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+def _strip_prefixes(tensors: Tensors) -> Iterator[Tensors]:
     """Yield the tensors below each known prefix, without the prefix and without the head.
 
     The state of a stage has beside `network.body` what its method carries, which is all left out.
     Beside `body` a network has its head alone, so that anything else is refused as unexpected.
     """
     for prefix, head in (("body.", "head."), ("network.body.", "")):
-        below = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-        if below:
-            yield below | {n: t for n, t in tensors.items() if not n.startswith((prefix, head))}
+        if below := tensors.below(prefix):
+            others = {n: t for n, t in tensors.items() if not n.startswith((prefix, head))}
+            below.update(others)
+            yield below
 
 
 def _find_missing(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

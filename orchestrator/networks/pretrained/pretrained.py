@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import neutral
-from orchestrator.errors import RepertoireError, WrongData
+from orchestrator.errors import MissingData, RepertoireError, WrongData
 from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
 from orchestrator.networks.mlp import hidden_layers
 from orchestrator.networks.pretrained.backbones import Backbone
@@ -111,7 +111,9 @@ class Pretrained(Network):
         try:
             facts = body_facts(config.body_spec(shape))
         except RepertoireError as error:
-            return f"{'weights' if isinstance(error, WrongData) else 'backbone'}: {error}"
+            # A file that is cut off or empty is missing data.
+            of_weights = isinstance(error, (MissingData, WrongData))
+            return f"{'weights' if of_weights else 'backbone'}: {error}"
         if config.is_frozen and facts.is_random:
             return (
                 f"backbone: {config.backbone.title} gives the same images other features each time "

@@ -27,11 +27,11 @@ from orchestrator.benchmarks.sources.cache.array_files import READ_ERRORS, file_
 from orchestrator.benchmarks.sources.files import require_file
 from orchestrator.errors import MissingData, WrongData
 from orchestrator.hashing import digest, digest_bytes, parse_json
+from orchestrator.networks.pretrained.tensors import Tensors
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 # Under which checkpoints keep the weights of their network.
 NESTED = ("state_dict", "model", "model_state_dict", "state_dict_ema")
-Tensors = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def file_digest(path: Path) -> str:
     return content
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> Tensors:
     """Return the tensors of a file by name, on the CPU; nothing in it is executed.
 
     Those of a checkpoint that holds more are found under its usual names, such as "state_dict".
@@ -116,7 +116,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WrongData(f"{path}: no file of weights; valid: {', '.join(SUFFIXES)}")
     try:
         if path.suffix == ".safetensors":
-            return dict(load_file(path))
+            return Tensors(load_file(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch, about how the file was made
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -138,13 +138,13 @@ def _holds_code(path: Path) -> str:
     )
 
 
-def _find_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+def _find_tensors(content: Any, path: Path) -> Tensors:
     """Return the mapping of names to tensors in what a checkpoint holds."""
     nested = (content.get(name) for name in NESTED) if isinstance(content, Mapping) else ()
     for each in (content, *nested):
         if isinstance(each, Mapping) and each and _is_state(each):
-            prefix = "module." if all(name.startswith("module.") for name in each) else ""
-            return {name.removeprefix(prefix): tensor for name, tensor in each.items()}
+            parallel = all(name.startswith("module.") for name in each)
+            return Tensors(each).below("module.") if parallel else Tensors(each)
     kind = type(content).__name__
     raise WrongData(
         f"{path}: holds {kind} without tensors by name; valid: a state_dict(), or one under "
