@@ -49,10 +49,13 @@ def _code(group: Group) -> tuple[str, str]:
 def _constants(group: Group) -> dict[str, Any]:
     """Return the configuration that all candidates of a group have in common, by section."""
     config = group.first_trial((0,)).config
-    return {
+    # The values of each task are a list, of places that are in no space.
+    schedule = {"schedule": config.pop("schedule")} if "schedule" in config else {}
+    sections = {
         section: {k: v for k, v in values.items() if f"{section}.{k}" not in group.space}
         for section, values in config.items()
     }
+    return sections | schedule
 
 
 def shares_groups(groups: Mapping[str, GroupContent], sweep: Sweep) -> bool:
