@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,6 @@ SEARCHED_SECTIONS = ("config.benchmark.", "config.network.", "config.training.",
 AT_EACH_TASK = "config.selection."
 BUDGETS = "config.selection.means."
 CELL = ("means_storage_bytes", "means_compute")
-DIAL_OF_STEPS = "training.iterations"
 ConfigKey = tuple[object, ...]
 Points = Sequence[Mapping[str, object]]  # for each task, its hyperparameters by place
 
@@ -38,9 +38,8 @@ def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[C
     for index, row in won.drop_duplicates(CONFIGURATION).iterrows():
         one = won.loc[[index]]
         # A schedule is the same on all seeds; a selection at each task has one for each seed.
-        schedule = None if DIAL_OF_STEPS in str(row.get("means_dial")) else row.get(SCHEDULE)
-        if isinstance(schedule, str):
-            text = _schedule_text(parse_json(schedule))
+        if schedule := _read_schedule(row):
+            text = _schedule_text(schedule)
         elif _read_schedules(one).notna().to_numpy().any():
             text = _seed_schedules_text(stages[stages["trial_id"] == row["trial_id"]])
         else:
@@ -53,6 +52,16 @@ def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[C
 def configuration_keys(rows: pd.DataFrame) -> Iterable[ConfigKey]:
     """Return the values of CONFIGURATION of each row."""
     return zip(*(rows[name] for name in CONFIGURATION), strict=True)
+
+
+def _read_schedule(trial: pd.Series[Any]) -> Points:
+    """Return what was chosen for each task, without what was solved for; () if nothing was."""
+    schedule, dial = trial.get(SCHEDULE), trial.get("means_dial")
+    if not isinstance(schedule, str):
+        return ()
+    solved = parse_json(dial) if isinstance(dial, str) else {}
+    points = [{k: v for k, v in point.items() if k not in solved} for point in parse_json(schedule)]
+    return points if any(points) else ()
 
 
 def _read_schedules(trial: pd.DataFrame) -> pd.DataFrame:

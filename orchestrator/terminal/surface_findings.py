@@ -67,9 +67,10 @@ def describe_volumes(surface: Surface) -> Iterator[str]:
     """Yield the methods in the order of their hypervolume."""
     if best := best_text(surface, volumes(surface)):
         front = front_volume(surface)
-        together = interval_text(float(front.mean()), float(half_width(front)))
         yield f"Hypervolume over both budgets (share of the box): {best}."
-        yield f"Hypervolume of the best method of each cell: {together}."
+        if np.isfinite(front).all():
+            together = interval_text(float(front.mean()), float(half_width(front)))
+            yield f"Hypervolume of the best method of each cell: {together}."
 
 
 def describe_areas(surface: Surface) -> Iterator[str]:

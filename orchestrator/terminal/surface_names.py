@@ -26,6 +26,12 @@ def empty_reason(surface: Surface, cell: tuple[int, int, int]) -> str | None:
     return next((why for why, cells in empty_masks(surface).items() if cells[cell]), None)
 
 
+def seeds_text(surface: Surface) -> str:
+    """Return the number of seeds as text: `1 seed`."""
+    count = len(surface.seeds)
+    return f"{count} seed{'s' * (count != 1)}"
+
+
 def storage_name(size: int | None) -> str:
     """Return a budget of storage as text."""
     return "any storage" if size is None else bytes_text(size)

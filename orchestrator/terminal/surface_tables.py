@@ -14,14 +14,19 @@ from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import interval_text
 from orchestrator.terminal.rate_tables import rate_tables
 from orchestrator.terminal.surface_findings import findings
-from orchestrator.terminal.surface_names import compute_name, empty_reason, storage_name
+from orchestrator.terminal.surface_names import (
+    compute_name,
+    empty_reason,
+    seeds_text,
+    storage_name,
+)
 
 MAX_TIES = 3  # names in a cell; the others are counted
 
 
 def surface_tables(surface: Surface) -> Group:
     """Return a surface for a Rich console."""
-    head = Text(f"{surface.title}, at equal means, {len(surface.seeds)} seeds", style="bold")
+    head = Text(f"{surface.title}, at equal means, {seeds_text(surface)}", style="bold")
     lines = [Text(line) for line in findings(surface)]
     tables = [*accuracy_tables(surface), winner_table(surface), *rate_tables(surface)]
     return Group(head, *tables, *lines)

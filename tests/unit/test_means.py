@@ -215,6 +215,8 @@ def test_memory_gets_what_is_left_of_the_bytes(tmp_path: Path) -> None:
     er, lwf, _ = sweep.trials
     assert er.method.config.memory_bytes == 5000 - MODEL
     assert er.dial == {"method.memory_bytes": 5000 - MODEL}
+    given = f"[{{name: er, memory_bytes: {5000 - MODEL}}}]"
+    assert solve(tmp_path, given, "{storage: 5000}")[0].trials[0].dial == er.dial
     assert (lwf.method.name, lwf.dial) == ("lwf", {})
     outcomes = {cell.trial.method.name: cell.outcome for cell in sweep.cells if cell.outcome}
     assert outcomes.keys() == {"joint"}

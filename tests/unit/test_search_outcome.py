@@ -24,6 +24,7 @@ from orchestrator.results.lookup import find_configuration
 from orchestrator.results.names.hyperparameter_text import value_text
 from orchestrator.results.names.naming import labels
 from orchestrator.results.searches import searches
+from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.comparison.rendering import render
@@ -191,6 +192,17 @@ def test_a_candidate_that_raised_is_failed_with_its_error_where_choices_are_made
     assert failed["story"].str.contains("disk is full").all()
     assert not tried[tried["status"] == "stopped"]["story"].str.contains("no accuracy").any()
     assert set(trials(tmp_path, "evaluation")["status"]) == {"complete"}
+
+
+@pytest.mark.parametrize("solved", [{}, {"training.iterations": 7}])
+def test_what_was_adopted_is_shown_without_the_steps_of_equal_means(solved: dict[str, int]) -> None:
+    points = [{"training.lr": lr, **solved} for lr in (0.1, 0.2)]
+    row = {"phase": "evaluation", "selected": True, "group": "derpp", "method": "derpp"}
+    row |= {"benchmark": "b", "scenario": "class", "num_tasks": 2, "trial_id": "t", "sweep": "lab"}
+    # Where seeds have steps of their own these are in the dial alone.
+    row |= {"config.schedule": json.dumps(points), "means_dial": '{"training.iterations": [7, 7]}'}
+    texts = winner_hyperparameters(pd.DataFrame([row]), pd.DataFrame())
+    assert [*texts.values()] == ["lr=0.1, 0.2"]
 
 
 def test_nothing_is_chosen_where_all_candidates_of_a_task_failed_and_it_is_said(

@@ -56,7 +56,10 @@ def front_volume(surface: Surface) -> Floats:
 
     In each cell it is the method of the largest mean that counts, so that the seeds tell how
     certain the volume is and choose nothing. A cell in which no method is complete counts as 0.
+    NaN if a method is above its budget in a cell, which it might be the best of.
     """
+    if surface.excess.any():
+        return np.full(len(surface.seeds), np.nan)
     mean = np.where(np.isfinite(surface.mean), surface.mean, -np.inf)
     best = np.argmax(mean, axis=0)[None, ..., None]
     values = np.take_along_axis(surface.values, best, axis=0)[0]

@@ -12,7 +12,6 @@ import pandas as pd
 from orchestrator.columns import MEANS_FLOPS, compute_flops, compute_seconds
 from orchestrator.results.surface.budgets import Epochs, spent_shares
 from orchestrator.results.surface.trials import BUDGETS, DIAL
-from orchestrator.results.winners import DIAL_OF_STEPS
 
 CHAIN = ["sweep", "trial_id", "seed"]
 STAGE_FIGURES = [*CHAIN, "after", "storage_bytes", "train_flops", "consolidate_flops", MEANS_FLOPS]
@@ -20,6 +19,7 @@ LARGEST = "largest_storage_bytes"  # carried after any task
 LEAST_SHARE, MOST_SHARE = "least_task_share", "most_task_share"  # of the budget of a task
 TASK_BUDGETS = "task_budgets"  # FLOPs, as text
 ORDER = "config.benchmark.order"
+DIAL_OF_STEPS = "training.iterations"
 
 
 def add_task_figures(trials: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:

@@ -153,12 +153,21 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     selection = {**trial.selection, "means": means}
     trial = replace(trial, selection=selection, budgets=cell.budgets)
     if cell.memory is not None:
-        before = vars(trial.method.config)
-        trial = set_memory(trial, cell.memory)
-        # Setting the memory may also clear its other unit, which is no dial.
-        changed = {k: v for k, v in vars(trial.method.config).items() if v not in (None, before[k])}
-        trial = replace(trial, dial={f"method.{name}": value for name, value in changed.items()})
+        trial = replace(set_memory(trial, cell.memory), dial=memory_dial(trial, cell.memory))
     return set_steps(trial, cell.steps) if cell.steps else trial
+
+
+def memory_dial(trial: Trial, size: int) -> dict[str, object]:
+    """Return what sets the memory of a trial to a size, by place."""
+    # Also by another size, since the file may give the very one that was solved for.
+    others = [vars(each.method.config) for each in (trial, set_memory(trial, 2 * size))]
+    values = vars(set_memory(trial, size).method.config)
+    # Setting the memory may also clear its other unit, which is no dial.
+    return {
+        f"method.{name}": value
+        for name, value in values.items()
+        if value is not None and any(value != other[name] for other in others)
+    }
 
 
 def set_steps(trial: Trial, steps: Mapping[int, tuple[int, ...]]) -> Trial:
