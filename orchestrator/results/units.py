@@ -43,6 +43,8 @@ def flops_text(flops: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """Return a duration to a second: `40 s`, `3 min 20 s`, `2 h 05 min`."""
+    if not isfinite(seconds):  # of a sender's tables
+        return UNDEFINED
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

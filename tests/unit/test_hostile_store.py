@@ -84,6 +84,12 @@ def rewrite(store: StageStore, change: dict, inner: dict | None = None) -> None:
         {"evaluation": []},
         {"costs": {"train_flops": "x"}},
         {"costs": {"storage": {"model": [1]}}},
+        {"costs": {"train_seconds": 1e308}},
+        {"costs": {"cpu_seconds": -5.0}},
+        {"costs": {"peak_memory_bytes": 2**62}},
+        {"costs": {"storage": {"model": 2**49, "raw_data": 2**49 + 1}}},
+        {"costs": {"train_flops": -1}},
+        {"costs": {"samples": 2**62}},
         {"computed_for": ["s", ["t"], 0]},
         {"computed_for": ["s", "t", 10**30]},
         {"story": {"a": 1}},
@@ -95,6 +101,13 @@ def test_a_sealed_record_whose_fields_have_other_types_is_refused(store, field):
     rewrite(store, {}, field)
     with pytest.raises(OtherRelease, match=r"which release .* cannot read"):
         store.record(KEY)
+
+
+def test_the_costs_of_a_year_on_a_large_machine_are_read(store):
+    costs = {"train_seconds": 3e7, "cpu_seconds": 9e8, "storage": {"model": 2**50}}
+    costs |= {"train_flops": 2**63 - 1, "energy_joules": 1e12, "peak_memory_bytes": 2**42}
+    rewrite(store, {}, {"costs": costs})
+    assert store.record(KEY).costs == Costs(**costs)
 
 
 @pytest.mark.parametrize("data", [DEEP, '{"content": ' + DEEP + "}", "[]", "3", "", "\xff" * 9])

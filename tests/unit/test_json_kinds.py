@@ -155,6 +155,18 @@ def test_a_record_or_scores_with_any_value_are_written_to_tables_or_named_in_a_l
     assert not any("\n" in line for line in refused)
 
 
+@pytest.mark.parametrize("flops", [2**53 + 1, 2**63 - 1])
+def test_flops_that_a_float_rounds_and_their_sums_are_written_to_tables(
+    store: StageStore, flops: int
+) -> None:
+    tables, content = defaultdict[str, list[Row]](list), read(store, RECORD)
+    content["record"]["costs"] |= {"train_flops": flops, "consolidate_flops": flops}
+    write(store, RECORD, content)
+    add_rows(tables, store, chain("t"))
+    (row,) = build(tables)
+    assert (row["train_flops"], row["consolidate_flops"]) == (float(flops + 6), float(flops))
+
+
 def test_a_failure_with_any_value_stops_no_tables(store: StageStore) -> None:
     store.delete(KEY)
     store.put_failure(KEY, "why", WORKER)

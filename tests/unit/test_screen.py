@@ -66,7 +66,14 @@ def test_verbose_prints_each_change_and_quiet_prints_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7500, "2 h 05 min")],
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (7500, "2 h 05 min"),
+        (float("inf"), "–"),
+    ],
 )
 def test_a_duration_reads_as_a_person_writes_it(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text

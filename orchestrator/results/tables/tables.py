@@ -126,6 +126,9 @@ def build_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
 
 
 def _build_array(values: Sequence[Any], field: pa.Field) -> pa.Array:
+    if pa.types.is_floating(field.type):
+        # Arrow refuses an integer that a float rounds, as FLOPs from 9 PFLOP on.
+        values = [float(value) if type(value) is int else value for value in values]
     try:
         # from_pandas: NaN becomes null, so that undefined values are null everywhere.
         return pa.array(values, field.type, from_pandas=True)

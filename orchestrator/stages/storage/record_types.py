@@ -10,6 +10,10 @@ from typing import Any
 from orchestrator.stages.record import Costs, Record, TaskScores
 
 LARGEST = 2**63 - 1  # integers of tables have 64 bits
+# Of one stage, by the last word of a cost's name. None reaches them (32 years of a processor, a
+# petabyte, a gigawatt for eleven days, 10^15 examples), and sums over the stages of a trial fit a
+# table. FLOPs have no bound but LARGEST: a GPU can spend a tenth of it in an hour.
+COST_LIMITS = {"seconds": 1e9, "bytes": 2**50, "storage": 2**50, "joules": 1e15, "samples": 2**50}
 MAX_NAME, MAX_TEXT = 10_000, 1_000_000  # characters of a name and of a story in tables
 
 
@@ -31,7 +35,7 @@ def require_record_types(record: Record) -> None:
 
 
 def require_costs(costs: Costs) -> None:
-    """Raise TypeError unless costs are numbers, and `storage` has numbers by category."""
+    """Raise TypeError unless costs are numbers from 0 to a limit, `storage` those of categories."""
     _require(isinstance(costs.storage, Mapping), "storage", costs.storage)
     _require(is_text(costs.device), "device", costs.device)
     _require(isinstance(costs.batch_flops, Mapping), "batch_flops", costs.batch_flops)
@@ -39,17 +43,20 @@ def require_costs(costs: Costs) -> None:
         counts = isinstance(pair, list) and len(pair) == 2 and all(map(is_count, pair))
         _require(size.isdecimal() and counts, "batch_flops", {size: pair})
     for name, value in costs.storage.items():
-        _require_number(name, value, "int")
+        _require_cost(name, value, "int")
+    _require_cost("storage", sum(costs.storage.values()), "int")
     for field in fields(costs):
         if field.name not in ("storage", "device", "batch_flops"):
-            _require_number(field.name, getattr(costs, field.name), str(field.type))
+            _require_cost(field.name, getattr(costs, field.name), str(field.type))
 
 
-def _require_number(name: str, value: object, kind: str) -> None:
-    """Raise TypeError unless a value is of a kind, such as "float | None"."""
+def _require_cost(name: str, value: Any, kind: str) -> None:
+    """Raise TypeError unless a cost is of a kind, such as "float | None", and within its limit."""
     if value is None and "None" in kind:
         return
     _require(is_number(value) and (is_whole_number(value) or "int" not in kind), name, value)
+    limit = COST_LIMITS.get(name.rpartition("_")[2], LARGEST)
+    _require(0 <= value <= limit, name, value)
 
 
 def require_scores(evaluation: TaskScores) -> None:
