@@ -31,7 +31,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any, ClassVar
 
 import torch
@@ -44,7 +43,7 @@ from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplar_replay import ExemplarConfig, ExemplarReplay
 from methods.parts.exemplars import output_layer
-from methods.parts.held_out import divide_budget, first_of_each, hold_out
+from methods.parts.held_out import divide_budget, first_of_each, hold_out, least_divisible
 from methods.parts.ranges import require_one, require_positive
 
 CORRECTION = "bias correction"
@@ -98,19 +97,26 @@ class BiC(ExemplarReplay):
         """Return the scenario's objection, that of the head, or that a part is too small."""
         if getattr(setting.network_config, "head", "linear") == "cosine":
             return "corrects scores by the output layer's biases, which a cosine head lacks"
+        objection, share = super().objection(config, setting), config.held_out_share
         outlook = Outlook(setting.num_classes, setting.input_shape)
-        parts = divide_budget(config.budget, config.held_out_share)
         # Empty memories, built for the capacity that a part of the budget gives.
-        held, rest = (ClassBalancedMemory(part, outlook) for part in parts)
-        if setting.scenario in cls.scenarios and held.capacity < setting.num_classes:
-            # A quotient that should be whole may come out a little above it.
-            least = ceil(setting.num_classes / config.held_out_share - 1e-9)
-            return (
-                f"has room for {held.capacity} held-out examples ({config.budget}), but needs room "
-                f"for {setting.num_classes}, one for each class: give memory_size: {least} or "
-                f"memory_bytes: {least * rest.row_bytes}, or more, or a larger held_out_share"
-            )
-        return super().objection(config, setting)
+        held, rest = (
+            ClassBalancedMemory(part, outlook) for part in divide_budget(config.budget, share)
+        )
+        needed = setting.num_classes
+        is_enough = min(held.capacity, rest.capacity) >= needed
+        if setting.scenario not in cls.scenarios or is_enough:
+            return objection
+        part, room, change = "held-out", held.capacity, "larger"
+        if room >= needed:
+            part, room, change = "other", rest.capacity, "smaller"
+        size = least_divisible(needed * rest.row_bytes, share)
+        in_bytes = "" if config.codec else f" or memory_bytes: {size}"
+        return (
+            f"has room for {room} {part} examples ({config.budget}), but needs room for {needed}, "
+            f"one for each class: give memory_size: {least_divisible(needed, share)}{in_bytes}, or "
+            f"more, or a {change} held_out_share"
+        )
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

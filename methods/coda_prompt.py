@@ -42,7 +42,7 @@ from methods.base import Examples, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
 from methods.parts.attention import replace_attention
 from methods.parts.ranges import require_strength
-from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
+from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig, require_room
 from methods.parts.tokens import size_objection, size_of_built_in
 
 TENSORS = ("keys", "attention", "prompts")
@@ -73,6 +73,7 @@ class CodaPrompt(TokenAdapter):
             super().__post_init__()
             for name in ("components", "length", "blocks", "ortho"):
                 require_strength(name, getattr(self, name))
+            require_room("components", self.components, self.length)
             if self.length % 2:
                 raise ValueError(f"length must be even, given {self.length}")
 

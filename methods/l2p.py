@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.ranges import require_strength
-from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
+from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig, require_room
 from methods.parts.tokens import prompted_features
 
 SPREAD = 0.01
@@ -62,6 +62,7 @@ class L2P(TokenAdapter):
             super().__post_init__()
             for name in ("pool", "length", "pull"):
                 require_strength(name, getattr(self, name))
+            require_room("pool", self.pool, self.length)
             if not 0 <= self.top <= self.pool:
                 raise ValueError(f"top must be in [0, pool] = [0, {self.pool}], given {self.top}")
 

@@ -11,7 +11,7 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import replace
-from math import floor
+from math import ceil, floor
 
 import torch
 from torch import Tensor
@@ -31,6 +31,15 @@ def divide_budget(budget: Budget, share: float) -> tuple[Budget, Budget]:
         return replace(budget, size=size), replace(budget, size=(budget.size or 0) - size)
     rows = floor(budget.examples * share + 1e-9)
     return replace(budget, examples=rows), replace(budget, examples=budget.examples - rows)
+
+
+def least_divisible(count: int, share: float) -> int:
+    """Return the least budget of which a share, rounded down, and the rest are `count` or more."""
+    # The rest is rounded up. A quotient that should be whole may come out a little above it.
+    least = max(ceil(count / share - 1e-9), floor((count - 1) / (1 - share)))
+    while min(part.examples or 0 for part in divide_budget(Budget(least), share)) < count:
+        least += 1
+    return least
 
 
 def hold_out(y: Tensor, room: int, share: float, generator: torch.Generator) -> Tensor:

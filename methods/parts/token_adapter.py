@@ -26,6 +26,8 @@ from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.ranges import require_strength
 from methods.parts.tokens import find_tokens, tokens_objection
 
+MAX_TOKENS = 1_000_000  # of prompts; 3 GB, 768 values each
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenAdapterConfig(base.Config):
@@ -40,6 +42,17 @@ class TokenAdapterConfig(base.Config):
 
     def __post_init__(self) -> None:
         require_strength("body_tasks", self.body_tasks)
+
+
+def require_room(name: str, given: int, length: int) -> None:
+    """Raise ValueError if so many prompts of a length have more tokens than fit into a memory."""
+    most = MAX_TOKENS // max(length, 1)
+    if given > most:
+        raise ValueError(
+            f"{name} must be at most {most:,} with length {length:,}, given {given:,}: "
+            f"{given * max(length, 1):,} tokens of 768 values take "
+            f"{given * max(length, 1) * 768 * 4 / 1e9:,.0f} GB"
+        )
 
 
 def own_outputs_only(logits_BC: Tensor, classes: tuple[int, ...]) -> Tensor:

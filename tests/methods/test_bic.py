@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import islice
 
@@ -165,13 +166,31 @@ def test_without_an_example_to_spare_nothing_is_corrected():
         ({"memory_size": 99}, "room for 9 held-out examples (memory_size: 99)"),
         ({"memory_size": 99}, "needs room for 10, one for each class: give memory_size: 100 or"),
         ({"memory_size": 18, "held_out_share": 0.5}, "give memory_size: 20"),
-        ({"memory_size": 11, "held_out_share": 0.95}, "has room for 1 examples"),
+        (
+            {"memory_size": 11, "held_out_share": 0.95},
+            "has room for 1 other examples (memory_size: 11",
+        ),
+        ({"memory_size": 11, "held_out_share": 0.95}, "give memory_size: 181 or"),
     ],
 )
 def test_a_budget_too_small_for_its_parts_is_refused(config, story):
     setting = Setting("class", 10, (1, 8, 8), "mlp", 5)
     assert story in str(BiC.objection(BiC.Config(**config), setting))
     assert BiC.objection(BiC.Config(memory_size=100), setting) is None
+
+
+@pytest.mark.parametrize("share", [0.07, 0.1, 0.3, 0.5, 0.9, 0.95])
+@pytest.mark.parametrize("unit", ["size", "bytes"])
+def test_the_budget_that_a_message_names_is_the_least_that_is_accepted(share, unit):
+    setting = Setting("class", 10, (1, 8, 8), "mlp", 5)
+
+    def objection(amount: int) -> str | None:
+        given = {f"memory_{unit}": amount, "held_out_share": share}
+        return BiC.objection(BiC.Config(**given), setting)
+
+    (least,) = re.findall(f"memory_{unit}: (\\d+)(?:,| or)", str(objection(1)))
+    assert objection(int(least)) is None
+    assert f"(memory_{unit}: {int(least) - 1})" in str(objection(int(least) - 1))
 
 
 def test_heads_without_biases_are_refused():

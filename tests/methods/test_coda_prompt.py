@@ -155,7 +155,14 @@ def test_more_blocks_than_there_are_are_refused_and_the_default_takes_all():
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"length": 3}, "length must be even, given 3"), ({"ortho": -1}, "ortho must be at least 0")],
+    [
+        ({"length": 3}, "length must be even, given 3"),
+        ({"ortho": -1}, "ortho must be at least 0"),
+        (
+            {"components": 125_001},
+            "components must be at most 125,000 with length 8, given 125,001",
+        ),
+    ],
 )
 def test_hyperparameters_out_of_range_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):

@@ -142,6 +142,7 @@ def test_a_training_step_has_no_gradients_of_frozen_weights():
     [
         ({"pool": 3, "top": 4}, r"top must be in \[0, pool\] = \[0, 3\], given 4"),
         ({"length": -1}, "length must be at least 0"),
+        ({"pool": 10**9}, "at most 200,000 with length 5, given 1,000,000,000: .* take 15,360 GB"),
         ({"body_tasks": -1}, "body_tasks must be at least 0"),
     ],
 )

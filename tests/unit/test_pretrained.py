@@ -17,8 +17,10 @@ from torch import nn
 from methods.parts.initialisation import frozen_copy, reinitialise
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import RepertoireError, SweepError, WrongData
+from orchestrator.hashing import to_keyed_json
 from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.networks import MLP, ViTTiny, build_network
+from orchestrator.networks.pretrained.backbones import Backbone
 from orchestrator.networks.pretrained.bodies import body_facts
 from orchestrator.networks.pretrained.fitting import load_weights
 from orchestrator.networks.pretrained.input_rule import InputRule, Preparation
@@ -384,6 +386,16 @@ def test_damaged_checkpoints_are_one_message(folder, recwarn):
     with pytest.raises(WrongData, match=r"script.pt: holds code.*its state_dict\(\) alone"):
         read_tensors(folder / "script.pt")
     assert not recwarn
+
+
+def test_inception_networks_scale_images_as_torchvision_lets_them_with_weights():
+    for name, scales in (("googlenet", True), ("inception_v3", True), ("resnet18", False)):
+        backbone = Backbone(kind="torchvision", name=name)
+        with torch.device("meta"):
+            body = backbone.build(NetworkShape((3, 299, 299), 2, (0.5,), (0.5,)))
+        assert getattr(body, "transform_input", False) is scales
+        # Keys of other bodies stay as they were.
+        assert ("scales_input" in to_keyed_json(backbone)) is scales
 
 
 def test_positions_of_another_size_say_what_to_do():

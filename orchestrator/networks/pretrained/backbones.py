@@ -15,6 +15,9 @@ from orchestrator.networks.base import Network, NetworkShape
 from orchestrator.networks.zoo import ZOOS, TimmNetwork, detach_output_layer, import_timm
 
 BackboneKind = Literal["timm", "torchvision", "module", "network"]
+# Of torchvision, whose weights were trained on pixels in [-1, 1]. With weights its builders let
+# them scale images that are normalised by ImageNet's mean and std.
+SCALING = ("googlenet", "inception_v3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,8 @@ class Backbone:
         name: of the architecture, of the function (`module:function`), or of the network.
         config: hyperparameters of a network of the table.
         code: identifies the code of the function, or of the network of the table.
+        scales_input: whether the body brings pixels normalised by ImageNet's mean and std to
+            [-1, 1], as torchvision's Inception networks do with weights.
         source: the user's own code, which defines the function unless it is installed.
         load: returns the function, or the class of the network.
     """
@@ -35,10 +40,15 @@ class Backbone:
     name: str
     config: Any = neutral(None)  # noqa: RUF009 - a field
     code: str | None = neutral(None)
+    scales_input: bool = field(init=False, default=False, metadata={"neutral": False})
     source: Any = field(default=None, metadata={"internal": True}, compare=False, repr=False)
     load: Callable[[], Any] = field(
         default=lambda: None, metadata={"internal": True}, compare=False, repr=False
     )
+
+    def __post_init__(self) -> None:
+        scales = self.kind == "torchvision" and self.name in SCALING
+        object.__setattr__(self, "scales_input", scales)
 
     @property
     def title(self) -> str:
@@ -71,7 +81,10 @@ class Backbone:
         if self.kind == "timm":
             return _build_timm(self.name, shape.input_shape)
         if self.kind == "torchvision":
-            return _build_torchvision(self.name, shape.input_shape)
+            # As the builders have it with weights, in whose place drawn ones need not be good.
+            scaling = {"transform_input": True, "init_weights": False}
+            options = scaling if self.scales_input else {}
+            return _build_torchvision(self.name, shape.input_shape, options)
         if self.kind == "module":
             return _build_own(self.name, self.load())
         network: type[Network] = self.load()
@@ -89,8 +102,10 @@ def _build_timm(name: str, input_shape: tuple[int, ...]) -> nn.Module:
     return body
 
 
-def _build_torchvision(name: str, input_shape: tuple[int, ...]) -> nn.Module:
-    options: dict[str, Any] = {}
+def _build_torchvision(
+    name: str, input_shape: tuple[int, ...], given: dict[str, bool]
+) -> nn.Module:
+    options: dict[str, Any] = {**given}
     # Networks whose positions are learned for images of one size.
     if name.startswith("vit_"):
         options["image_size"] = input_shape[1]
