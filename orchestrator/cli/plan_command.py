@@ -54,6 +54,6 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     show(plan_table(planned, search, recorded))
     if trials:
         show(trials_tables(planned))
-    former = describe_former_tables(folder, planned.sweep)
+    former = describe_former_tables(folder, planned.sweep, stages)
     for remark in [*loaded.remarks, *means_lines(planned.sweep), *former]:
         show(remark)

@@ -111,12 +111,13 @@ def run_in_folder(
         require_ready_cluster(
             sweep, folder, open_store(out, store_uri, read_only=True), options, say_first
         )
-    solved = solve_sweep(sweep, open_store(out, store_uri, read_only=True))
+    stored = open_store(out, store_uri, read_only=True)
+    solved = solve_sweep(sweep, stored)
     # For the whole run, since two commands would write the same tables and journal.
     with writer_lock(folder, say_first):
         unpriced = bool(missing_prices(solved))
         if not unpriced:  # else its trials are not known yet
-            for line in keep_former_tables(folder, solved, options.replace):
+            for line in keep_former_tables(folder, solved, stored, options.replace):
                 say_first(line)
         return run_in_locked_folder(sweep, out, store_uri, options, display or Display(), unpriced)
 
@@ -149,8 +150,10 @@ def run_in_locked_folder(
             display.say(remark)
         compute_features(sweep, tables, place, brake, display.show)
         sweep = count_prices(sweep, tables, place, brake, display.show)
-        former = keep_former_tables(folder, sweep, options.replace) if unpriced else []
-        for line in [*former, *means_lines(sweep)]:
+        if unpriced:
+            for line in keep_former_tables(folder, sweep, tables.records, options.replace):
+                display.say(line)
+        for line in means_lines(sweep):
             display.say(line)
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
         outcome = run_sweep(sweep, tables, place, brake, screen, entry.create_queue)

@@ -1,33 +1,53 @@
-"""An edit of a searched sweep with means keeps the tables that it requests as they were."""
+"""An edit of a sweep with means keeps the tables whose rows it requests as before."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from test_steps_of_seeds import finish, solve, write
+from test_steps_of_seeds import BENCHMARK, finish, first_seeds, solve, write
 
 from orchestrator.results.folder.kept_files import describe_former_tables
 
 pytestmark = pytest.mark.slow
 
-# Alike on all seeds: 9 images of each task, of 10.
+# One task of all 30 images, 3 of them held out: alike on all seeds.
 EVEN = "{name: split, data: {npz: tiny.npz}, num_tasks: 1, scenario: class, validation: 0.1}"
-METHODS = "[{name: l2, lam: {choice: [1, 2, 3, 4]}}]"
+UNEQUAL = BENCHMARK.replace("validation: 0", "validation: 0.1")
+SPACE = "[{name: l2, lam: {choice: [1, 2, 3, 4]}}]"
+# The parameters have 80 B, so that one cell does not fit.
+STORAGE = "{storage: {grid: [70, 1 kB, 2 kB]}}"
 
 
 def searched(number: int = 2, **parts: str) -> dict[str, str]:
-    search = f"{{algorithm: random, num_trials: {number}, seeds: [7]}}"
-    return {"methods": METHODS, "search": search, "benchmark": EVEN} | parts
+    """Return the parts of a sweep whose search has a number of candidates."""
+    search = f"{{algorithm: random, num_trials: {number}, seeds: [99]}}"
+    return {"methods": SPACE, "search": search, "benchmark": EVEN} | parts
 
 
 def describe(folder: Path, **parts: str) -> list[str]:
-    """Return what a plan says of the former tables of a folder."""
+    """Return what a plan says of the former tables once all prices are counted."""
     solved, tables, _ = solve(folder, write(folder, **parts))
-    return describe_former_tables(tables.folder, solved)
+    return describe_former_tables(tables.folder, solved, tables.records)
 
 
-def test_a_search_whose_steps_are_part_of_the_configuration_goes_on(tmp_path: Path) -> None:
-    finish(tmp_path, **searched())
-    lines = describe(tmp_path, **searched(methods=f"{METHODS} # edited"))
-    assert not any("refuse" in line for line in lines)
+@pytest.mark.parametrize("means", ["{compute: 1.9}", STORAGE])
+def test_a_search_that_is_longer_and_on_a_further_seed_goes_on(tmp_path: Path, means: str) -> None:
+    finish(tmp_path, **searched(means=means))
+    assert describe(tmp_path, **searched(3, means=f"{means} # edited", seeds="[0, 1]")) == []
+
+
+def test_a_search_goes_on_where_each_seed_has_steps_of_its_own(tmp_path: Path) -> None:
+    one, other, further = first_seeds(tmp_path, benchmark=UNEQUAL).values()
+    given = searched(benchmark=UNEQUAL, seeds=f"[{one}]")
+    given["search"] = given["search"].replace("99", str(other))
+    finish(tmp_path, **given)
+    assert describe(tmp_path, **given | {"seeds": f"[{one}, {further}]"}) == []
+
+
+def test_a_budget_that_is_left_out_loses_the_rows_of_its_cell(tmp_path: Path) -> None:
+    """Two candidates and a winner in each of two cells, and the row of the one that is unfit."""
+    finish(tmp_path, **searched(means=STORAGE))
+    (line,) = describe(tmp_path, **searched(means=STORAGE.replace("2 kB", "3 kB")))
+    assert "written: means; 3 of 7 (trial, seed)" in line
+    assert line.endswith("run will keep the former tables aside")

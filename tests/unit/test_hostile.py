@@ -24,6 +24,7 @@ from orchestrator.results.r_matrix import build_r
 from orchestrator.stages.code.classes import find_class
 from orchestrator.stages.code.data_function import load_function
 from orchestrator.stages.code.source import Source
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.reading.yaml_file import MAX_VALUES, read_yaml
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.escaping import escape_markdown
@@ -250,7 +251,7 @@ def test_a_kept_sweep_that_is_none_is_another_sweep(load, tmp_path, kept):
     )
     folder = write_random(tmp_path / "s")
     (folder / "sweep.yaml").write_bytes(kept)
-    change = find_change(folder, sweep)
+    change = find_change(folder, sweep, StageStore(str(tmp_path / "stages")))
     assert change is not None
     assert change.lost == change.total > 0
 

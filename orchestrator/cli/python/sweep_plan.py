@@ -75,6 +75,6 @@ def plan_here(sweep: Sweep, out: str | Path, store: str | Path | None) -> SweepP
     folder, stages = results_folder(sweep, results), open_store(results, uri, read_only=True)
     refuse_pipes(folder)
     planned, search = plan_sweep(sweep, stages, folder)
-    former = describe_former_tables(folder, planned.sweep)
+    former = describe_former_tables(folder, planned.sweep, stages)
     remarks = (*sweep.remarks, *means_lines(planned.sweep), *former)
     return SweepPlan(planned, tuple(search), read_recorded(None, results), remarks)

@@ -15,6 +15,7 @@ from orchestrator.results.folder.former_groups import former_groups, group_conte
 from orchestrator.results.folder.kept_code import has_same_code
 from orchestrator.results.names.trial_ids import former_id
 from orchestrator.results.tables.tables import read_table
+from orchestrator.sweep.means.prices import PriceRecords
 from orchestrator.sweep.reading.yaml_file import parse_yaml, read_yaml
 from orchestrator.sweep.sweep import Sweep
 
@@ -37,8 +38,14 @@ class SweepChange:
     shares: bool
 
 
-def find_change(folder: Path, sweep: Sweep) -> SweepChange | None:
-    """Return the change of a sweep since its tables; None if it requests all their rows."""
+def find_change(folder: Path, sweep: Sweep, records: PriceRecords) -> SweepChange | None:
+    """Return the change of a sweep since its tables; None if it requests all their rows.
+
+    Args:
+        folder: of the tables.
+        sweep: as it would run now; one with means has its dials solved for.
+        records: of the store, to solve for the dials of the former sweep.
+    """
     if not (folder / "trials.parquet").exists() or not (folder / "sweep.yaml").exists():
         return None
     same = (folder / "sweep.yaml").read_text("utf-8", errors="replace") == sweep.text
@@ -46,7 +53,7 @@ def find_change(folder: Path, sweep: Sweep) -> SweepChange | None:
     same_data, same_code = has_same_data(sweep, folder), has_same_code(sweep, folder)
     if same and same_data and same_code:
         return None
-    rows, groups = read_table(folder, "trials").to_pandas(), former_groups(folder)
+    rows, groups = read_table(folder, "trials").to_pandas(), former_groups(folder, records)
     continued = {
         name
         for name, content in group_contents(sweep).items()
@@ -72,7 +79,10 @@ def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd
         sweep: the sweep.
         continued: the groups whose search continues: their candidates stay.
     """
-    wanted = {(trial.trial_id, seed) for trial in sweep.trials for seed in trial.seeds}
+    # Cells that do not fit have rows too.
+    unfit = [cell.trial for cell in sweep.cells if cell.outcome is not None]
+    trials = (*sweep.trials, *unfit)
+    wanted = {(trial.trial_id, seed) for trial in trials for seed in trial.seeds}
     wanted |= {(former_id(trial_id), seed) for trial_id, seed in wanted}
     pairs = zip(rows["trial_id"], rows["seed"], strict=True)
     listed = pd.Series([pair in wanted for pair in pairs], rows.index)

@@ -11,16 +11,22 @@ from typing import Any
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.sweep.group import Group
+from orchestrator.sweep.means.prices import PriceRecords
+from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 
 GroupContent = Mapping[str, Any]
 TASKS = ("benchmark", "network")
 
 
-def former_groups(folder: Path) -> dict[str, GroupContent]:
-    """Return the groups that were searched for the tables; none if their sweep cannot be read."""
+def former_groups(folder: Path, records: PriceRecords) -> dict[str, GroupContent]:
+    """Return the groups that were searched for the tables; none if their sweep cannot be read.
+
+    Those of a sweep with means have its dials, as far as their prices are among the records.
+    """
     with suppress(RepertoireError, OSError):
-        return group_contents(load_kept_code(folder))
+        former = load_kept_code(folder)
+        return group_contents(solve_sweep(former, records)) if former.search else {}
     return {}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.changes import SweepChange, find_change
+from orchestrator.sweep.means.prices import PriceRecords
 from orchestrator.sweep.sweep import Sweep
 
 FORMER = "former"
@@ -22,7 +23,9 @@ FILES = (
 )
 
 
-def keep_former_tables(folder: Path, sweep: Sweep, replace: bool = False) -> list[str]:
+def keep_former_tables(
+    folder: Path, sweep: Sweep, records: PriceRecords, replace: bool = False
+) -> list[str]:
     """Copy tables with rows that a sweep no longer requests; return a message for the user.
 
     The copies are in `former/1`, `former/2`, ... of the folder, where `load` opens them and
@@ -31,12 +34,13 @@ def keep_former_tables(folder: Path, sweep: Sweep, replace: bool = False) -> lis
     Args:
         folder: the folder of the sweep.
         sweep: the sweep that is about to run.
+        records: of the store; see `find_change`.
         replace: continue even if no row of the tables is requested.
 
     Raises:
         RepertoireError: no row of the tables is requested, and `replace` is false.
     """
-    change = find_change(folder, sweep)
+    change = find_change(folder, sweep, records)
     if change is None:
         return []
     if not change.shares and not replace:
@@ -46,9 +50,9 @@ def keep_former_tables(folder: Path, sweep: Sweep, replace: bool = False) -> lis
     ]
 
 
-def describe_former_tables(folder: Path, sweep: Sweep) -> list[str]:
+def describe_former_tables(folder: Path, sweep: Sweep, records: PriceRecords) -> list[str]:
     """Return a line on what `keep_former_tables` would copy or refuse; write nothing."""
-    change = find_change(folder, sweep)
+    change = find_change(folder, sweep, records)
     if change is None:
         return []
     if not change.shares:
