@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from test_steps_of_seeds import BENCHMARK, finish, first_seeds, solve, write
 
-from orchestrator.results.folder.kept_files import describe_former_tables
+from orchestrator.results.folder.kept_files import describe_former_tables, keep_former_tables
+from orchestrator.results.folder.places import open_store
+from orchestrator.sweep.solve_means import solve_sweep
 
 pytestmark = pytest.mark.slow
 
@@ -49,5 +51,21 @@ def test_a_budget_that_is_left_out_loses_the_rows_of_its_cell(tmp_path: Path) ->
     """Two candidates and a winner in each of two cells, and the row of the one that is unfit."""
     finish(tmp_path, **searched(means=STORAGE))
     (line,) = describe(tmp_path, **searched(means=STORAGE.replace("2 kB", "3 kB")))
-    assert "written: means; 3 of 7 (trial, seed)" in line
+    assert "written: means" in line
+    assert "; 3 of 7 (trial, seed)" in line
     assert line.endswith("run will keep the former tables aside")
+
+
+def test_a_seed_whose_prices_are_missing_is_neither_refused_nor_lost(tmp_path: Path) -> None:
+    one, other, further = first_seeds(tmp_path).values()
+    finish(tmp_path, seeds=f"[{one}, {other}]")
+    sweep, folder = write(tmp_path, seeds=f"[{one}, {other}, {further}]"), tmp_path / "results/lab"
+    store, empty = open_store(tmp_path / "results", None), open_store(tmp_path / "empty", None)
+    (line,) = describe_former_tables(folder, solve_sweep(sweep, store), store)
+    assert "written: seeds" in line
+    assert line.endswith("which of their rows it requests is known once its prices are counted")
+    solved, tables, _ = solve(tmp_path, sweep)
+    assert describe_former_tables(folder, solved, tables.records) == []
+    # A run that ends while they are counted keeps what it cannot compare.
+    (line,) = keep_former_tables(folder, solve_sweep(sweep, empty), empty)
+    assert line.endswith(f"kept in {folder / 'former' / '1'}")

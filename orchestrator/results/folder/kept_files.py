@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.changes import SweepChange, find_change
 from orchestrator.sweep.means.prices import PriceRecords
+from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
 
 FORMER = "former"
@@ -30,6 +31,8 @@ def keep_former_tables(
 
     The copies are in `former/1`, `former/2`, ... of the folder, where `load` opens them and
     `store gc` counts their stages as used. If the sweep requests all rows, nothing is copied.
+    While prices are missing, some of its trials are not known: tables of another sweep file are
+    then copied whatever they share.
 
     Args:
         folder: the folder of the sweep.
@@ -38,12 +41,13 @@ def keep_former_tables(
         replace: continue even if no row of the tables is requested.
 
     Raises:
-        RepertoireError: no row of the tables is requested, and `replace` is false.
+        RepertoireError: no row of the tables is requested, though all prices are counted, and
+            `replace` is false.
     """
     change = find_change(folder, sweep, records)
     if change is None:
         return []
-    if not change.shares and not replace:
+    if not (change.shares or replace or missing_prices(sweep)):
         raise RepertoireError(_refusal_message(folder, sweep, change))
     return [
         f"{_describe_change(sweep, change)}. The former tables are kept in {_copy_aside(folder)}"
@@ -55,6 +59,8 @@ def describe_former_tables(folder: Path, sweep: Sweep, records: PriceRecords) ->
     change = find_change(folder, sweep, records)
     if change is None:
         return []
+    if missing_prices(sweep):
+        return [_describe_change(sweep, change)]
     if not change.shares:
         return [f"run will refuse: {_refusal_message(folder, sweep, change)}"]
     return [f"{_describe_change(sweep, change)}. run will keep the former tables aside"]
@@ -69,10 +75,11 @@ def _refusal_message(folder: Path, sweep: Sweep, change: SweepChange) -> str:
 
 
 def _describe_change(sweep: Sweep, change: SweepChange) -> str:
-    return (
-        f"{sweep.name}: changed since its tables were written: {change.sections}; {change.lost} of "
-        f"{change.total} (trial, seed) are no longer requested as they were"
-    )
+    changed = f"{sweep.name}: changed since its tables were written: {change.sections}"
+    if missing_prices(sweep):
+        return f"{changed}; which of their rows it requests is known once its prices are counted"
+    lost = f"{change.lost} of {change.total} (trial, seed)"
+    return f"{changed}; {lost} are no longer requested as they were"
 
 
 def _copy_aside(folder: Path) -> Path:
