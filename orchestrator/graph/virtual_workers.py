@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from orchestrator.columns import HOUR_SECONDS
 from orchestrator.graph.events import Event
+from orchestrator.graph.virtual_slots import FreeSlots, LostNodes, draw_losses
 from orchestrator.seeding import derive_seed
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.stages.worker import StageOrder
@@ -99,14 +99,15 @@ class VirtualWorkers:
         self.usage, self._now = Usage(), 0.0
         # Slots that were used before are taken first, the last one first; then those of the nodes
         # in turn, which are not listed, since a cluster has many more than a sweep uses.
-        self._free: list[int] = []
+        self._free, self._lost = FreeSlots(), LostNodes()
         self._unused, self._touched = self._unused_slots(), set[int]()
         self._waiting: deque[_Attempt] = deque()
         self._running: dict[int, _Attempt] = {}
+        self._numbers: defaultdict[int, set[int]] = defaultdict(set)  # of a node's attempts
         self._ends: list[tuple[float, int]] = []
         self._returns: deque[tuple[float, int]] = deque()
         self._draws = np.random.default_rng(derive_seed(cluster.seed, "lost nodes"))
-        self._losses = self._draw_losses()
+        self._losses = draw_losses(self._draws, cluster.losses_per_hour)
         self._next_loss = next(self._losses)
         self._number = 0
 
@@ -136,14 +137,6 @@ class VirtualWorkers:
         self._start_waiting()
         return outcomes
 
-    def _draw_losses(self) -> Iterator[float]:
-        time, rate = 0.0, self._cluster.losses_per_hour
-        while rate:
-            time += float(self._draws.exponential(HOUR_SECONDS / rate))
-            yield time
-        while True:
-            yield np.inf
-
     def _unused_slots(self) -> Iterator[int]:
         """Yield the node of each slot that was never used, except of nodes that were lost."""
         for node in range(self._cluster.nodes):
@@ -154,7 +147,8 @@ class VirtualWorkers:
 
     def _take_slot(self) -> int | None:
         """Return the node of a free slot, which is taken; None if there is none."""
-        return self._free.pop() if self._free else next(self._unused, None)
+        node = self._free.take()
+        return next(self._unused, None) if node is None else node
 
     def _start_waiting(self) -> None:
         while self._waiting and (node := self._take_slot()) is not None:
@@ -162,15 +156,18 @@ class VirtualWorkers:
             attempt.node, attempt.started = node, self._now
             self._number += 1
             self._running[self._number] = attempt
+            self._numbers[node].add(self._number)
             heapq.heappush(self._ends, (self._now + self._seconds(attempt.order), self._number))
 
     def _finish_stages(self) -> Iterator[Event]:
         """Yield the stages that end now; the ends of stages that were lost are passed over."""
         while self._ends and self._ends[0][0] == self._now:
-            attempt = self._running.pop(heapq.heappop(self._ends)[1], None)
+            number = heapq.heappop(self._ends)[1]
+            attempt = self._running.pop(number, None)
             if attempt is None:
                 continue
-            self._free.append(attempt.node)
+            self._numbers[attempt.node].remove(number)
+            self._free.add(attempt.node)
             self.usage.starts.append(attempt.started)
             self.usage.ends.append(self._now)
             self.usage.sizes.append(self._size(attempt.order))
@@ -178,17 +175,16 @@ class VirtualWorkers:
 
     def _lose_node(self) -> Iterator[Event]:
         """Take a random node away; yield the stages that have lost too many."""
-        down = sorted(node for _, node in self._returns)
-        if len(down) == self._cluster.nodes:
+        left = self._cluster.nodes - len(self._lost)
+        if not left:
             return
-        lost = int(self._draws.integers(self._cluster.nodes - len(down)))
-        for node in down:  # it was drawn among the others
-            lost += node <= lost
+        lost = self._lost.find_other(int(self._draws.integers(left)))
         self._touched.add(lost)
-        self._free = [node for node in self._free if node != lost]
+        self._lost.add(lost)
+        self._free.delete(lost)
         self._returns.append((self._now + REPLACEMENT_SECONDS, lost))
         self.usage.nodes_lost += 1
-        for number in [n for n, attempt in self._running.items() if attempt.node == lost]:
+        for number in sorted(self._numbers.pop(lost, ())):
             attempt = self._running.pop(number)
             self.usage.stages_lost += 1
             self.usage.seconds_lost += self._now - attempt.started
@@ -198,4 +194,5 @@ class VirtualWorkers:
                 self._waiting.append(_Attempt(attempt.order, attempt.losses + 1))
 
     def _replace_node(self, node: int) -> None:
-        self._free += [node] * self._cluster.slots
+        self._lost.remove(node)
+        self._free.add(node, self._cluster.slots)

@@ -30,6 +30,7 @@ from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.simulation import Cost, Simulation, simulate
 from orchestrator.graph.stored_stages import StoredStage
+from orchestrator.graph.virtual_slots import FreeSlots, LostNodes
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster, VirtualWorkers
 from orchestrator.results.durations import (
     ASSUMED,
@@ -274,6 +275,35 @@ def test_a_grid_with_a_mistake_is_described_once_not_at_each_point(
         Sweep.load(path)
     assert len(caught.value.mistakes) == 4
     assert Text.described == 24 + 1, "each point that has the mistake, and the whole grid once"
+
+
+def test_a_seed_gives_the_losses_that_it_gave_in_earlier_releases(
+    make_plan: Callable[..., Plan],
+) -> None:
+    stormy = VirtualCluster(4, 2, losses_per_hour=48.0, seed=5)
+    result = run(make_plan(seeds=str(list(range(9)))), stormy, lambda s: 300.0 + 7 * s.after)
+    usage = result.usage
+    assert (usage.nodes_lost, usage.stages_lost, result.stages) == (64, 128, 24)
+    assert usage.seconds_lost == 17194.479031056224
+    assert result.makespan == 4287.24420019939
+
+
+@pytest.mark.parametrize("lost", [(), (0,), (3,), (0, 1, 5), (4, 5), (1, 2, 3, 4)])
+def test_a_node_is_drawn_among_those_that_are_not_lost(lost: tuple[int, ...]) -> None:
+    nodes = LostNodes()
+    for node in reversed(lost):
+        nodes.add(node)
+    others = [node for node in range(6) if node not in lost]
+    assert [nodes.find_other(index) for index in range(len(others))] == others
+
+
+def test_the_last_slot_is_taken_first_and_none_of_a_lost_node() -> None:
+    slots = FreeSlots()
+    for node, count in ((0, 1), (1, 2), (0, 1), (2, 1), (1, 1)):
+        slots.add(node, count)
+    assert slots.take() == 1
+    slots.delete(0)
+    assert [slots.take() for _ in range(4)] == [2, 1, 1, None]
 
 
 def test_a_stage_whose_node_is_lost_too_often_has_failed(make_plan: Callable[..., Plan]) -> None:
