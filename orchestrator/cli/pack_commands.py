@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,8 @@ def import_command(
 
     if store is not None and not records:
         raise RepertoireError("--store needs --records, which puts records into that store")
+    if not isfinite(max_gb):
+        raise RepertoireError(f"--max-gb: must be a finite number, given {max_gb}")
     result = read_pack(
         file, out, lambda: open_store(out, store) if records else None, int(max_gb * 1e9)
     )

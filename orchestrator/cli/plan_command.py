@@ -16,6 +16,8 @@ from orchestrator.cli.simulation_options import (
     require_simulation,
 )
 
+LARGEST_SEED = 2**63 - 1  # that of a sweep
+
 
 def plan_command(  # noqa: PLR0913 - an argument for each option
     sweep: SweepFile,
@@ -24,7 +26,9 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     nodes: Simulate = None,
     durations: DurationsDir = None,
     failures: Failures = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the failures.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the failures.")
+    ] = 0,
     trials: Annotated[
         bool, typer.Option("--trials", help="List the trials with their hyperparameters.")
     ] = False,

@@ -71,12 +71,13 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def refuse(file: Path, out: Path, problem: str, **options: Any) -> None:
     """The pack is refused in one line, and nothing is written."""
-    before = tree(out.parent)
+    before, existed = tree(out.parent), out.exists()
     with pytest.raises(RepertoireError, match=problem) as caught:
         read_pack(file, out, **options)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
     assert tree(out.parent) == before
+    assert out.exists() == existed
 
 
 def test_results_are_the_same_elsewhere(pack_file: Path, tmp_path: Path) -> None:
@@ -320,6 +321,14 @@ def test_the_commands_say_what_they_did(
     code, text = answer("import", "results.pack.zip", "--out", "x", "--store", "y")
     assert (code, text.count("\n"), "needs --records" in text) == (2, 1, True)
     assert answer("pack", "nowhere")[0] == 2
+    for words, problem in (
+        (("pack", "--out", "nowhere/x.zip"), "nowhere is no folder"),
+        (("import", "results.pack.zip", "--max-gb", "inf"), "--max-gb"),
+        (("import", "results.pack.zip", "--max-gb", "nan"), "--max-gb"),
+        (("import", "results.pack.zip", "--out", "results.pack.zip/x"), "cannot be created"),
+    ):
+        code, text = answer(*words)
+        assert (code, text.count("\n"), problem in text) == (2, 1, True), text
     assert not (tmp_path / "x").exists()
 
 

@@ -454,6 +454,7 @@ def test_mistakes_on_the_command_line_take_a_line(
         (("--simulate", "nodes=2,cpus=2", "--failures", "1e9/h"), "give at most 24/h for 2 nodes"),
         (("--simulate", "nodes=2,cpus=2", "--failures", ""), "--failures: must be the nodes lost"),
         (("--simulate", "nodes=99999999999999999999"), "from 1 to 1,000,000"),
+        (("--simulate", "nodes=2,cpus=2", "--seed", "9" * 23), "--seed"),
     ):
         code, text = answer("plan", "simulated.yaml", *flags)
         assert (code, text.count("\n"), problem in text) == (2, 1, True)

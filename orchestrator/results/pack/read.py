@@ -11,6 +11,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,12 +80,11 @@ def read_pack(
 
     Raises:
         RepertoireError: the file is no pack, is damaged, of a later release, too large, or holds
-            what no pack has; or the folder has another sweep of the same name.
+            what no pack has; or the folder cannot be created or has another sweep of that name.
     """
     with open_pack(file) as pack:
         index = read_index(pack, file, max_bytes)
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=out) as temporary:
+        with _create(out), tempfile.TemporaryDirectory(prefix=".import-", dir=out) as temporary:
             unpacked = Path(temporary)
             stage_files = _unpack(pack, index, unpacked, file)
             require_tables(unpacked, file, max_bytes)
@@ -101,6 +101,24 @@ def read_pack(
         code=tuple(sorted(filter(None, code))),
         trackers=tuple((name, uri) for name in fresh if (uri := _tracker(out / name))),
     )
+
+
+@contextmanager
+def _create(folder: Path) -> Iterator[None]:
+    """Create a folder; if the block raises, those that were created and are empty are deleted."""
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = f"{folder} cannot be created ({error.strerror})"
+            raise RepertoireError(f"{why}; give another folder with --out") from error
+        yield
+    except BaseException:
+        for path in created:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def _store_records(

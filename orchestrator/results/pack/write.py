@@ -42,10 +42,13 @@ def write_pack(folder: Path, file: Path, store: StageStore | None) -> list[Membe
         store: has the records of the stages; None leaves them out.
 
     Raises:
-        RepertoireError: there are no results, a table is damaged, or the file exists.
+        RepertoireError: there are no results, a table is damaged, the file exists, or its folder
+            does not.
     """
     if file.exists():
         raise RepertoireError(f"{file} exists and is not replaced; give another name with --out")
+    if not file.parent.is_dir():
+        raise RepertoireError(f"{file.parent} is no folder; create it, or give another --out")
     contents = dict(_list_contents(folder, store))
     members = []
     with replace_when_complete(file) as unfinished, zipfile.ZipFile(unfinished, "w") as pack:
