@@ -79,7 +79,7 @@ def _strip_prefixes(tensors: Tensors) -> Iterator[Tensors]:
     Beside `body` a network has its head alone, so that anything else is refused as unexpected.
     """
     for prefix, head in (("body.", "head."), ("network.body.", "")):
-        if below := tensors.below(prefix):
+        if below := tensors.strip_prefix(prefix):
             others = {n: t for n, t in tensors.items() if not n.startswith((prefix, head))}
             below.update(others)
             yield below

@@ -31,8 +31,8 @@ class Tensors(dict[str, Tensor]):
         copy._metadata = versions
         return copy
 
-    def below(self, prefix: str) -> Tensors:
-        """Return the tensors and versions below a prefix such as "body.", without the prefix."""
+    def strip_prefix(self, prefix: str) -> Tensors:
+        """Return the tensors and versions below a prefix such as "body.", without it."""
         tensors = {n.removeprefix(prefix): t for n, t in self.items() if n.startswith(prefix)}
         if self._metadata is None:
             return Tensors(tensors)

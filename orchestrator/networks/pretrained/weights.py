@@ -144,7 +144,7 @@ def _find_tensors(content: Any, path: Path) -> Tensors:
     for each in (content, *nested):
         if isinstance(each, Mapping) and each and _is_state(each):
             parallel = all(name.startswith("module.") for name in each)
-            return Tensors(each).below("module.") if parallel else Tensors(each)
+            return Tensors(each).strip_prefix("module.") if parallel else Tensors(each)
     kind = type(content).__name__
     raise WrongData(
         f"{path}: holds {kind} without tensors by name; valid: a state_dict(), or one under "
