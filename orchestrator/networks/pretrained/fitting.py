@@ -36,13 +36,13 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
             them.
     """
     own = body.state_dict()
-    found = _without_prefix(own, Tensors(tensors))
-    gone = _find_output_layers(body, found)
-    given = Tensors({n: t for n, t in found.items() if n in own or n not in gone})
+    below = _without_prefix(own, Tensors(tensors))
+    gone = _find_output_layers(body, below)
+    given = Tensors({n: t for n, t in below.items() if n in own or n not in gone})
     reasons = [*_describe_misfits(own, given)]
     if reasons:
         raise WrongData(f"{where} does not fit {name}: {'; '.join(reasons)}")
-    versions = found.versions or Tensors(own).versions
+    versions = below.versions or Tensors(own).versions
     try:
         body.load_state_dict(given.with_versions(versions), strict=False)
     except Exception as error:  # modules may have a loading of their own
