@@ -17,6 +17,8 @@ from orchestrator.stages.storage.record_cache import Records
 from orchestrator.stages.worker import StageOrder, extend_order
 from orchestrator.sweep.sweep import Sweep
 
+ChainStages = tuple[Chain, tuple[Stage, ...]]
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -113,7 +115,7 @@ def plan(
         before_reading: called with all chains before the store is read.
     """
     laid_out: dict[ChainId, tuple[Chain, tuple[Stage, ...]]] = {}
-    for chain, stages in [*sweep.chains(), *more]:
+    for chain, stages in order_by_method(sweep, [*sweep.chains(), *more]):
         # A listed trial that also won is one trial: its seeds count once.
         earlier, _ = laid_out.get(chain_id(chain), (chain, stages))
         require_same_trial(earlier, chain)
@@ -128,6 +130,18 @@ def plan(
     before_reading(result.chains)
     result.stored.update(read_stored_stages(result.orders, store))
     return result
+
+
+def order_by_method(sweep: Sweep, chains: list[ChainStages]) -> list[ChainStages]:
+    """Return the chains of a search within cells in the order of the sweep's methods.
+
+    Else the cells that a method does not fit would come before the winners of all others.
+    """
+    if sweep.search is None:
+        return chains
+    names = ((cell.trial.method.name, cell.trial.label or None) for cell in sweep.cells)
+    places = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return sorted(chains, key=lambda each: places.get((each[0].method, each[0].method_label), 0))
 
 
 def require_same_trial(chain: Chain, other: Chain) -> None:

@@ -51,6 +51,7 @@ def solve_cells(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
         for pair in budgets:
             examples = group.example_trials(sweep.seeds)
             cell = solve_candidates(examples, *pair, prices, means.backbone, seeds)
+            cell = replace(cell, space=group.space)
             cells.append(cell)
             groups += [replace(group, cell=cell)] if is_ready(cell) else []
     ready = tuple(

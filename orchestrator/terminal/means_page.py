@@ -10,6 +10,7 @@ from orchestrator.results.units import flops_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
+from orchestrator.sweep.search_estimates import estimate_search
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -29,6 +30,7 @@ def means_lines(sweep: Sweep) -> list[str]:
         *price_lines(sweep),
         *free_lines(sweep.cells),
         *cost_lines(sweep.cells),
+        *search_lines(sweep),
         *network_lines(sweep.cells),
         *anchor_lines(sweep.cells, sweep.means.anchors),
         *nowhere_lines(sweep.cells),
@@ -114,6 +116,19 @@ def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:
             f"cost: {flops_text(before)} of training and consolidation on all seeds, "
             f"{flops_text(after)} where cells share stages, and {flops_text(prices)} of "
             "the stages that count prices"
+        )
+
+
+def search_lines(sweep: Sweep) -> Iterator[str]:
+    """Yield the FLOPs of the candidates of a search, which the costs of its winners leave out."""
+    search = sweep.search
+    flops = search and try_estimate(lambda cells: estimate_search(cells, search), sweep.cells)
+    if flops:
+        free = all(cell.compute is None for cell in sweep.cells)
+        what = "for the steps of the network" if free else "at most, the budgets of their cells"
+        yield (
+            "cost: the candidates of the search come on top: on all of its seeds about "
+            f"{flops_text(flops)} {what}, if none is stopped and no stage is shared"
         )
 
 

@@ -45,6 +45,7 @@ from orchestrator.sweep.means.storage import fixed_bytes
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial_chain import trial_chain
 from orchestrator.terminal.describe import plan_figures
 from orchestrator.terminal.means_page import (
     anchor_lines,
@@ -54,6 +55,7 @@ from orchestrator.terminal.means_page import (
     nowhere_lines,
     price_lines,
     reason_lines,
+    search_lines,
 )
 
 pytestmark = pytest.mark.slow
@@ -735,6 +737,38 @@ def test_the_cost_of_a_surface_counts_its_prices_and_trials_that_run(tmp_path: P
     assert before == after == pytest.approx(3 * prices, rel=0.01)
     figures = dict(plan_figures(plan(sweep, open_store(tmp_path / "results", None))))
     assert (figures["trials"], figures["trials x seeds"]) == ("1", "1"), "joint does not fit"
+
+
+@pytest.mark.parametrize(("on_tasks", "tasks"), [(2, 2), (1, 1)])
+def test_the_candidates_of_a_search_cost_their_budgets_at_most(
+    tmp_path: Path, on_tasks: int, tasks: int
+) -> None:
+    """Three candidates on two seeds in two cells, of 2 and 4 epochs of tasks of 64 images."""
+    search = f"{{algorithm: random, num_trials: 3, seeds: [7, 8], on_tasks: {on_tasks}}}"
+    methods, means = "[finetune]", "{compute: {grid: [2, 4]}}"
+    training = "{batch_size: 4, lr: {loguniform: [0.01, 0.1]}}"
+    unpriced = load_means(tmp_path, methods, means, search=search, training=training)
+    unpriced = solve_sweep(unpriced, open_store(tmp_path / "results", None))
+    flops = 3 * 2 * (2 + 4) * 64 * STEP
+    (line,) = search_lines(unpriced)
+    assert f"about {si_text(2 * flops, 'FLOP')} at most" in line
+    priced, _, _ = solve(tmp_path, methods, means, search=search, training=training)
+    (line,) = search_lines(priced)
+    assert f"about {si_text(tasks * flops, 'FLOP')} at most" in line
+
+
+def test_methods_that_are_searched_keep_their_order_though_one_does_not_fit(tmp_path: Path) -> None:
+    methods = "[{name: lwf, lam: {grid: [1, 2]}}, {name: ewc, lam: {grid: [1, 2]}}]"
+    means = "{storage: {grid: [3 kB, 9 kB]}}"
+    sweep, tables, _ = solve(tmp_path, methods, means, search="{algorithm: grid}")
+    winners = [trial_chain("lab", group.first_trial((0,)), 0) for group in sweep.groups]
+    chains = plan(sweep, tables.records, winners).chains
+    assert [(chain.method, bool(chain.keys)) for chain in chains] == [
+        ("lwf", True),
+        ("lwf", True),
+        ("ewc", False),
+        ("ewc", True),
+    ]
 
 
 def test_several_networks_have_several_units_of_computation(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from orchestrator.sweep.means.prices import (
     unit_trial,
 )
 from orchestrator.sweep.means.storage import BackboneBytes, TooDear, set_memory
+from orchestrator.sweep.spaces.domains import Domain
 from orchestrator.sweep.trial import Trial
 
 # Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
@@ -45,6 +46,7 @@ class Cell:
         prices: the price trials from which the steps follow, if they are not all stored yet: that
             of the unit of computation, then those of the method.
         price_flops: key -> FLOPs of the stages of the price trials, once they are known.
+        space: the domains of the candidates, by place; empty if it is not searched.
     """
 
     trial: Trial
@@ -58,6 +60,7 @@ class Cell:
     outcome: tuple[str, str] | None = None
     prices: tuple[Trial, ...] = ()
     price_flops: Mapping[str, int] = field(default_factory=dict)
+    space: Mapping[str, Domain] = field(default_factory=dict)
 
 
 def solve_cell(
