@@ -12,7 +12,7 @@ from orchestrator.results.surface.prices import PricedWinner, Prices, price_winn
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import interval_text, short_number
 from orchestrator.terminal.surface_budgets import describe_excess
-from orchestrator.terminal.surface_names import cell_name, seeds_text
+from orchestrator.terminal.surface_names import cell_name, seed_count_text
 
 HEADS = ("from price", "best", "at", COLUMNS["acc"].label, "not told apart")
 MOST_TIES = 3  # names in a cell; the others are counted
@@ -20,7 +20,7 @@ MOST_TIES = 3  # names in a cell; the others are counted
 
 def price_table(surface: Surface, prices: Prices) -> Group:
     """Return the winners of a surface by price for a Rich console."""
-    title = f"{surface.title}: the best method for each price, {seeds_text(surface)}"
+    title = f"{surface.title}: the best method for each price, {seed_count_text(surface)}"
     notes = filter(None, [surface.note, *describe_excess(surface)])
     head = Group(Text(title, style="bold"), *map(Text, notes))
     table = Table(

@@ -26,7 +26,7 @@ def empty_reason(surface: Surface, cell: tuple[int, int, int]) -> str | None:
     return next((why for why, cells in empty_masks(surface).items() if cells[cell]), None)
 
 
-def seeds_text(surface: Surface) -> str:
+def seed_count_text(surface: Surface) -> str:
     """Return the number of seeds as text: `1 seed`."""
     count = len(surface.seeds)
     return f"{count} seed{'s' * (count != 1)}"

@@ -17,7 +17,7 @@ from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import (
     compute_name,
     empty_reason,
-    seeds_text,
+    seed_count_text,
     storage_name,
 )
 
@@ -26,7 +26,7 @@ MAX_TIES = 3  # names in a cell; the others are counted
 
 def surface_tables(surface: Surface) -> Group:
     """Return a surface for a Rich console."""
-    head = Text(f"{surface.title}, at equal means, {seeds_text(surface)}", style="bold")
+    head = Text(f"{surface.title}, at equal means, {seed_count_text(surface)}", style="bold")
     lines = [Text(line) for line in findings(surface)]
     tables = [*accuracy_tables(surface), winner_table(surface), *rate_tables(surface)]
     return Group(head, *tables, *lines)

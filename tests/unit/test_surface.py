@@ -28,7 +28,7 @@ from orchestrator.results.surface.task_figures import TASK_BUDGETS, have_common_
 from orchestrator.results.surface.trials import DIAL
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.terminal.surface_findings import findings
-from orchestrator.terminal.surface_names import seeds_text
+from orchestrator.terminal.surface_names import seed_count_text
 
 ABOVE = (
     "Above their budget, so not comparable and left out of winners, areas, volumes, rates and "
@@ -520,8 +520,8 @@ def test_a_task_whose_budget_is_mostly_unspent_is_told_beside_the_share_of_all_t
 
 
 def test_a_single_seed_is_no_seeds() -> None:
-    assert seeds_text(surface([[[[0.5]]]])) == "1 seed"
-    assert seeds_text(surface([[[[0.5, 0.6]]]])) == "2 seeds"
+    assert seed_count_text(surface([[[[0.5]]]])) == "1 seed"
+    assert seed_count_text(surface([[[[0.5, 0.6]]]])) == "2 seeds"
 
 
 def test_what_was_solved_for_names_no_method() -> None:
