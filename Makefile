@@ -37,7 +37,7 @@ test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune a
 	$(BIN)/python -m pytest -m "storm or variant"
 
 test-gpu: $(VENV)/.ready-test  ## Run what needs a GPU, and the contract of methods on it
-	$(BIN)/python -m pytest -n 4 -m "gpu and not ray or not gpu and not variant" tests/golden/test_golden_on_gpu.py tests/laws/test_laws_on_gpu.py tests/methods/test_conformance.py
+	$(BIN)/python -m pytest -n 4 -m "gpu and not ray or not gpu and not variant" tests/golden/test_golden_on_gpu.py tests/laws/test_laws_on_gpu.py tests/laws/test_fused_on_gpu.py tests/methods/test_conformance.py
 	$(BIN)/python -m pytest -m gpu tests/cluster
 
 test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick

@@ -69,8 +69,8 @@ def place_labels(
 
     A label covers no point, no bar and no other label, is nearest to its own of the points with a
     label, and does not leave the panel. A label without such a place goes where it covers the
-    fewest labels, and of those the fewest others.
-    One that leaves the panel wherever it is beside its point may stand anywhere.
+    fewest labels, and of those the fewest others. One that leaves the panel wherever it is beside
+    its point may stand anywhere.
 
     In a crowded panel a label is left out if it would cover a label: its offset is NaN. A required
     one may stand anywhere, for a line leads to its point; the others are left out too if they would

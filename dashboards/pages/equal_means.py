@@ -30,7 +30,12 @@ from orchestrator.terminal.growth_tables import distant_task, search_rows
 from orchestrator.terminal.rate_tables import rate_rows
 from orchestrator.terminal.surface_budgets import describe_excess, describe_networks
 from orchestrator.terminal.surface_findings import findings
-from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
+from orchestrator.terminal.surface_names import (
+    cell_name,
+    compute_name,
+    seed_count_text,
+    storage_name,
+)
 
 WIDTH = 250  # of a selection box, in pixels
 MOST_LINES = 12  # configurations in the chart of growth
@@ -84,7 +89,7 @@ def choose(label: str, options: Sequence[Any], first: int, name: Any = str) -> A
 
 def _show_surface(page: Page, surface: Surface, metric: str) -> tuple[int, int]:
     """Draw a surface; return the numbers of the chosen storage and computation."""
-    st.markdown(f"**{escape_markdown(surface.title)}**, {len(surface.seeds)} seeds")
+    st.markdown(f"**{escape_markdown(surface.title)}**, {seed_count_text(surface)}")
     st.subheader("Who wins where")
     page.chart(charts.winners(surface), "winners chart")
     st.caption(

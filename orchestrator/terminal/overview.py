@@ -40,7 +40,8 @@ def _sweep_lines(evaluated: pd.DataFrame) -> Iterator[str]:
     for sweep, rows in evaluated.groupby("sweep", sort=False):
         done = rows["status"] == "complete"
         trials, seeds = rows["trial_id"].nunique(), rows["seed"].nunique()
-        yield f"{sweep}: {trials} trials, {seeds} seeds, {done.sum()} of {len(rows)} complete"
+        counts = f"{trials} trial{'s' * (trials != 1)}, {seeds} seed{'s' * (seeds != 1)}"
+        yield f"{sweep}: {counts}, {done.sum()} of {len(rows)} complete"
 
 
 def _ending_lines(short: pd.DataFrame, traceback: bool) -> Iterator[Text]:

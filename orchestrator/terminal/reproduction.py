@@ -26,15 +26,18 @@ def describe_verdict(result: Reproduction, tolerance: float) -> str:
 
 
 def describe_environments(result: Reproduction) -> str:
-    """Return the differences in version and machine between the stored and the new stage."""
+    """Return the differences in version and machine between the stored and the new stage.
+
+    What only one of them names, since the other is of an earlier release, is left out.
+    """
     stored, anew = (
         {**one.environment, "device": one.costs.device} for one in (result.stored, result.anew)
     )
-    names = [name for name in sorted(stored.keys() | anew.keys()) if name != "pid"]
+    names = [name for name in sorted(stored.keys() & anew.keys()) if name != "pid"]
     other = [
-        f"{name} was {stored.get(name)}, is {anew.get(name)}"
+        f"{name} was {stored[name]}, is {anew[name]}"
         for name in names
-        if stored.get(name) != anew.get(name)
+        if stored[name] != anew[name]
     ]
     if other:
         return "; ".join(other)

@@ -32,8 +32,8 @@ def accuracies(surface: Surface, method: int, metric: str = "acc") -> go.Figure:
     """Draw the metric of a method in each cell, in numbers and colours.
 
     Colours are the same for all methods. With at least three budgets of each kind there are lines
-    of equal accuracy. Hatched: the method does not fit, is above its budget,
-    or is not complete.
+    of equal accuracy. Hatched: the method does not fit, is above its
+    budget, or is not complete.
     """
     surface = plain_surface(surface)
     height = ROW * len(surface.storage) + EDGES
