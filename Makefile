@@ -21,8 +21,8 @@ setup: $(VENV)/.ready  ## Make the environment (.venv)
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the test suite, in two processes; some six minutes on two cores
-	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" --ignore tests/browser $(PAGES:%=--ignore %)
+test: $(VENV)/.ready-test  ## Run the test suite, in two processes; some six minutes on two cores. WHOLE=yes: and test-pages, test-golden
+	$(BIN)/python -m pytest -n 2 -m "not storm and (not variant$(if $(WHOLE), or golden))" --ignore tests/browser $(if $(WHOLE),,$(PAGES:%=--ignore %))
 
 test-pages: $(VENV)/.ready-test  ## Test the dashboard, the report, figures, the notebook and MLflow, without a browser
 	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" $(PAGES)
@@ -70,18 +70,20 @@ perf: $(VENV)/.ready  ## Time a chain of stages against loops by hand, a sweep a
 clean:  ## Remove the environment; results stay
 	rm -rf $(VENV)
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+# A pass of pip takes ten seconds however little there is to do: each of these is one, and holds for those below it.
+$(VENV)/.ready-all: EXTRAS = [test,docs]
+$(VENV)/.ready-all: BELOW = .ready .ready-test .ready-docs
+$(VENV)/.ready-test: EXTRAS = [test]
+$(VENV)/.ready-docs: EXTRAS = [docs]
+$(VENV)/.ready-test $(VENV)/.ready-docs: BELOW = .ready
+
+$(VENV)/.ready $(VENV)/.ready-test $(VENV)/.ready-docs $(VENV)/.ready-all: pyproject.toml constraints.txt | $(VENV)/.ready-pip
+	@$(INSTALL) --editable '.$(EXTRAS)'
+	@touch $@ $(BELOW:%=$(VENV)/%)
+
+$(VENV)/.ready-pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Repertoire needs Python 3.11 or newer; set PYTHON=python3.11")'
 	@echo "Making $(VENV) (once; a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(INSTALL) --upgrade pip
-	@$(INSTALL) --editable .
-	@touch $@
-
-$(VENV)/.ready-test: $(VENV)/.ready
-	@$(INSTALL) --editable '.[test]'
-	@touch $@
-
-$(VENV)/.ready-docs: $(VENV)/.ready
-	@$(INSTALL) --editable '.[docs]'
 	@touch $@

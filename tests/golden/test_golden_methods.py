@@ -14,6 +14,7 @@ from methods import METHODS
 from methods.base import Setting
 from methods.si import SI
 
+FURTHER = [pytest.mark.variant, pytest.mark.golden]
 GOLDEN = json.loads(FIGURES.read_text(encoding="utf-8"))
 
 
@@ -28,10 +29,7 @@ def _one_thread():
 def each_case():
     """Return the cases; what is not the first of a method on a kind of network is a variant."""
     first = {(case.method, case.network): case.name for case in reversed(CASES.values())}
-    return [
-        pytest.param(name, marks=[] if name in first.values() else [pytest.mark.variant])
-        for name in CASES
-    ]
+    return [pytest.param(name, marks=[] if name in first.values() else FURTHER) for name in CASES]
 
 
 @pytest.mark.parametrize("name", each_case())
