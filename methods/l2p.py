@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
+from methods.parts.drawn_layers import score_features
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.ranges import require_strength
 from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig, require_room
@@ -99,8 +100,7 @@ class L2P(TokenAdapter):
         near_BN, chosen_BN = nearest_keys(self.query(x), self.keys, self.config.top)
         prompts_BPD = self.prompts[chosen_BN].flatten(1, 2)
         features = prompted_features(self.network, self.tokens, x, prompts_BPD)
-        scores = self.network.get_submodule("head")(features)
-        return scores, (1 - near_BN).sum(dim=1).mean()
+        return score_features(self.network, features), (1 - near_BN).sum(dim=1).mean()
 
 
 def nearest_keys(query_BD: Tensor, keys_MD: Tensor, top: int) -> tuple[Tensor, Tensor]:

@@ -43,6 +43,7 @@ from torch import Tensor, nn
 from methods.base import Examples, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
 from methods.parts.attention import replace_attention
+from methods.parts.drawn_layers import body_features
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import BATCH
 from methods.parts.growing_subspace import Subspace
@@ -176,7 +177,7 @@ class InfLoRA(TokenAdapter):
         functions = [partial(note, block, f) for block, f in enumerate(self._functions())]
         with evaluation_mode(self.network), replace_attention(self._attention, functions):
             for part in torch.split(x, BATCH):
-                self.network.features(part)  # type: ignore[operator]
+                body_features(self.network, part)
         return [total / count for total in sums]
 
     def _spaces(self, examples: Examples) -> Iterator[tuple[Subspace, Tensor]]:

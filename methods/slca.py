@@ -34,7 +34,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Examples, Method, Outlook, Phase, TaskView
+from methods.base import Examples, Method, Outlook, Phase, Setting, TaskView
+from methods.parts.drawn_layers import drawn_parameters, has_hidden_layers
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import BATCH, output_layer, scores_and_features
 from methods.parts.gaussians import ClassGaussians
@@ -72,6 +73,7 @@ class SLCA(Method):
             require_one("per_class", self.per_class)
             require_positive("temperature", self.temperature)
 
+    version: ClassVar[int] = 2
     scenarios: ClassVar[frozenset[str]] = frozenset({"class"})
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset(
         {"alignment_epochs", "alignment_lr", "per_class", "temperature"}
@@ -80,14 +82,20 @@ class SLCA(Method):
     owners: Tensor
     config: Config
 
+    @classmethod
+    def version_in(cls, setting: Setting) -> int:
+        """Return 1 without hidden layers, which learned slowly at first, else the version."""
+        return cls.version if has_hidden_layers(setting) else 1
+
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        # The head learns at the full rate: of the body alone the steps are reduced.
+        # What was drawn learns at the full rate: of the body alone the steps are reduced.
         head, num_classes = output_layer(network), outlook.num_classes
         self.gaussians = ClassGaussians(num_classes, head.in_features)
         self.register_buffer("owners", torch.zeros(num_classes, dtype=torch.int16))
-        of_head = {*head.parameters()}
-        self._body = [p for p in network.parameters() if p.requires_grad and p not in of_head]
+        of_head, drawn = {*head.parameters()}, drawn_parameters(network)
+        self._below = [p for p in network.parameters() if p.requires_grad and p not in of_head]
+        self._body = [p for p in self._below if p not in drawn]
         self._before: list[Tensor] = []
         self._task: TaskView | None = None
         self._aligns = False
@@ -110,9 +118,9 @@ class SLCA(Method):
         return (Phase(), Phase(ALIGNMENT, training)) if both else (Phase(),)
 
     def begin_phase(self, phase: Phase, task: TaskView) -> None:
-        """Release the body, or freeze it for the alignment."""
+        """Release what is below the head, or freeze it for the alignment."""
         self._aligns = phase.name == ALIGNMENT
-        for parameter in self._body:
+        for parameter in self._below:
             parameter.requires_grad_(not self._aligns)
         self._generator = task.stream(ALIGNMENT)
 

@@ -1,7 +1,7 @@
 """The base of methods that adapt a transformer whose body does not learn.
 
-The head learns, and what the method adds. As in the papers, the outputs of a task's own classes
-alone compete while it is learned.
+The head learns, hidden layers that were drawn with it, and what the method adds. As in the papers,
+the outputs of a task's own classes alone compete while it is learned.
 
 Reference:
     See the methods.
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.parts.drawn_layers import body_features, drawn_parameters, has_hidden_layers
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.ranges import require_strength
 from methods.parts.tokens import find_tokens, tokens_objection
@@ -72,6 +73,7 @@ class TokenAdapter(Method):
     """
 
     Config: ClassVar[type[base.Config]] = TokenAdapterConfig
+    version: ClassVar[int] = 2
     needs_tokens: ClassVar[bool] = True
     config: Any
 
@@ -80,11 +82,16 @@ class TokenAdapter(Method):
         """Return the scenario's objection, or that the network has no tokens."""
         return super().objection(config, setting) or tokens_objection(setting)
 
+    @classmethod
+    def version_in(cls, setting: Setting) -> int:
+        """Return 1 without hidden layers, which did not learn at first, else the version."""
+        return cls.version if has_hidden_layers(setting) else 1
+
     def __init__(self, network: nn.Module, config: Any, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self.tokens = find_tokens(network)
-        head = {*network.get_submodule("head").parameters()}
-        self._body = [p for p in network.parameters() if p.requires_grad and p not in head]
+        drawn = drawn_parameters(network)
+        self._body = [p for p in network.parameters() if p.requires_grad and p not in drawn]
         self._classes: tuple[int, ...] = ()
 
     def begin_task(self, task: TaskView) -> None:
@@ -119,5 +126,4 @@ class TokenAdapter(Method):
     @torch.no_grad()
     def query(self, x: Tensor) -> Tensor:
         """Return the features [B, D] of the body as it is: those of its class token."""
-        features: Tensor = self.network.features(x)  # type: ignore[operator]
-        return features
+        return body_features(self.network, x)

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from methods.base import Setting
 from methods.parts.attention import Attention
+from methods.parts.drawn_layers import body_features
 from methods.parts.layers import attach_hooks
 
 NEEDED = (
@@ -177,7 +178,7 @@ def _is_usual(attention: Attention) -> bool:
     return attention.name != "forward" or known == set(attention.owner.parameters())
 
 
-def prompted_features(network: Any, tokens: Tokens, x: Tensor, prompts_BPD: Tensor) -> Tensor:
+def prompted_features(network: nn.Module, tokens: Tokens, x: Tensor, prompts_BPD: Tensor) -> Tensor:
     """Return the mean [B, D] of the last outputs at prompts that are put beside the tokens.
 
     Prompts have no position, so that it does not matter at which end they are.
@@ -193,6 +194,6 @@ def prompted_features(network: Any, tokens: Tokens, x: Tensor, prompts_BPD: Tens
         last.register_forward_hook(lambda _block, _inputs, output: outputs.append(output)),
     )
     with attach_hooks(handles):
-        network.features(x)
+        body_features(network, x)
     mean: Tensor = tokens.norm(outputs[0][:, -prompts_BPD.shape[1] :]).mean(dim=1)
     return mean

@@ -162,10 +162,13 @@ class Pretrained(Network):
         return 0 if self.frozen is None else module_bytes(self.frozen.module)
 
     def features(self, x: Tensor) -> Tensor:
-        """Return the features [B, F] of images."""
+        """Return the features [B, F] of images, those of the last hidden layer if there are any."""
+        return self.hidden(self.body_features(x))  # type: ignore[no-any-return]
+
+    def body_features(self, x: Tensor) -> Tensor:
+        """Return the features [B, D] of images that the body returns, before hidden layers."""
         plain = self.config.train in ("none", "head")
         with torch.no_grad() if plain else nullcontext():
             pixels = self.normalise(x)
             body = self.body if self.frozen is None else self.frozen
-            features = body(pixels).flatten(1)
-        return self.hidden(features)  # type: ignore[no-any-return]
+            return body(pixels).flatten(1)
