@@ -410,6 +410,29 @@ def test_hidden_layers_serve_methods_that_need_them_on_features_and_images(folde
     assert passes == int(passes) >= 24
 
 
+@pytest.mark.parametrize(("name", "scenario"), [("pnn", "task"), ("der_expand", "class")])
+def test_what_is_spent_and_saved_is_what_images_cost_in_each_task_of_columns(
+    folder, name, scenario
+):
+    """From the third task on there are columns that the stored state has, not this task."""
+
+    def costs(train: str) -> list[int]:
+        options = {"der_expand": ", memory_size: 20, classifier_epochs: 1"}.get(name, "")
+        parts = {
+            "benchmark": "{name: split_digits, first: 4, step: 3, "
+            f"samples_per_task: 24, scenario: {scenario}}}",
+            "network": f"{network_text(train)[:-1]}, hidden: [5]}}",
+            "methods": f"[{{name: {name}{options}}}]",
+        }
+        records = []
+        for stage in load(folder, **parts).trials[0].stages(0):
+            compute_order(StageOrder((stage,), ("lab", "t", 0)), store_of(folder))
+            records.append(store_of(folder).record(stage.key).costs)
+        return [c.train_flops + c.consolidate_flops + (c.saved_flops or 0) for c in records]
+
+    assert costs("head") == costs("adapters")
+
+
 def test_hidden_layers_are_between_the_body_and_the_head(folder):
     """A pixel network has them too, with the same costs; what is drawn must learn."""
     text = f"{network_text()[:-1]}, hidden: [5, 4]}}"

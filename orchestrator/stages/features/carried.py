@@ -34,5 +34,9 @@ def count_saved_flops(stage: Stage, method: Method) -> Callable[[], int | None]:
     def count(_layer: nn.Module, inputs: tuple[object, ...]) -> None:
         rows[0] += len(inputs[0])  # type: ignore[arg-type]
 
-    method.network.get_submodule("body").register_forward_pre_hook(count)
+    # Columns that the state has are made with the method, and each would have a pass of the body;
+    # a copy that is made while the task is learned has the hook of what it is a copy of.
+    for network in method.modules():
+        if isinstance(network, type(method.network)):
+            network.get_submodule("body").register_forward_pre_hook(count)
     return lambda: rows[0] * features[0].body_flops
