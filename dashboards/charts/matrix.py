@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,9 @@ def r_matrix(r: R, uses: str | None = None, title: str = "", seeds: str = "") ->
     text = escape_plotly(shorten(title, LONGEST - len(end)) + end)
     figure = go.Figure(layout={"template": template(), "title": {"text": text}})
     figure.add_trace(_heatmap(r, uses))
-    for shape in (*_unmeasured_boxes(r), *_highlights(r, uses), _step(num_tasks)):
-        figure.add_shape(**shape)
+    # At once: to add one shape copies all before it, and a hundred tasks have thousands.
+    shapes = [*_unmeasured_boxes(r), *_highlights(r, uses), _step(num_tasks)]
+    figure.update_layout(shapes=shapes)
     every = max(1, num_tasks // ANNOTATED_TASKS)
     axis = {"showgrid": False, "dtick": every, "tick0": 0, "zeroline": False}
     figure.update_xaxes(**axis, title=_axis_title(uses), range=[0.5, num_tasks + 0.5])
@@ -89,22 +90,42 @@ def _axis_title(uses: str | None) -> str:
     return f"task<br>{short_label(uses)}: {cells}"
 
 
-def _box(cell: CellPlace) -> dict[str, Any]:
-    after, task = cell
-    sides = {"x0": task - 0.5, "x1": task + 0.5, "y0": after - 0.5, "y1": after + 0.5}
+def _box(after: int, first: int, last: int) -> dict[str, Any]:
+    """Return the rectangle around the cells of a row, from the first task to the last."""
+    sides = {"x0": first - 0.5, "x1": last + 0.5, "y0": after - 0.5, "y1": after + 0.5}
     return {"type": "rect", **sides}
 
 
 def _unmeasured_boxes(r: R) -> Iterator[dict[str, Any]]:
-    for after, column in np.argwhere(np.isnan(r)):
-        grey = {"fillcolor": FAINT, "line": {"width": 0}, "layer": "below"}
-        yield _box((int(after), int(column) + 1)) | grey | {"name": "not measured"}
+    grey = {"fillcolor": FAINT, "line": {"width": 0}, "layer": "below", "name": "not measured"}
+    places = [(int(after), int(column) + 1) for after, column in np.argwhere(np.isnan(r))]
+    for run in _runs_in_rows(places):
+        yield _box(*run) | grey
 
 
 def _highlights(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
-    for cell, sign in (metric_cells(r, uses) if uses else {}).items():
-        line = {"color": HIGHLIGHT, "width": 4, "dash": "solid" if sign > 0 else "dot"}
-        yield _box(cell) | {"line": line, "name": f"uses {SIGNS[sign]}"}
+    cells = metric_cells(r, uses) if uses else {}
+    for sign, dash in ((1, "solid"), (-1, "dot")):
+        places = sorted(cell for cell, own in cells.items() if own == sign)
+        # The outlines of cells of a few pixels would cover them.
+        runs = ((*cell, cell[1]) for cell in places)
+        for run in runs if r.shape[1] <= MOST_APART else _runs_in_rows(places):
+            line = {"color": HIGHLIGHT, "width": 4, "dash": dash}
+            yield _box(*run) | {"line": line, "name": f"uses {SIGNS[sign]}"}
+
+
+def _runs_in_rows(cells: Iterable[CellPlace]) -> Iterator[tuple[int, int, int]]:
+    """Yield the row, the first and the last task of each run of neighbours among sorted cells."""
+    run: tuple[int, int, int] | None = None
+    for after, task in cells:
+        if run and (run[0], run[2] + 1) == (after, task):
+            run = (after, run[1], task)
+            continue
+        if run:
+            yield run
+        run = (after, task, task)
+    if run:
+        yield run
 
 
 def _step(num_tasks: int) -> dict[str, Any]:

@@ -382,6 +382,15 @@ def test_what_was_not_measured_is_grey_and_has_no_number() -> None:
     assert figure.data[0].text[1][2] == ""
 
 
+def test_cells_of_a_few_pixels_are_boxed_by_runs_of_a_row() -> None:
+    r = np.full((41, 40), 0.5)
+    r[np.triu_indices(40, 1)] = NAN  # rows 0 to 38: of the tasks to come
+    figure = charts.r_matrix(r, "acc")
+    boxes = {(s.name, s.y0 + 0.5): (s.x0, s.x1) for s in figure.layout.shapes if s.name}
+    grey = {("not measured", row): (row + 1.5, 40.5) for row in range(39)}
+    assert boxes == grey | {("uses +", 40): (0.5, 40.5)}
+
+
 def test_the_step_runs_between_tasks_learned_and_tasks_to_come() -> None:
     (step,) = [s for s in charts.r_matrix(R).layout.shapes if s.type == "path"]
     assert step.path == "M 0.5,0.5 L 1.5,0.5 L 1.5,1.5 L 2.5,1.5 L 2.5,2.5 L 3.5,2.5"
