@@ -33,6 +33,19 @@ def digest_json(kind: str, content: object) -> str:
     return digest_bytes(canonical_json([kind, content]).encode())
 
 
+def digest_encoded(kind: str, content: Mapping[str, str]) -> str:
+    """Return the key that `digest_json` returns of a mapping, from the JSON of each value.
+
+    Keys that have most of their content in common encode that once.
+
+    Args:
+        kind: letters, digits and spaces, as the names of `content` are.
+        content: name -> canonical JSON of the value.
+    """
+    members = ",".join(f'"{name}":{content[name]}' for name in sorted(content))
+    return digest_bytes(f'["{kind}",{{{members}}}]'.encode())
+
+
 def digest_bytes(data: bytes | memoryview) -> str:
     """Return the digest of raw bytes as hexadecimal."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
@@ -61,17 +74,23 @@ def to_keyed_json(value: object) -> Any:
 ValuePlace = tuple[Any, str | int]  # of a value: the place of what holds it, and its name there
 # Of a dataclass: the names of fields and the values at which they are left out.
 Fields = tuple[tuple[str, Any], ...] | None
+_AS_THEY_ARE = frozenset({str, bool, NoneType})  # types of most values by far
 
 
 def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
     kind: Any = type(value)
-    if kind in (str, bool, NoneType):  # most values by far
+    if kind in _AS_THEY_ARE:
         return value
-    if kind in (int, float):
-        return check_scalar(value, place)
+    if (kind is float and isfinite(value)) or (kind is int and abs(value) < 2**63):
+        return value
     if (kind_fields := fields_of(kind)) is not None:
-        content = _list_fields(value, kind_fields)
-        return {name: _as_json(v, (place, name), fields_of) for name, v in content}
+        return {
+            # Without a call for the values that most fields have.
+            name: v if type(v) in _AS_THEY_ARE else _as_json(v, (place, name), fields_of)
+            for name, neutral in kind_fields
+            for v in (getattr(value, name),)
+            if neutral is MISSING or neutral != v
+        }
     if kind is dict or isinstance(value, Mapping):
         if not (set(map(type, value)) <= {str} or all(isinstance(key, str) for key in value)):
             raise TypeError(f"{_path(place)}: its keys must be text, given {list(value)}")
@@ -79,12 +98,6 @@ def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
     if isinstance(value, list | tuple):
         return [_as_json(v, (place, i), fields_of) for i, v in enumerate(value)]
     return check_scalar(value, place)
-
-
-def _list_fields(value: Any, kind_fields: tuple[tuple[str, Any], ...]) -> list[tuple[str, Any]]:
-    """Return the fields of a dataclass that are not left out, with their values."""
-    given = [(name, getattr(value, name), neutral) for name, neutral in kind_fields]
-    return [(name, v) for name, v, neutral in given if neutral is MISSING or neutral != v]
 
 
 @cache

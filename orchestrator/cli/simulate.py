@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from orchestrator.backends import factory
 from orchestrator.backends.nodes import Demand, Node
+from orchestrator.cli.process_copy import compute_in_copy
 from orchestrator.columns import HOUR_SECONDS
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.graph.plan import Plan, plan
-from orchestrator.graph.simulation import remove_failures, simulate
+from orchestrator.graph.simulation import find_makespan, remove_failures, simulate
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster
 from orchestrator.results.durations import Durations, read_durations
 from orchestrator.search.create import create_study
@@ -136,9 +138,10 @@ def simulate_sweep(
     costs = {key: durations.cost(order) for key, order in whole_plan.orders.items()}
     # The driver has no more stages submitted at once, on a cluster that does not grow.
     limit = Demand().stages
-    result = simulate(whole_plan, costs, cluster, limit)
-    calm = remove_failures(cluster)
-    undisturbed = simulate(whole_plan, costs, calm, limit) if cluster.losses_per_hour else None
+    calm = partial(find_makespan, whole_plan, costs, remove_failures(cluster), limit)
+    with compute_in_copy(calm, len(costs) if cluster.losses_per_hour else 0) as find_undisturbed:
+        result = simulate(whole_plan, costs, cluster, limit)
+        undisturbed = find_undisturbed() if cluster.losses_per_hour else None
     show(simulation_page(sweep.name, sweep.resources, result, undisturbed, durations))
     for note in notes:
         show(note)

@@ -167,6 +167,8 @@ class _Loop:
 
         A stage is held back if it would outlast the deadline, or if siblings have spent the budget.
         """
+        if self.fusing is None and self.brake.deadline is None:
+            return False
         orders = self.client.orders
         # Slots keep to the budget of stages, but siblings share one, so that they are counted here.
         spent = self._siblings(key) is not None and self.brake.stages_left == 0

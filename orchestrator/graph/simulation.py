@@ -6,26 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
 from orchestrator.graph.brake import Brake
-from orchestrator.graph.driver import drive
+from orchestrator.graph.driver import Observer, drive
 from orchestrator.graph.evaluation import Evaluation
 from orchestrator.graph.events import ChainEnded, Event, Instruction
 from orchestrator.graph.plan import Plan
-from orchestrator.graph.virtual_workers import Usage, VirtualCluster, VirtualWorkers
+from orchestrator.graph.virtual_workers import Cost, Usage, VirtualCluster, VirtualWorkers
 from orchestrator.stages.collector import pause_collector
 
 STEPS = 10
-
-
-class Cost(NamedTuple):
-    """Seconds that a stage takes, and its bytes in the store."""
-
-    seconds: float
-    size: float
 
 
 @dataclass(frozen=True)
@@ -104,14 +96,7 @@ def simulate(
         if isinstance(news, ChainEnded) and news.status != "complete":
             ended[news.chain[0]] += 1
 
-    # A node never runs more stages at a time than there are.
-    used = replace(cluster, slots=min(cluster.slots, len(plan.orders) or 1))
-    workers = VirtualWorkers(
-        used, lambda order: costs[order.key].seconds, lambda order: costs[order.key].size, limit
-    )
-    # The driver and the graph of a real run: only the workers, and so the clock, are virtual.
-    drive(Evaluation(plan), workers, observe, Brake())
-    usage = workers.usage
+    usage = _drive_virtually(plan, costs, cluster, limit, observe)
     asked_for = sum(costs[key].seconds for chain in plan.chains for key in chain.keys)
     # What the store had before counts too: the course shows how full it gets.
     stored = sum(costs[key].size for key in plan.stored)
@@ -127,6 +112,30 @@ def simulate(
         failed_trials=len(ended),
         steps=tuple(list_steps(usage, cluster, stored)),
     )
+
+
+@pause_collector()
+def find_makespan(
+    plan: Plan, costs: Mapping[str, Cost], cluster: VirtualCluster, limit: Callable[[int], int]
+) -> float:
+    """Return the makespan that `simulate` finds, and nothing else."""
+    usage = _drive_virtually(plan, costs, cluster, limit, lambda news: None)
+    return max(usage.ends, default=0.0)
+
+
+def _drive_virtually(
+    plan: Plan,
+    costs: Mapping[str, Cost],
+    cluster: VirtualCluster,
+    limit: Callable[[int], int],
+    observe: Observer,
+) -> Usage:
+    # A node never runs more stages at a time than there are.
+    used = replace(cluster, slots=min(cluster.slots, len(plan.orders) or 1))
+    workers = VirtualWorkers(used, costs, limit)
+    # The driver and the graph of a real run: only the workers, and so the clock, are virtual.
+    drive(Evaluation(plan), workers, observe, Brake())
+    return workers.usage
 
 
 def longest_chain(plan: Plan, costs: Mapping[str, Cost]) -> float:

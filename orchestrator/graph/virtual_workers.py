@@ -5,15 +5,16 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from orchestrator.graph.events import Event
 from orchestrator.graph.virtual_slots import FreeSlots, LostNodes, draw_losses
 from orchestrator.seeding import derive_seed
-from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.stages.outcomes import Key, StageDone, StageFailed
 from orchestrator.stages.worker import StageOrder
 
 REPLACEMENT_SECONDS = 300.0  # until a lost node has been replaced
@@ -62,11 +63,18 @@ class Usage:
         return float(np.sum(self.ends) - np.sum(self.starts))
 
 
+class Cost(NamedTuple):
+    """Seconds that a stage takes, and its bytes in the store."""
+
+    seconds: float
+    size: float
+
+
 @dataclass(slots=True)
 class _Attempt:
     """A submitted stage; `node` is -1 while it waits for a slot."""
 
-    order: StageOrder
+    key: Key
     losses: int = 0
     node: int = -1
     started: float = 0.0
@@ -80,8 +88,7 @@ class VirtualWorkers:
 
     Args:
         cluster: the cluster.
-        seconds: returns the duration of a stage.
-        size: returns its bytes in the store.
+        costs: key -> seconds and bytes of each stage.
         limit: returns how many stages may be submitted to so many slots.
 
     Attributes:
@@ -91,11 +98,10 @@ class VirtualWorkers:
     def __init__(
         self,
         cluster: VirtualCluster,
-        seconds: Callable[[StageOrder], float],
-        size: Callable[[StageOrder], float],
+        costs: Mapping[Key, Cost],
         limit: Callable[[int], int],
     ) -> None:
-        self._cluster, self._seconds, self._size, self._limit = cluster, seconds, size, limit
+        self._cluster, self._costs, self._limit = cluster, costs, limit
         self.usage, self._now = Usage(), 0.0
         # Slots that were used before are taken first, the last one first; then those of the nodes
         # in turn, which are not listed, since a cluster has many more than a sweep uses.
@@ -117,7 +123,7 @@ class VirtualWorkers:
 
     def submit(self, order: StageOrder) -> None:
         """Start a stage, or queue it until a slot is free."""
-        self._waiting.append(_Attempt(order))
+        self._waiting.append(_Attempt(order.key))
         self._start_waiting()
 
     def wait(self) -> list[Event]:
@@ -157,7 +163,8 @@ class VirtualWorkers:
             self._number += 1
             self._running[self._number] = attempt
             self._numbers[node].add(self._number)
-            heapq.heappush(self._ends, (self._now + self._seconds(attempt.order), self._number))
+            end = self._now + self._costs[attempt.key].seconds
+            heapq.heappush(self._ends, (end, self._number))
 
     def _finish_stages(self) -> Iterator[Event]:
         """Yield the stages that end now; the ends of stages that were lost are passed over."""
@@ -170,8 +177,8 @@ class VirtualWorkers:
             self._free.add(attempt.node)
             self.usage.starts.append(attempt.started)
             self.usage.ends.append(self._now)
-            self.usage.sizes.append(self._size(attempt.order))
-            yield StageDone(attempt.order.key)
+            self.usage.sizes.append(self._costs[attempt.key].size)
+            yield StageDone(attempt.key)
 
     def _lose_node(self) -> Iterator[Event]:
         """Take a random node away; yield the stages that have lost too many."""
@@ -189,9 +196,9 @@ class VirtualWorkers:
             self.usage.stages_lost += 1
             self.usage.seconds_lost += self._now - attempt.started
             if attempt.losses + 1 >= MAX_LOSSES:
-                yield StageFailed(attempt.order.key, f"its node was lost {MAX_LOSSES} times")
+                yield StageFailed(attempt.key, f"its node was lost {MAX_LOSSES} times")
             else:
-                self._waiting.append(_Attempt(attempt.order, attempt.losses + 1))
+                self._waiting.append(_Attempt(attempt.key, attempt.losses + 1))
 
     def _replace_node(self, node: int) -> None:
         self._lost.remove(node)

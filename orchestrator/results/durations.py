@@ -13,7 +13,7 @@ import pandas as pd
 from orchestrator.columns import PHASE_SECONDS
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.deadline import StageKind
-from orchestrator.graph.simulation import Cost
+from orchestrator.graph.virtual_workers import Cost
 from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.results.load import load
 from orchestrator.results.results import Results

@@ -13,7 +13,7 @@ from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.features.feature_inputs import use_features
-from orchestrator.stages.keys import initial_key, stage_key, training_content
+from orchestrator.stages.keys import encode_values, initial_key, stage_key, training_content
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.siblings import numerics
 from orchestrator.stages.stage import Stage
@@ -99,18 +99,26 @@ def _step_contents(
     steps: Sequence[tuple[Training, Component]],
     seed: int,
     common: Common,
-) -> dict[int, dict[str, Any]]:
-    """Return the content for keys of each different step, by its `id`."""
-    # Most trials repeat one step for every task, so its content is built once.
+) -> dict[int, dict[str, str]]:
+    """Return the encoded content for keys of each different step, by its `id`."""
+    # Most trials repeat one step for every task, so its content is built and encoded once.
     return {
         number: {
-            "seed": seed,
-            "training": training_content(training, method),
-            "method": common.compute_once("method", (method,), method.content),
-            **numerics(benchmark, network, training, method),
+            **common.compute_once("method", (method,), partial(_encode_method, method)),
+            **encode_values(
+                {
+                    "seed": seed,
+                    "training": training_content(training, method),
+                    **numerics(benchmark, network, training, method),
+                }
+            ),
         }
         for number, (training, method) in {id(step): step for step in steps}.items()
     }
+
+
+def _encode_method(method: Component) -> dict[str, str]:
+    return encode_values({"method": method.content()})
 
 
 def _find_learned(

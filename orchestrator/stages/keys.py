@@ -11,7 +11,7 @@ from typing import Any
 
 from methods.base import Method
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import digest_json
+from orchestrator.hashing import canonical_json, digest_encoded, digest_json
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.learning import learner
 from orchestrator.stages.learning.training import Training
@@ -36,7 +36,7 @@ def initial_key(benchmark: Benchmark, network: Component, seed: int) -> str:
 
 
 def stage_key(
-    common: Mapping[str, Any],
+    common: Mapping[str, str],
     method: Component,
     task_keys: tuple[str, ...],
     parent: str,
@@ -45,18 +45,24 @@ def stage_key(
     """Return the key of a stage that learns a task.
 
     Args:
-        common: content that does not depend on the task: seed, training and method.
+        common: content that does not depend on the task, seed, training and method, each encoded.
         method: the method.
         task_keys: tasks 1..T.
         parent: key of the stage it starts from.
         after: tasks learned at its end, 1..T.
     """
-    tasks = relevant_tasks(method, task_keys, after)
-    content = {**common, "parent": parent, "after": after, "tasks": tasks}
-    if inert := inert_hyperparameters(method, after):
+    cls: type[Method] = method.cls
+    tasks = canonical_json(relevant_tasks(cls, task_keys, after))
+    content = {**common, "parent": f'"{parent}"', "after": str(after), "tasks": tasks}
+    if inert := inert_hyperparameters(cls, after):
         # Trials that differ in what cannot matter yet share their first stage.
-        content["method"] = method.content(inert)
-    return digest_json("stage", content)
+        content["method"] = canonical_json(method.content(inert))
+    return digest_encoded("stage", content)
+
+
+def encode_values(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values of a key's content as canonical JSON, by their names."""
+    return {name: canonical_json(value) for name, value in content.items()}
 
 
 def training_content(training: Training, method: Component) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def mask_content(benchmark: Benchmark) -> dict[str, str]:
 
 
 def relevant_tasks(
-    method: Component, task_keys: tuple[str, ...], after: int
+    cls: type[Method], task_keys: tuple[str, ...], after: int
 ) -> dict[str, list[str]]:
     """Return the keys of the tasks that a stage depends on, beside its parent.
 
@@ -82,11 +88,10 @@ def relevant_tasks(
     keys contain the earlier tasks, yet its masks depend on them, so its key lists them.
     """
     seen, current = sorted(task_keys[:after]), [task_keys[after - 1]]
-    tasks = {"trained": current if method.cls.trains_on == "current" else seen}
-    return {**tasks, "seen": seen} if method.cls.starts_afresh else tasks
+    tasks = {"trained": current if cls.trains_on == "current" else seen}
+    return {**tasks, "seen": seen} if cls.starts_afresh else tasks
 
 
-def inert_hyperparameters(method: Component, after: int) -> frozenset[str]:
-    """Return the hyperparameters that cannot change a stage."""
-    cls: type[Method] = method.cls
+def inert_hyperparameters(cls: type[Method], after: int) -> frozenset[str]:
+    """Return the hyperparameters of a method that cannot change a stage."""
     return cls.inert_on_first_task if after == 1 else frozenset()

@@ -26,7 +26,7 @@ def simulation_page(
     name: str,
     resources: Resources,
     simulation: Simulation,
-    undisturbed: Simulation | None,
+    undisturbed: float | None,
     durations: Durations,
 ) -> Group:
     """Return the figures of a simulation and its course.
@@ -35,7 +35,7 @@ def simulation_page(
         name: of the sweep.
         resources: of a stage.
         simulation: the simulation.
-        undisturbed: the same without failures; None if there were none.
+        undisturbed: seconds of its makespan without failures; None if there were none.
         durations: what the costs of stages are from.
     """
     table = Table(title=f"simulation of {name}", show_header=False, title_justify="left")
@@ -43,7 +43,7 @@ def simulation_page(
     table.add_column(justify="right")
     rows = [
         *_main_rows(simulation, resources),
-        *(_failure_rows(simulation, undisturbed, resources) if undisturbed else ()),
+        *(() if undisturbed is None else _failure_rows(simulation, undisturbed, resources)),
         *_source_rows(durations),
     ]
     for row in rows:
@@ -66,10 +66,10 @@ def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:
 
 
 def _failure_rows(
-    simulation: Simulation, undisturbed: Simulation, resources: Resources
+    simulation: Simulation, undisturbed: float, resources: Resources
 ) -> Iterator[Row]:
     usage, cluster = simulation.usage, simulation.cluster
-    longer = simulation.makespan - undisturbed.makespan
+    longer = simulation.makespan - undisturbed
     lost = resource_hours(usage.seconds_lost, resources)
     yield (
         "failures",
@@ -77,7 +77,7 @@ def _failure_rows(
         f"{duration_text(REPLACEMENT_SECONDS)}",
     )
     yield "lost to failures", f"{usage.nodes_lost} nodes, {usage.stages_lost} stages, {lost}"
-    yield "makespan without failures", seconds_text(undisturbed.makespan)
+    yield "makespan without failures", seconds_text(undisturbed)
     yield "longer by", seconds_text(max(longer, 0.0))
     if simulation.failed_trials:
         yield "trials that failed", str(simulation.failed_trials)

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from methods.base import neutral
-from orchestrator.hashing import canonical_json, digest, digest_bytes, to_json, to_keyed_json
+from orchestrator.hashing import (
+    canonical_json,
+    digest,
+    digest_bytes,
+    digest_encoded,
+    digest_json,
+    to_json,
+    to_keyed_json,
+)
 
 
 @dataclass(frozen=True)
@@ -121,3 +129,17 @@ def test_a_field_at_another_value_than_its_neutral_one_is_in_the_digest():
 def test_a_reader_is_shown_fields_at_their_neutral_value_too():
     assert to_json(After()) == {"lr": 0.1, "schedule": "constant"}
     assert to_keyed_json(After()) == {"lr": 0.1}
+
+
+def test_a_key_of_encoded_values_is_that_of_the_values() -> None:
+    content = {"tasks": ["é", 1], "after": 1.5, "method": {"b": None, "a": True}, "parent": "x"}
+    encoded = {name: canonical_json(value) for name, value in content.items()}
+    assert digest_encoded("stage 0", encoded) == digest_json("stage 0", content)
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, float("inf"), float("nan")])
+def test_numbers_that_have_no_one_spelling_are_refused_wherever_they_are(value: float) -> None:
+    for content in (value, [value], {"a": {"b": value}}):
+        with pytest.raises(TypeError):
+            to_json(content)
+    assert to_json([-(2**63), 2**63 - 1]) == [-(2**63), 2**63 - 1]

@@ -18,6 +18,7 @@ from methods.testing.blobs import Blobs
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT_OPTIMIZERS
+from orchestrator.stages.code.source import Source
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, num_steps, train_task
 from orchestrator.stages.learning.optimizers import (
@@ -25,6 +26,8 @@ from orchestrator.stages.learning.optimizers import (
     constructor_parameters,
     valid_options,
 )
+from orchestrator.stages.learning.training import create_training
+from orchestrator.stages.learning.training_options import TrainingOptions
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.sweep import Sweep
@@ -598,3 +601,11 @@ def test_a_path_of_tune_names_an_option_within(tmp_path):
         configurations.trial({"training.schedule.gamma": 0.5})
     with pytest.raises(RepertoireError, match=r"unknown path 'training\.scedule"):
         configurations.trial({"training.scedule.gamma": 0.5})
+
+
+def test_a_training_of_a_file_is_that_of_its_options() -> None:
+    optimizer = {"name": "sgd", "momentum": 0.5}
+    options = TrainingOptions(optimizer=optimizer, lr=1, schedule="cosine", augment=("flip",))
+    training = create_training(options, Source({}))
+    assert training == Training(**vars(options))
+    assert (training.momentum, training.lr, training.content()["optimizer"]) == (0.5, 1.0, "sgd")

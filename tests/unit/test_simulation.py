@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -28,10 +28,15 @@ from orchestrator.cli.simulate import (
 )
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.plan import Plan, plan
-from orchestrator.graph.simulation import Cost, Simulation, simulate
+from orchestrator.graph.simulation import Simulation, find_makespan, simulate
 from orchestrator.graph.stored_stages import StoredStage
 from orchestrator.graph.virtual_slots import FreeSlots, LostNodes
-from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster, VirtualWorkers
+from orchestrator.graph.virtual_workers import (
+    REPLACEMENT_SECONDS,
+    Cost,
+    VirtualCluster,
+    VirtualWorkers,
+)
 from orchestrator.results.durations import (
     ASSUMED,
     ASSUMED_SECONDS,
@@ -88,9 +93,12 @@ def ten_seconds(stage: Stage) -> float:
 
 def test_three_chains_of_three_stages_on_two_workers(make_plan: Callable[..., Plan]) -> None:
     # 0-10: a1 b1, 10-20: c1 a2, 20-30: b2 c2, 30-40: a3 b3, 40-50: c3 alone.
-    result = run(make_plan(), VirtualCluster(nodes=2, slots=1), ten_seconds)
+    planned = make_plan()
+    result = run(planned, VirtualCluster(nodes=2, slots=1), ten_seconds)
     assert (result.makespan, result.shortest, result.stages) == (50.0, 30.0, 12)
     assert (result.busy, result.utilisation) == (90.0, 0.9)
+    costs = {key: Cost(ten_seconds(order.stages[0]), 0.0) for key, order in planned.orders.items()}
+    assert find_makespan(planned, costs, VirtualCluster(2, 1), LIMIT) == 50.0
     assert [step.stages for step in result.steps] == [3, 5, 5, 7, 7, 9, 9, 11, 11, 12]
     assert [step.utilisation for step in result.steps] == [1.0] * 8 + [0.5] * 2
     assert result.steps[-1].store_bytes == 1200.0
@@ -156,7 +164,7 @@ def test_lost_nodes_run_nothing_until_they_are_replaced_and_then_fill_up_again(
 ) -> None:
     order, nodes, slots = next(iter(make_plan().orders.values())), 4, 3
     stormy = VirtualCluster(nodes, slots, losses_per_hour=36.0)
-    workers = VirtualWorkers(stormy, lambda order: 1e9, lambda order: 0.0, LIMIT)
+    workers = VirtualWorkers(stormy, defaultdict(lambda: Cost(1e9, 0.0)), LIMIT)
     lost = Counter[int]()
     for _ in range(3 * nodes * slots):  # more than there is room for
         workers.submit(order)

@@ -125,8 +125,8 @@ def test_a_hyperparameter_that_acts_when_task_1_ends_splits_chains_there():
 def test_what_is_called_inert_is_a_hyperparameter_of_the_method(name):
     component = method(name)
     names = {field.name for field in fields(component.config)}
-    assert inert_hyperparameters(component, 1) <= names
-    assert inert_hyperparameters(component, 2) == frozenset()
+    assert inert_hyperparameters(component.cls, 1) <= names
+    assert inert_hyperparameters(component.cls, 2) == frozenset()
 
 
 def test_two_orders_share_their_common_beginning():

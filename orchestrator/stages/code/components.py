@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from orchestrator.hashing import to_keyed_json
@@ -43,6 +44,10 @@ class Component:
 
     def describe(self) -> dict[str, Any]:
         """Return name and hyperparameters, for display, without those at their neutral value."""
+        return dict(self._description)
+
+    @cached_property
+    def _description(self) -> dict[str, Any]:
         return {"name": self.name, **to_keyed_json(self.config)}
 
 

@@ -77,8 +77,11 @@ def create_training(
         ValueError: the optimiser or the schedule is not of that code, or refuses its options.
     """
     # Without code of one's own the source is left out: trainings of different sweeps stay equal.
-    own = source if any(map(is_dotted, (options.optimizer_name, options.schedule_name))) else None
-    return Training(**vars(options), source=own, fuse=fuse)
+    if any(map(is_dotted, (options.optimizer_name, options.schedule_name))):
+        return Training(**vars(options), source=source, fuse=fuse)
+    training = object.__new__(Training)
+    vars(training).update(vars(options), source=None, fuse=fuse)  # the options are checked already
+    return training
 
 
 def phase_training(training: Training, phase: Phase) -> Training:

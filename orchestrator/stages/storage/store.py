@@ -22,6 +22,7 @@ from orchestrator.stages.record import Record, RecordRequest, TaskScores
 from orchestrator.stages.storage.address import open_files
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.mounts import is_shared
+from orchestrator.stages.storage.presence import find_absent
 from orchestrator.stages.storage.record_format import (
     evaluation_to_json,
     find_failure,
@@ -124,6 +125,9 @@ class StageStore:
         In an object store they are listed, and read from packs as far as those have them.
         """
         distinct = list(dict.fromkeys(requests))
+        if self.folder and not self._shared:
+            absent = find_absent(self.folder, dict(distinct))
+            distinct = [request for request in distinct if request[0] not in absent]
         if not self._shared or len(distinct) < 2:
             records = [self.record(*request) for request in distinct]
         else:

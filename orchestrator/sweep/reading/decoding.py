@@ -39,7 +39,6 @@ def decode_fields(
         salvage: return an instance without the wrong fields, if there is one, instead of None.
     """
     check = _validator(kind)  # type: ignore[arg-type]
-    names = {field.name for field in fields(kind)}
     rest = dict(given)
     while True:
         try:
@@ -53,7 +52,7 @@ def decode_fields(
         except TypeError as error:
             errors = [("", str(error).removeprefix("."))]
         # A mistake that names a removed field may be caused by its removal.
-        unsure = left_out & names
+        unsure = left_out & {field.name for field in fields(kind)}
         mistakes.extend(line for _, line in errors if not mentions(unsure, line))
         wrong = {name for name, _ in errors} & rest.keys()
         if not wrong:
