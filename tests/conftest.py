@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 SERVERS = ("cluster", "browser")  # folders whose tests share a server
 MLFLOW = "mlflow"  # tests that share a database that MLflow has prepared
 ALONE = (*SERVERS, MLFLOW)
+# What files of tests have in them, and the name of what they share: also imports of seconds.
+SHARED = {"blank_database": MLFLOW, 'importorskip("timm")': "timm"}
 TREES = "architecture"  # tests that share the syntax trees of all modules
 
 
@@ -93,8 +95,9 @@ def scope(nodeid: str) -> str:
     if (folder := Path(file).parent.name) in (*SERVERS, TREES):
         return folder
     text = read(HERE.parent / file)
-    if "blank_database" in text:
-        return MLFLOW
+    for words, shared in SHARED.items():
+        if words in text:
+            return shared
     # Cases of one test stay together: fewer scopes to hand out, and what they cache is shared.
     return file if 'scope="module"' in text else nodeid.partition("[")[0]
 
