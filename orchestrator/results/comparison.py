@@ -20,6 +20,11 @@ from orchestrator.results.grouping import Grouping, group_into_tables
 from orchestrator.results.names.code_texts import fill_code
 from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_column_names
 from orchestrator.results.names.naming import labels, names_across_tables
+from orchestrator.results.names.roster import (
+    SWEEPS,
+    configuration_index,
+    list_configurations,
+)
 from orchestrator.results.pooling import (
     CONFIGURATION,
     IN_TABLE,
@@ -81,19 +86,16 @@ def comparison(
     solved = dial_columns(trials)
     config = [name for name in trials.columns if name.startswith("config.") and name not in solved]
     by = _resolve_column(by, config)
-    kept = fill_code(complete_evaluations(trials))
+    evaluated = fill_code(trials[trials["phase"] == "evaluation"])
+    kept = complete_evaluations(evaluated)
     first = kept.drop_duplicates(CONFIGURATION)
     sweeps_of_rows = sweeps_by_configuration(kept)
     grouping = group_into_tables(first, sweeps_of_rows, together, force)
     # Both have a row for each configuration, in order of appearance.
     table = average_configurations(kept, values).set_index(first.index)
-    common = protocol_columns(first)
-    row_labels = labels(
-        first.assign(table=grouping.table), by, config, ["table"], common, sweeps_of_rows
-    )
+    row_labels, over_tables = _name_rows(evaluated, first, grouping.table, by, config)
     _insert_names(table, row_labels, grouping)
     table["sweeps"] = [", ".join(sweeps) for sweeps in sweeps_of_rows]
-    over_tables = names_across_tables(first, grouping.table, config)
     table = _sort_rows(table, first[by] if by in config else None)
     table.attrs = {
         "left_out": count_left_out(trials),
@@ -106,7 +108,29 @@ def comparison(
     return table
 
 
-def _insert_names(table: pd.DataFrame, row_labels: Sequence[str], grouping: Grouping) -> None:
+def _name_rows(
+    evaluated: pd.DataFrame,
+    first: pd.DataFrame,
+    tables: pd.Series[int],
+    by: str,
+    config: Sequence[str],
+) -> tuple[pd.Series[str], pd.Series[str]]:
+    """Return the label and the name over all tables of each row of `first`.
+
+    They are told apart from all configurations of their sweep, also those that are not complete.
+    """
+    keys = configuration_index(first)
+    rows = list_configurations(evaluated, pd.Series(tables.to_numpy(), keys))
+    common = protocol_columns(first)
+    own = labels(rows, by, config, ["table"], common, list(rows[SWEEPS]))
+    names = pd.DataFrame(
+        {"label": own, "over tables": names_across_tables(rows, rows["table"], config)}
+    ).set_axis(configuration_index(rows))
+    names = names.loc[keys].set_axis(first.index)
+    return names["label"], names["over tables"]
+
+
+def _insert_names(table: pd.DataFrame, row_labels: pd.Series[str], grouping: Grouping) -> None:
     table.insert(len(ROW), "table", grouping.table)
     table.insert(len(ROW), "label", row_labels)
     if grouping.differences:

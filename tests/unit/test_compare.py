@@ -162,6 +162,20 @@ def test_labels_do_not_change_when_another_sweep_joins_and_collisions_get_an_add
     assert list(compare(rates[0]).label) == ["er"]
 
 
+@pytest.mark.parametrize("status", ["failed", "diverged", "stopped", "infeasible"])
+def test_a_name_has_what_its_sweep_varies_though_no_other_row_is_complete(status: str) -> None:
+    other = row("er", config={"memory_size": 5}, status=status)
+    rows = [row("er", config={"memory_size": 24}), other]
+    for results in (rows, rows[::-1]):
+        table = compare(*results, row("er", sweep="t", config={"memory_size": 7}))
+        assert list(table.label) == ["er memory_size=24", "er"]
+    over = {*table.attrs["over_tables"].values()}
+    assert over == {"er memory_size=24", "er memory_size=7"}
+    # In a table of its own, and under another label, the other changes nothing.
+    for apart in ({"scenario": "class"}, {"method_label": "mine"}):
+        assert list(compare(rows[0], other | apart).label) == ["er"]
+
+
 def test_a_label_of_the_sweep_file_names_its_rows_with_what_varies_below_it() -> None:
     ours = {"method_label": "ER (ours)"}
     rows = [row("er", config={"memory_size": m}) | ours for m in (10, 20)]
