@@ -44,8 +44,16 @@ def ticks(name: str, low: float, high: float, steps_below: Steps) -> dict[str, A
     steps = next((steps for most, steps in steps_below.items() if high - low < most), (1,))
     values = [m * 10.0**e for e in range(floor(low), ceil(high) + 1) for m in steps]
     shown = [value for value in values if low <= log10(value) <= high]
-    texts = [find_quantity(name).value_text(value) for value in shown]
+    texts = [tick_text(name, value) for value in shown]
     return {"range": [low, high], "tickangle": 0, "tickvals": shown, "ticktext": texts}
+
+
+def tick_text(name: str, value: float) -> str:
+    """Return a round value of a quantity with its unit; of a time always in seconds: `2,000 s`."""
+    quantity = find_quantity(name)
+    if quantity.unit == "s" and value >= 1:
+        return f"{value:,.0f} s"
+    return quantity.value_text(value)
 
 
 def axis_value(value: float, name: str) -> float:

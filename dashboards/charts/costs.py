@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.labels import short_ticks
 from dashboards.charts.panels import (
     add_traces,
     empty_figure,
@@ -16,6 +15,7 @@ from dashboards.charts.panels import (
     split_by_setting,
 )
 from dashboards.charts.plain import escape_texts
+from dashboards.charts.short_names import short_ticks
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
 from orchestrator import columns
 from orchestrator.columns import COLUMNS

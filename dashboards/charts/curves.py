@@ -16,9 +16,9 @@ from dashboards.charts.curve_marks import (
     draw_curve,
     task_range,
 )
-from dashboards.charts.labels import shorten
 from dashboards.charts.panels import EDGES, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import escape_texts
+from dashboards.charts.short_names import short_texts
 from dashboards.charts.theme import GREY
 from orchestrator.results.cells import spread_tasks
 
@@ -87,8 +87,8 @@ def with_short_labels(curves: pd.DataFrame) -> pd.DataFrame:
     The columns `short` and `letters` are that label and its width before it was escaped.
     """
     measured = curves[curves["accuracy_mean"].notna()]
-    short = [shorten(label, LONGEST) for label in measured["label"]]
-    return escape_texts(measured.assign(short=short, letters=list(map(cell_len, short))))
+    short = measured["label"].astype(str).map(short_texts(measured["label"], LONGEST))
+    return escape_texts(measured.assign(short=short, letters=short.map(cell_len)))
 
 
 def finish(figure: go.Figure, curves: pd.DataFrame) -> go.Figure:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.labels import LONGEST, short_texts
 from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
+from dashboards.charts.short_names import LONGEST, short_texts
 from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
 from orchestrator.results.bodies import APART, BODY_APART

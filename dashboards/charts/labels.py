@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
 from scipy.optimize import isotonic_regression
 
 from orchestrator.results.intervals import Floats
-from orchestrator.results.units import column_text
-from orchestrator.sweep.means.budget_text import epochs_text
-from orchestrator.terminal.escaping import escape_plotly
 
-BUDGET = re.compile(r"\s*\bmeans\.(storage_bytes|compute)=([\d.e+]+)")  # of a cell, in a label
-LONGEST = 28  # characters of a label in a drawing; the hover text has the whole name
-LONGEST_TICK = 36  # characters of a name beside an axis
 # Directions from a point to its label, and free space between them in pixels, nearest first.
 DIRECTIONS = (
     *((1.0, 0.0), (-1.0, 0.0), (0.7, 0.8), (-0.7, 0.8)),
@@ -32,30 +23,6 @@ OTHER_LABEL = 1e3  # boxes that a place on another label, where neither can be r
 OTHER_POINT = 3.0  # boxes that a place nearer to the point of another label is worse than
 ROUNDING = 1e-6  # pixels
 MARKER = 6.0  # half the width of a marker, in pixels
-
-
-def shorten(text: object, most: int = LONGEST) -> str:
-    """Return a text with its middle left out if it is wider than `most` characters.
-
-    A letter of Chinese, Japanese or Korean is as wide as two others.
-    The budgets of a cell of equal means are amounts: `er 80 kB 16 x`.
-    """
-    whole = shorten_budgets(str(text))
-    tail = most // 3
-    if cell_len(whole) <= most:
-        return whole
-    start, end = set_cell_size(whole, most - tail - 1), set_cell_size(whole[::-1], tail)[::-1]
-    return f"{start.rstrip()}…{end.lstrip()}"
-
-
-def shorten_budgets(label: str) -> str:
-    """Return a label whose budgets of equal means, last in it, are amounts: `er 80 kB 16 x`."""
-    budgets = {name: float(value) for name, value in BUDGET.findall(label)}
-    texts = [
-        epochs_text(value) if name == "compute" else column_text(name, value)
-        for name, value in sorted(budgets.items(), reverse=True)
-    ]
-    return " ".join([BUDGET.sub("", label).strip(), *texts]) if texts else label
 
 
 def place_labels(
@@ -144,23 +111,6 @@ def leaves_panel(boxes: Floats, panel: Sequence[float]) -> Floats:
     return outside.astype(float)
 
 
-def short_texts(texts: Iterable[object], most: int) -> dict[str, str]:
-    """Return text -> a shorter text, different for different texts.
-
-    Args:
-        texts: in the order of their numbers, which those have that would be alike.
-        most: the number of characters, without such a number.
-    """
-    names: dict[str, str] = {}
-    for text in map(str, texts):
-        name, number = shorten(text, most), 1
-        while text not in names and name in names.values():
-            number += 1
-            name = f"{shorten(text, most)} ({number})"
-        names.setdefault(text, name)
-    return names
-
-
 def label_offsets(
     width: float, height: float, farthest: float = np.inf
 ) -> Iterator[tuple[float, float]]:
@@ -171,20 +121,6 @@ def label_offsets(
                 dx * reach + np.sign(dx) * width / 2,
                 dy * reach + np.sign(dy) * height / 2,
             )
-
-
-def short_ticks(labels: Iterable[object]) -> dict[str, Any]:
-    """Return the options of an axis of names on which long ones leave room for the chart.
-
-    Args:
-        labels: as they are; those of the chart's points are escaped.
-    """
-    names = short_texts(labels, LONGEST_TICK)
-    if all(text == name for text, name in names.items()):
-        return {}
-    # An escape must not be cut, so names are shortened first.
-    values, texts = (list(map(escape_plotly, part)) for part in (names, names.values()))
-    return {"tickmode": "array", "tickvals": values, "ticktext": texts}
 
 
 def spread_labels(places: Floats, gap: float) -> Floats:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboards.charts.labels import shorten
 from dashboards.charts.metric_cells import AIA, CellPlace, metric_cells
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
+from dashboards.charts.short_names import shorten
 from dashboards.charts.theme import FAINT, HIGHLIGHT, bar_title, template
 from orchestrator.results.cells import ANNOTATED_TASKS, list_cells, step_corners
 from orchestrator.results.colours import colour_scale
@@ -47,7 +47,7 @@ def r_matrix(r: R, uses: str | None = None, title: str = "", seeds: str = "") ->
     figure.update_layout(shapes=shapes)
     every = max(1, num_tasks // ANNOTATED_TASKS)
     axis = {"showgrid": False, "dtick": every, "tick0": 0, "zeroline": False}
-    figure.update_xaxes(**axis, title=_axis_title(uses), range=[0.5, num_tasks + 0.5])
+    figure.update_xaxes(**axis, title=_axis_title(r, uses), range=[0.5, num_tasks + 0.5])
     figure.update_yaxes(**axis, title="tasks learned (0: untrained)", range=[num_tasks + 0.5, -0.5])
     height = min(SIDE * (num_tasks + 1), HIGHEST) + (EDGES if title else EDGES - 40)
     return figure.update_layout(height=height, margin={"t": 50 if title else 10})
@@ -81,10 +81,11 @@ def _texts(r: R, uses: str | None) -> list[list[str]]:
     return texts
 
 
-def _axis_title(uses: str | None) -> str:
+def _axis_title(r: R, uses: str | None) -> str:
     if uses is None:
         return "task"
-    cells = "mean of the + cells, less that of the − cells"
+    signs = metric_cells(r, uses).values()
+    cells = "mean of the + cells" + (", less that of the − cells" if -1 in signs else "")
     if uses == AIA:
         cells = "mean over rows of the mean of a row's + cells"
     return f"task<br>{short_label(uses)}: {cells}"

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.labels import LONGEST_TICK, short_ticks, shorten
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import escape_texts
 from dashboards.charts.quantities import short_label
+from dashboards.charts.short_names import LONGEST_TICK, short_ticks, shorten
 from dashboards.charts.theme import COLOURS, GREY, template
 from orchestrator.results.units import decimal_text
 from orchestrator.terminal.escaping import escape_plotly

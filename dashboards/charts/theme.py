@@ -7,7 +7,9 @@ grid are those of a template, which `apply_theme(figure, dark=True)` replaces.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from functools import cache
 
+import numpy as np
 import plotly.graph_objects as go
 
 # Okabe and Ito 2008, Color Universal Design; black and yellow, each invisible on one background,
@@ -35,6 +37,10 @@ GREY = "#8C8C8C"
 FAINT = "rgba(140,140,140,0.30)"
 HIGHLIGHT = "#D55E00"
 FAINT_LINE = 0.3  # opacity
+# Of text; of the backgrounds, of dark ones the lightest; and the least contrast of the two.
+INKS = {"light": "#24292F", "dark": "#DADCE0"}
+PAPERS = {"light": "#FFFFFF", "dark": "#1F1E1B"}
+TEXT_CONTRAST = 4.5
 AXIS = {
     "gridcolor": "rgba(128,128,128,0.22)",
     "linecolor": GREY,
@@ -48,7 +54,7 @@ AXIS = {
 
 def template(dark: bool = False) -> go.layout.Template:
     """Return the template of all charts, for a light or dark background."""
-    ink = "#DADCE0" if dark else "#24292F"
+    ink = INKS["dark" if dark else "light"]
     return go.layout.Template(
         layout={
             "colorway": COLOURS,
@@ -71,9 +77,48 @@ def bar_title(text: str) -> dict[str, str]:
 
 
 def apply_theme(figure: go.Figure, dark: bool) -> go.Figure:
-    """Set the template of a figure for a light or dark background, in place; return it."""
+    """Set the template of a figure for a light or dark background, in place; return it.
+
+    Labels in a colour of data have the one of `label_colours` for that background.
+    """
     figure.layout.template = template(dark)
+    for note in figure.layout.annotations:
+        for colours in label_colours().values():
+            if note.font.color in colours.values():
+                note.font.color = colours["dark" if dark else "light"]
     return figure
+
+
+@cache
+def label_colours() -> dict[str, dict[str, str]]:
+    """Return for each colour of data "data" and, for text in it on paper, "light" and "dark".
+
+    Text has the least of the ink mixed in with which its contrast to the paper is TEXT_CONTRAST.
+    """
+    return {
+        colour: {"data": colour}
+        | {name: _text_colour(colour, INKS[name], paper) for name, paper in PAPERS.items()}
+        for colour in COLOURS
+    }
+
+
+def _text_colour(colour: str, ink: str, paper: str) -> str:
+    start, end = (np.array(rgb(each), float) for each in (colour, ink))
+    mixed = (np.rint(start + share * (end - start)) for share in np.linspace(0, 1, 101))
+    texts = ("#{:02X}{:02X}{:02X}".format(*map(int, each)) for each in mixed)
+    return next(text for text in texts if contrast(text, paper) >= TEXT_CONTRAST)
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21, by WCAG 2."""
+    dark, light = sorted(map(_luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    values = np.array(rgb(colour)) / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def assign_lines(names: Iterable[Hashable]) -> dict[Hashable, dict[str, str]]:
@@ -94,5 +139,9 @@ def assign_symbols(names: Iterable[Hashable]) -> dict[Hashable, str]:
 
 def rgba_text(colour: str, opacity: float) -> str:
     """Return `#RRGGBB` as rgba."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
+    return f"rgba({','.join(map(str, rgb(colour)))},{opacity})"
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    """Return `#RRGGBB` as three numbers from 0 to 255."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))

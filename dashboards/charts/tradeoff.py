@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from rich.cells import cell_len
 
 from dashboards.charts.cost_axes import axis_layout
 from dashboards.charts.hover import hover_texts
-from dashboards.charts.labels import shorten
 from dashboards.charts.panel_scale import NARROW_HEIGHT, half_widths
 from dashboards.charts.panels import add_traces, empty_figure, panels, split_by_setting
 from dashboards.charts.plain import escape_texts
 from dashboards.charts.quantities import find_quantity
+from dashboards.charts.short_names import LONGEST, short_texts
 from dashboards.charts.theme import GREY, assign_lines, assign_symbols, rgba_text
 from dashboards.charts.tradeoff_labels import front_corners, is_few, marked_rows, point_labels
 from orchestrator.results.pareto import front_mask
@@ -49,7 +50,7 @@ def trade_off(
     """
     if table.empty:
         return empty_figure("No complete trial to compare.")
-    short = table["label"].map(shorten)
+    short = table["label"].astype(str).map(short_texts(table["label"], LONGEST))
     table = escape_texts(table.assign(short=short, cells=short.map(cell_len)))
     settings = split_by_setting(table)
     titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
@@ -114,8 +115,8 @@ def draw_points(
         mode="markers",
         x=rows[f"{cost}_mean"],
         y=rows[f"{metric}_mean"],
-        error_x=bars | {"array": half_widths(rows, cost) * rows["marked"]},
-        error_y=bars | {"array": half_widths(rows, metric) * rows["marked"]},
+        error_x=bars | {"array": bar_lengths(rows, cost)},
+        error_y=bars | {"array": bar_lengths(rows, metric)},
         customdata=rows["trial_id"],
         hoverinfo="text",
         hovertext=hover_texts(
@@ -132,6 +133,11 @@ def draw_points(
             },
         },
     )
+
+
+def bar_lengths(rows: pd.DataFrame, name: str) -> pd.Series[float]:
+    """Return half the width of the interval of each marked row; NaN, and no caps, where it is 0."""
+    return half_widths(rows, name).where(rows["marked"]).replace(0.0, np.nan)
 
 
 def front_line(rows: pd.DataFrame, shown: tuple[str, str]) -> Iterator[go.Scatter]:

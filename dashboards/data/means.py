@@ -85,7 +85,8 @@ def select_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -
 def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the costs of each configuration in scope after each task, means over its seeds.
 
-    Columns: `sweep`, `setting` (its title), `label`, those of BUDGETS, and those of `task_costs`.
+    Columns: `sweep`, `setting` (its title), `trial_id`, `label`, those of BUDGETS, and those of
+    `task_costs`.
     """
     by = ["sweep", "trial_id", "phase", *TABLE, *BUDGETS]
     trials = warehouse.frame(
@@ -97,4 +98,5 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     )
     costs = task_costs(trials, stages, by, warehouse.results.trials)
     rows = name_settings(add_labels(warehouse, costs))
-    return rows[["sweep", "setting", "label", *BUDGETS, "after", *GROWING_COSTS, LIMIT, APART]]
+    names = ["sweep", "setting", "trial_id", "label"]
+    return rows[[*names, *BUDGETS, "after", *GROWING_COSTS, LIMIT, APART]]

@@ -16,6 +16,7 @@ from dashboards.data.stages import StoredProgress
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.owner import OWNER, read_owner
+from orchestrator.results.pooling import TABLE
 from orchestrator.stages.storage.address import open_files
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.running import RunningStage, running_stages
@@ -64,28 +65,42 @@ def running_table(warehouse: Warehouse, sweep: str, stages: list[RunningStage]) 
 
 
 def trial_labels(warehouse: Warehouse, sweep: str) -> Mapping[str, str]:
-    """Return trial id -> label of the trials of a sweep that the tables have."""
+    """Return trial id -> label of the trials of a sweep that the tables have.
+
+    In a sweep of several settings the label has what they differ in: `er (domain)`.
+    """
     names = warehouse.names
     own = names[names["sweep"] == sweep]
-    return dict(zip(own["trial_id"], own["label"], strict=True))
+    labels = dict(zip(own["trial_id"], own["label"], strict=True))
+    settings = warehouse.frame(
+        f"SELECT DISTINCT trial_id, {', '.join(TABLE)} FROM trials "
+        f"WHERE sweep = {sql_literal(sweep)}"
+    ).set_index("trial_id")
+    varying = [name for name in TABLE if settings[name].nunique() > 1]
+    if varying:
+        texts = settings[varying].astype(str).agg(", ".join, axis=1)
+        labels = {trial: f"{label} ({texts[trial]})" for trial, label in labels.items()}
+    return labels
 
 
-def event_lines(
-    warehouse: Warehouse, sweep: str, progress: StoredProgress
-) -> list[tuple[datetime, str]]:
-    """Return the last events of a run, newest first: the time, and a line."""
+def read_events(warehouse: Warehouse, sweep: str, progress: StoredProgress) -> pd.DataFrame:
+    """Return the last events of a run, newest first: `time`, `event`, `seed`, `configuration`."""
     names = trial_labels(warehouse, sweep)
-    return [
-        (datetime.fromtimestamp(event["at"], UTC), _event_line(event, names))
+    rows = [
+        {
+            "time": datetime.fromtimestamp(event["at"], UTC),
+            "event": _event_text(event),
+            "seed": event["seed"],
+            "configuration": names.get(event["trial_id"], event["trial_id"]),
+        }
         for event in reversed(progress["events"] or [])
     ]
+    return pd.DataFrame(rows)
 
 
-def _event_line(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    trial = names.get(event["trial_id"], event["trial_id"])
+def _event_text(event: Mapping[str, Any]) -> str:
     what = f"task {event['after']} learned" if event["what"] == "learned" else event["what"]
-    story = f": {event['story']}" if event.get("story") else ""
-    return f"{trial}, seed {event['seed']}: {what}{story}"
+    return f"{what}: {event['story']}" if event.get("story") else str(what)
 
 
 def read_endings(warehouse: Warehouse, sweep: str) -> list[dict[str, Any]]:

@@ -85,17 +85,20 @@ def count_trial_statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
 
 
 def count_trials(warehouse: Warehouse, sweep: str, phase: str) -> dict[str, int]:
-    """Return the numbers of trials of a phase of a sweep that are "complete" and that "failed".
+    """Return the numbers of trials of a phase of a sweep: "complete", "failed", "infeasible".
 
-    A trial is complete if all its seeds are; it failed if a seed failed or diverged.
+    A trial is complete if all its seeds are, it failed if a seed failed or diverged, and it is
+    infeasible if a seed is.
     """
     answer = warehouse.frame(
-        "SELECT count(*) FILTER (complete) AS complete, count(*) FILTER (failed) AS failed FROM ("
+        "SELECT count(*) FILTER (complete) AS complete, count(*) FILTER (failed) AS failed, "
+        "count(*) FILTER (infeasible) AS infeasible FROM ("
         "SELECT trial_id, bool_and(status = 'complete') AS complete, "
-        "bool_or(status IN ('failed', 'diverged')) AS failed FROM trials "
+        "bool_or(status IN ('failed', 'diverged')) AS failed, "
+        "bool_or(status = 'infeasible') AS infeasible FROM trials "
         f"WHERE sweep = {sql_literal(sweep)} AND phase = {sql_literal(phase)} GROUP BY trial_id)"
     )
-    return {name: int(answer[name].iloc[0]) for name in ("complete", "failed")}
+    return {name: int(answer[name].iloc[0]) for name in answer}
 
 
 def count_stages(warehouse: Warehouse, sweep: str) -> int:

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dashboards.charts.labels import shorten
 from dashboards.charts.panel_scale import half_widths
+from dashboards.charts.short_names import LONGEST, short_texts
 from dashboards.charts.theme import assign_lines
 from dashboards.charts.tradeoff import AXIS_COSTS, UNMARKED
 from dashboards.charts.tradeoff_labels import front_corners, is_few, marked_rows
@@ -116,7 +116,7 @@ def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
     scale = COLUMNS[cost].scale
     draw_labels(
         axes,
-        list(map(shorten, shown["label"])),
+        list(shown["label"].astype(str).map(short_texts(shown["label"], LONGEST))),
         positions(shown, cost),
         np.vstack([bar_boxes(barred, cost, scale), step_boxes(rows, cost, scale)]),
         positions(rest, cost),

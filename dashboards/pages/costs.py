@@ -9,6 +9,7 @@ from dashboards import charts
 from dashboards.data.comparing import configurations
 from dashboards.data.sharing import count_shared
 from dashboards.page import Page
+from dashboards.pages.choices import first_choice
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.report.cost_captions import frozen_body, sharing
 from orchestrator.terminal.escaping import escape_markdown
@@ -31,9 +32,10 @@ def _draw(page: Page, table: pd.DataFrame) -> None:
     rows = page.pick_table(table)
     if len(rows) > MAX_BARS:
         st.info(
-            f"The first {MAX_BARS} of {len(rows):,} configurations; narrow down in the sidebar."
+            f"{MAX_BARS} of {len(rows):,} configurations, the best of each method in ACC; narrow "
+            "down in the sidebar."
         )
-        rows = rows.head(MAX_BARS)
+        rows = rows.loc[first_choice(rows, MAX_BARS)]
     st.subheader("Storage, by category")
     page.chart(charts.storage(rows), "storage chart")
     st.caption(

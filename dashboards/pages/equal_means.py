@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +12,7 @@ from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import describe_fits, growth_table
 from dashboards.charts.quantities import short_label
+from dashboards.data.comparing import configurations
 from dashboards.data.means import (
     read_costs,
     read_growth,
@@ -21,6 +22,7 @@ from dashboards.data.means import (
     select_surface,
 )
 from dashboards.page import Page
+from dashboards.pages.choices import first_choice
 from dashboards.pages.pricing import show_prices
 from dashboards.pages.tables import show_table
 from orchestrator.columns import METRICS
@@ -37,7 +39,7 @@ from orchestrator.terminal.surface_names import (
     storage_name,
 )
 
-WIDTH = 250  # of a selection box, in pixels
+WIDTH = 250  # of a selection box, in pixels; one of long titles is as wide as the page
 MOST_LINES = 12  # configurations in the chart of growth
 RATE_WORDS = {
     "bytes": "what a doubling of bytes changes",
@@ -71,10 +73,18 @@ def show(page: Page) -> None:
 def choose_setting(titles: Iterable[str]) -> str:
     """Return the title of the setting that the user chose; "" if there is none."""
     options = [*titles]
-    return str(choose("Setting", options, 0)) if len(options) > 1 else "".join(options)
+    if len(options) > 1:
+        return str(choose("Setting", options, 0, width="stretch"))
+    return "".join(options)
 
 
-def choose(label: str, options: Sequence[Any], first: int, name: Any = str) -> Any:
+def choose(
+    label: str,
+    options: Sequence[Any],
+    first: int,
+    name: Any = str,
+    width: int | Literal["stretch"] = WIDTH,
+) -> Any:
     """Return the option that the user chose, which the address keeps."""
     return st.selectbox(
         label,
@@ -82,7 +92,7 @@ def choose(label: str, options: Sequence[Any], first: int, name: Any = str) -> A
         first,
         format_func=name,
         key=label.lower().replace(" ", "-"),
-        width=WIDTH,
+        width=width,
         bind="query-params",
     )
 
@@ -166,7 +176,7 @@ def _show_growth(
         return
     st.subheader("Growth with the number of tasks" + (f", at {cell}" if cell else ""))
     labels = list(costs["label"].unique())
-    shown = labels[:MOST_LINES]
+    shown = first_labels(costs, configurations(page.warehouse, page.scope))
     if len(labels) > MOST_LINES:
         shown = st.multiselect("Configurations", labels, shown, key="growth of")
     num_tasks = _pick_num_tasks(costs)
@@ -174,6 +184,18 @@ def _show_growth(
     page.chart(charts.growth(rows, num_tasks, surface), "growth chart")
     show_table(growth_table(rows, num_tasks), "growth table")
     st.caption(describe_fits(rows))
+
+
+def first_labels(costs: pd.DataFrame, compared: pd.DataFrame) -> list[str]:
+    """Return the labels of costs to draw first: of the best of each method by ACC.
+
+    Args:
+        costs: as from `read_growth`.
+        compared: as from `configurations`.
+    """
+    rows = compared[compared["trial_id"].isin(costs["trial_id"])].drop_duplicates("trial_id")
+    best = rows.loc[first_choice(rows, MOST_LINES), "trial_id"]
+    return list(costs.loc[costs["trial_id"].isin(best), "label"].unique())
 
 
 def _pick_num_tasks(costs: pd.DataFrame) -> int:

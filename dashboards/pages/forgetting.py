@@ -11,6 +11,7 @@ from dashboards import charts
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.page import Page
+from dashboards.pages.choices import first_choice
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from orchestrator.results.cells import MOST_TASKS, spread_tasks
 
@@ -50,17 +51,6 @@ def _pick_configurations(rows: pd.DataFrame) -> list[Any]:
         format_func=lambda index: label[index],
         key=f"curves of table {rows['table'].iloc[0]}",
     )
-
-
-def first_choice(rows: pd.DataFrame, num: int) -> list[Any]:
-    """Return the index of the rows to show first: the best of each method by ACC.
-
-    Then the second best of each, and so on; in the order of the rows.
-    """
-    best = rows.sort_values("acc_mean", ascending=False, kind="stable")
-    place = best.groupby("method", sort=False).cumcount()
-    chosen = set(place.sort_values(kind="stable").index[:num])
-    return [index for index in rows.index if index in chosen]
 
 
 def _show_average(page: Page, rows: pd.DataFrame) -> None:

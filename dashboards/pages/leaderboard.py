@@ -9,10 +9,12 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.charts.quantities import find_quantity, short_label
+from dashboards.charts.short_names import short_texts
 from dashboards.data.comparing import comparison_columns, configurations, differences
 from dashboards.page import Page
 from dashboards.pages.leaderboard_widths import (
     COSTS,
+    NAME_COLUMN,
     SMALLEST,
     LeaderboardWidths,
     leaderboard_widths,
@@ -24,9 +26,8 @@ from orchestrator.results.units import decimal_text, interval_text, p_value_text
 from orchestrator.terminal.comparison.rendering import render
 
 MAX_ROWS = 20  # configurations in the chart of differences
-NAME = "configuration"
 COST_TITLES = {"storage_bytes": "storage", "compute_flops": "compute"}  # column -> title
-ORDERS = (*SHOWN_METRICS, *COST_TITLES, NAME)
+ORDERS = (*SHOWN_METRICS, *COST_TITLES, NAME_COLUMN)
 WIDTH = 250  # of an input, in pixels
 
 
@@ -47,7 +48,7 @@ def show(page: Page) -> None:
 def _show_rows(rows: pd.DataFrame) -> None:
     widths = leaderboard_widths(rows)
     st.dataframe(
-        readable_table(rows),
+        readable_table(rows, widths.letters),
         hide_index=True,
         width="stretch",
         height=table_height(len(rows), widths.row),
@@ -93,19 +94,25 @@ def filter_rows(rows: pd.DataFrame, words: str) -> pd.DataFrame:
 
 def sort_rows(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return the rows by a quantity, best first; undefined last."""
-    if by == NAME:
+    if by == NAME_COLUMN:
         return rows.sort_values("label", kind="stable")
     return rows.sort_values(f"{by}_mean", ascending=is_small_better(by), kind="stable")
 
 
 def column_title(name: str) -> str:
     """Return the title of a column of the table."""
-    return COST_TITLES.get(name) or (name if name == NAME else short_label(name))
+    return COST_TITLES.get(name) or (name if name == NAME_COLUMN else short_label(name))
 
 
-def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns to show, as text: mean ± interval in a cell, costs with their units."""
-    cells = {NAME: rows["label"]}
+def readable_table(rows: pd.DataFrame, letters: int) -> pd.DataFrame:
+    """Return the columns to show, as text: mean ± interval in a cell, costs with their units.
+
+    Names of more letters are shortened, and differ still.
+    """
+    names = rows["label"].astype(str)
+    cells = {
+        NAME_COLUMN: names.mask(names.str.len() > letters, names.map(short_texts(names, letters)))
+    }
     for name in SHOWN_METRICS:
         figures = zip(rows[f"{name}_mean"], rows[f"{name}_ci95"], strict=True)
         cells[column_title(name)] = [interval_text(mean, half) for mean, half in figures]
@@ -117,7 +124,7 @@ def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
 def _column_config(widths: LeaderboardWidths) -> dict[str, Any]:
     text = st.column_config.TextColumn
     return {
-        NAME: text(pinned=True, width=widths.name),
+        NAME_COLUMN: text(pinned=True, width=widths.name),
         **{
             column_title(name): text(
                 width=widths.metrics[name],
@@ -162,6 +169,7 @@ def _show_differences(page: Page, rows: pd.DataFrame) -> None:
     metric = st.selectbox("In", METRICS, format_func=short_label, key="in", bind="query-params")
     best = rows.sort_values(f"{metric}_mean", ascending=False).head(MAX_ROWS)
     contrasts = differences(page.warehouse, rows, reference, metric, list(best.sort_index().index))
+    contrasts = contrasts.sort_values("difference", ascending=False, kind="stable")
     page.chart(charts.differences(contrasts, metric), "differences chart")
     st.caption(_differences_caption(len(rows)))
     show_table(_readable_differences(contrasts), "differences table")

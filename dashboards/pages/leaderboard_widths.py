@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dashboards.charts.quantities import short_label
-from dashboards.pages.tables import PADDING, TABLE_WIDTH, row_height, text_width
+from dashboards.pages.tables import CELL_LETTER, PADDING, TABLE_WIDTH, row_height, text_width
 from orchestrator.columns import SHOWN_METRICS
 
 # Widths in pixels: of `0.425 ± 0.272` in one line and in two, of the number of seeds and of the
@@ -16,6 +16,7 @@ from orchestrator.columns import SHOWN_METRICS
 INTERVAL, STACKED, SMALLEST = 102, 64, 40
 COSTS = {"storage_bytes": 72, "compute_flops": 88}
 LETTER = 6
+NAME_COLUMN = "configuration"  # title of the column of names
 MOST_LINES = 3  # of a name: all rows are as high as that of the longest, and few would be seen
 
 
@@ -33,14 +34,20 @@ class LeaderboardWidths:
     metrics: Mapping[str, int]
     row: int
 
+    @property
+    def letters(self) -> int:
+        """Letters of a name for which a row of MOST_LINES has room."""
+        return MOST_LINES * int((self.name - PADDING) / CELL_LETTER)
+
 
 def leaderboard_widths(rows: pd.DataFrame) -> LeaderboardWidths:
     """Return the widths for rows of the comparison.
 
-    Names have up to MOST_LINES lines. Cells of metrics have two if some name would not fit into
-    one line beside them.
+    Names have up to MOST_LINES lines, and their title has one. Cells of metrics have two if some
+    name, or the title of the names, would not fit into one line beside them.
     """
     need = text_width(max(rows["label"], key=len, default=""))
+    need = max(need, LETTER * len(NAME_COLUMN) + PADDING)
     metrics = metric_widths(rows, INTERVAL)
     if need <= (name := width_left(metrics)):
         return LeaderboardWidths(name, metrics, row_height(1))

@@ -25,6 +25,8 @@ from orchestrator.terminal.escaping import escape_markdown
 EVERY_SECONDS, MOST_STAGES = 2.0, 60  # a larger graph cannot be read
 STATES = {
     "complete": "Complete: every trial learned its last task.",
+    "unfit": "Complete: {complete:,} trials learned their last task; {infeasible:,} do not fit "
+    "their means.",
     "over": "Over, but not every trial learned its last task.",
     "silent": "Interrupted: no sign of life for {ago}. The same command continues where it "
     "stopped.",
@@ -67,9 +69,8 @@ def _show_progress(page: Page, sweep: str) -> None:
 
 
 def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
-    ago = duration_text(state.seconds_ago)
     show = {"complete": st.success, "silent": st.warning}.get(state.state, st.info)
-    show(STATES[state.state].format(ago=ago, phase=escape_markdown(state["phase"])))
+    show(state_text(state, trials))
     total = state["asked_for"] or 0
     done = total - (state["to_go"] or 0)
     st.progress(min(1.0, done / total) if total else 0.0, f"{done:,} of {total:,} stages")
@@ -87,6 +88,13 @@ def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
     with st.container(horizontal=True):
         for name, value in figures.items():
             st.metric(name, escape_markdown(value), width=160)
+
+
+def state_text(state: StoredProgress, trials: Mapping[str, int]) -> str:
+    """Return a sentence on the state of a sweep, given its numbers of trials."""
+    name = "unfit" if state.state == "complete" and trials["infeasible"] else state.state
+    ago, phase = duration_text(state.seconds_ago), escape_markdown(state["phase"])
+    return STATES[name].format(ago=ago, phase=phase, **trials)
 
 
 def count_text(number: int | None) -> str:

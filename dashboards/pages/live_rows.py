@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.data.folders import SweepFolder
-from dashboards.data.running import event_lines, read_endings, read_running, running_table
+from dashboards.data.running import read_endings, read_events, read_running, running_table
 from dashboards.data.stages import StoredProgress
 from dashboards.page import Page
 from orchestrator.results.units import duration_text
@@ -14,6 +14,7 @@ from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.failures import group_endings, trials_line
 
 MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
+EVENT_WIDTHS = {"time": 80, "event": 170, "seed": 60}  # pixels; the names have the rest
 
 
 def show_running(page: Page, folder: SweepFolder, progress: StoredProgress) -> None:
@@ -68,15 +69,18 @@ def show_failures(page: Page, sweep: str) -> None:
 
 def show_events(page: Page, sweep: str, progress: StoredProgress) -> None:
     """Show the last events of the run, newest first."""
-    lines = event_lines(page.warehouse, sweep, progress)
-    if lines:
-        st.subheader("Last events")
-        table = pd.DataFrame(
-            {
-                "time": [f"{moment.astimezone():%H:%M:%S}" for moment, _ in lines],
-                "event": [text for _, text in lines],
-            }
-        )
-        st.dataframe(
-            table, hide_index=True, width="stretch", height=LINES_HEIGHT, key="last events"
-        )
+    events = read_events(page.warehouse, sweep, progress)
+    if events.empty:
+        return
+    st.subheader("Last events")
+    times = [f"{moment.to_pydatetime().astimezone():%H:%M:%S}" for moment in events["time"]]
+    st.dataframe(
+        events.assign(time=times, seed=events["seed"].astype(str)),
+        hide_index=True,
+        width="stretch",
+        height=LINES_HEIGHT,
+        key="last events",
+        column_config={
+            name: st.column_config.Column(width=width) for name, width in EVENT_WIDTHS.items()
+        },
+    )

@@ -14,6 +14,7 @@ from dashboards.charts.hyperparameters import tick_text
 from dashboards.charts.theme import GREY
 from dashboards.data.candidates import read_candidates, read_learning_curves, read_searches
 from dashboards.page import Page
+from dashboards.pages.tables import show_table
 from orchestrator.columns import COLUMNS, SELECTABLE
 from orchestrator.results.units import METRIC_FORMAT, OBJECTIVE, objective_text
 from orchestrator.terminal.escaping import escape_markdown
@@ -21,15 +22,14 @@ from orchestrator.terminal.escaping import escape_markdown
 LABELS = {f"val_{name}": COLUMNS[name].label for name in SELECTABLE}
 TITLES = {
     "label": "candidate",
-    "selected": "chosen",  # in sight on 800 pixels too
+    "selected": "chosen",  # in sight on 800 pixels too, as is the status
+    "status": "status",
     "objective": "objective",
     **LABELS,
-    "tasks_done": "tasks learned",
-    "status": "status",
-    "story": "why",
+    "tasks_done": "tasks",
     "n": "seeds",
 }
-ENDED = ("label", "status", "tasks_done", "story")
+ENDED = {"label": "candidate", "status": "status", "tasks_done": "tasks learned", "story": "why"}
 SHOWN_WINNERS = 3
 FRACTION = re.compile(r"(?<==)-?\d+\.\d+(?:e[+-]?\d+)?(?=\s|$)")  # of a hyperparameter, in a label
 # Plotly draws the axes of parallel coordinates in black, and has no option for it.
@@ -150,7 +150,7 @@ def _show_ended_early(rows: pd.DataFrame) -> None:
         st.caption("Every candidate learned the last task.")
         return
     st.subheader("Ended early, and why")
-    _show_table(ended, ENDED, "ended table")
+    show_table(ended[[*ENDED]].rename(columns=ENDED), "ended table")
 
 
 def _show_table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:

@@ -11,7 +11,8 @@ import streamlit as st
 # Of a table on such a screen, whose filters are folded away, and the least space around the text
 # of a cell, in pixels.
 TABLE_WIDTH, PADDING = 764, 18
-LETTER = 7.5  # width of a letter, in pixels
+# Widths of a letter of a cell, of one of a title, in pixels; letters of a word that is not broken.
+CELL_LETTER, TITLE_LETTER, LONGEST_WORD = 7.5, 6, 24
 ROW, LINE, MOST_LINES = 35, 20, 5  # heights of a row and of a further line, in pixels
 WRAPPED = 72  # height of a row from which on Streamlit breaks lines, in pixels
 # Heights of the row of titles with the borders, and of the largest table that is shown whole.
@@ -24,7 +25,7 @@ def show_table(table: pd.DataFrame, key: str) -> None:
     if sum(needs.values()) <= TABLE_WIDTH:
         st.dataframe(table, hide_index=True, key=key)
         return
-    widths = fitted_widths(needs, {name: text_width(str(name)) for name in needs})
+    widths = fitted_widths(needs, least_widths(table))
     row = row_height(max(needs[name] / widths[name] for name in needs))
     st.dataframe(
         table,
@@ -43,9 +44,19 @@ def needed_widths(table: pd.DataFrame) -> dict[str, int]:
     return {name: text_width(max(texts, key=len)) for name, texts in cells.items()}
 
 
+def least_widths(table: pd.DataFrame) -> dict[str, int]:
+    """Return the width of each column in which its title and no word is broken."""
+    widths = {}
+    for name in map(str, table):
+        words = [word[:LONGEST_WORD] for text in table[name].astype(str) for word in text.split()]
+        title = TITLE_LETTER * len(name) + PADDING
+        widths[name] = max(title, text_width(max(words, key=len, default="")))
+    return widths
+
+
 def text_width(text: str) -> int:
     """Return the width of a cell with a text in one line."""
-    return ceil(len(text) * LETTER) + PADDING
+    return ceil(len(text) * CELL_LETTER) + PADDING
 
 
 def fitted_widths(

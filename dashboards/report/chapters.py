@@ -8,8 +8,8 @@ from typing import TypeVar
 import pandas as pd
 
 from dashboards import charts
-from dashboards.charts.labels import shorten_budgets
 from dashboards.charts.quantities import find_quantity
+from dashboards.charts.short_names import shorten_budgets
 from dashboards.data.comparing import compare_configurations, differences
 from dashboards.data.matrices import mean_r, read_average_curves, read_curves
 from dashboards.data.warehouse import Warehouse

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from dashboards.data.running import read_endings
 from dashboards.data.scope import IS_COMPARED
-from dashboards.data.stages import read_progress
+from dashboards.data.stages import StoredProgress, count_trials, read_progress
 from dashboards.data.warehouse import Warehouse
+from orchestrator.terminal.failures import group_endings, trials_line
+
+MOST_KINDS = 8  # of failures
 
 
 def missing_notes(warehouse: Warehouse) -> Iterator[str]:
@@ -18,22 +22,44 @@ def missing_notes(warehouse: Warehouse) -> Iterator[str]:
     for folder in warehouse.folders:
         progress = read_progress(folder)
         if progress is not None and progress.state != "complete":
-            done = f"{progress['trials_done']} of {progress['trials']} trials are done"
-            state = "still running" if progress.state == "running" else "not complete"
-            yield f"{folder.name} is {state}: {done}, {progress['to_go']} stages are to go."
+            yield f"{folder.name} is {_progress_text(warehouse, folder.name, progress)}."
+        yield from _failure_notes(warehouse, folder.name)
     yield from _incomplete_notes(warehouse)
     yield from warehouse.reasons_apart
     yield from warehouse.results.notes
 
 
+def _progress_text(warehouse: Warehouse, sweep: str, progress: StoredProgress) -> str:
+    """Return how far a sweep is whose trials are not all complete."""
+    trials, to_go = progress["trials"], progress["to_go"]
+    if progress.state == "over":
+        complete = count_trials(warehouse, sweep, str(progress["phase"]))["complete"]
+        return f"over: {complete} of {trials} trials are complete, {to_go} stages were not computed"
+    state = "still running" if progress.state == "running" else "not complete"
+    done = f"{progress['trials_done']} of {trials} trials are done"
+    return f"{state}: {done}, {to_go} stages are to go"
+
+
+def _failure_notes(warehouse: Warehouse, sweep: str) -> Iterator[str]:
+    """Yield a sentence for all trials that failed or diverged alike, with names and seeds."""
+    rows = [row for row in read_endings(warehouse, sweep) if row["phase"] == "evaluation"]
+    kinds = group_endings(rows, by=())
+    yield from (f"{sweep}: {trials_line(alike)}" for alike in kinds[:MOST_KINDS])
+    if len(kinds) > MOST_KINDS:
+        yield f"{sweep}: {len(kinds) - MOST_KINDS} more kinds of failures"
+
+
 def _incomplete_notes(warehouse: Warehouse) -> Iterator[str]:
-    """Yield the number of incomplete trials by status, with the reason of the first."""
+    """Yield the number of other incomplete configurations, with the reason of the first."""
     rows = warehouse.frame(
-        "SELECT sweep, status, count(*) AS n, any_value(story) FILTER (story <> '') AS story "
-        f"FROM trials WHERE {IS_COMPARED[0]} AND status <> 'complete' "
+        "SELECT sweep, status, count(*) AS n, count(DISTINCT trial_id) AS configurations, "
+        "any_value(story) FILTER (story <> '') AS story "
+        f"FROM trials WHERE {IS_COMPARED[0]} AND status NOT IN ('complete', 'failed', 'diverged') "
         "GROUP BY sweep, status ORDER BY min(place)"
     )
     for row in rows.to_dict("records"):
         story = "" if pd.isna(row["story"]) else f": {str(row['story']).splitlines()[0]}"
-        n = int(row["n"])
-        yield f"{row['sweep']}: {n} trial{'s' if n > 1 else ''} {row['status']}{story}"
+        configurations, n = int(row["configurations"]), int(row["n"])
+        what = f"{configurations} configuration{'s' if configurations > 1 else ''}"
+        trials = f"{n} trial{'s' if n > 1 else ''}, a seed each"
+        yield f"{row['sweep']}: {row['status']}: {what} ({trials}){story}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -13,7 +14,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from dashboards.charts.theme import template
+from dashboards.charts.theme import label_colours, template
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.chapter import Chapter
 from dashboards.report.chapters import comparison_chapters, take_readable
@@ -60,6 +61,7 @@ def render(warehouse: Warehouse, command: str) -> str:
             metrics=METRICS_TEXT,
             command=command,
             library=_plotly_library(),
+            labels=Markup(json.dumps(label_colours())),
             light=_figure_json(go.Figure(layout=template().layout)),
             dark=_figure_json(go.Figure(layout=template(dark=True).layout)),
         )

@@ -29,12 +29,16 @@ def values_with(names: Iterable[str]) -> tuple[str, ...]:
 def with_columns(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """Return a comparison that prints the given values alone, in this order.
 
+    "method" and "n" are printed in any case, in their places.
+
     Raises:
         UnknownName: there is no such value.
     """
     chosen = table.copy(deep=False)
-    columns = dict.fromkeys(find_value("column of a comparison", name) for name in names)
-    chosen.attrs = {**table.attrs, "columns": tuple(columns)}
+    always = (LABEL, COUNT)
+    columns = dict.fromkeys(find_value("column of a comparison", name, always) for name in names)
+    values = tuple(column for column in columns if column not in always)
+    chosen.attrs = {**table.attrs, "columns": values}
     return chosen
 
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards import charts
-from dashboards.charts import hyperparameters, labels, matrix, theme
+from dashboards.charts import hyperparameters, labels, matrix, short_names, theme
 from dashboards.charts.metric_cells import metric_cells
 from dashboards.charts.quantities import find_quantity
 from orchestrator.results import metrics
@@ -59,8 +59,9 @@ def test_accuracy_is_drawn_against_each_cost_with_its_interval_in_the_colour_of_
         for row in table.fillna(0.0).to_dict("records"):
             trace = points[row["trial_id"]]
             assert (trace.x[0], trace.y[0]) == (row[f"{cost}_mean"], row["acc_mean"])
-            assert trace.error_y.array[0] == row["acc_ci95"]
-            assert trace.error_x.array[0] == row[f"{cost}_ci95"]
+            for bar, half in ((trace.error_y, "acc_ci95"), (trace.error_x, f"{cost}_ci95")):
+                # Of a bar of length 0 plotly draws the caps, a + on the point.
+                assert bar.array[0] == row[half] or (row[half] == 0 and np.isnan(bar.array[0]))
         assert len({trace.marker.color[0] for trace in points.values()}) == 3
     assert figure.layout.yaxis.range == figure.layout.yaxis2.range
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
@@ -114,8 +115,9 @@ def test_of_many_points_the_front_and_the_best_of_each_method_alone_have_bars() 
     for name in ("er", "ewc"):
         points = next(t for t in figure.data if t.xaxis == "x" and t.name == name)
         others = len(points.x) - 1
-        assert list(points.error_y.array) == [0.01] + others * [0]
-        assert list(points.error_x.array) == [0.1] + others * [0]
+        assert points.error_y.array[0] == 0.01
+        assert points.error_x.array[0] == 0.1
+        assert np.isnan([points.error_y.array[1:], points.error_x.array[1:]]).sum() == 2 * others
         assert points.marker.size[0] > max(points.marker.size[1:])
         # Of colours and symbols the legend shows the first, of opacities it would show the mean.
         assert points.marker.opacity is None
@@ -134,14 +136,34 @@ def test_of_many_points_in_the_plane_of_costs_those_off_the_front_are_small() ->
 
 def test_long_names_beside_an_axis_are_short_and_differ() -> None:
     long = [f"{'a' * 80} lam={i}{'b' * 20}" for i in range(2)]
-    shown = labels.short_ticks([*long, "er", "er"])
+    shown = short_names.short_ticks([*long, "er", "er"])
     assert shown["tickvals"] == [*long, "er"]
     first, second, third = shown["ticktext"]
-    assert (second, third) == (f"{first} (2)", "er")
-    assert len(first) == labels.LONGEST_TICK
-    assert labels.short_ticks(["er", "joint"]) == {}
+    assert (second, third) == (first.replace("lam=0", "lam=1"), "er")
+    assert len(first) == short_names.LONGEST_TICK
+    assert short_names.short_ticks(["er", "joint"]) == {}
     table = pd.DataFrame({"label": long, "storage_model_bytes_mean": [1.0, 2.0]})
     assert list(charts.storage(table).layout.yaxis.ticktext) == [first, second]
+
+
+def test_short_names_keep_the_values_that_differ() -> None:
+    grid = [(a, b, size) for a in (0.1, 0.5) for b in (0.1, 0.5) for size in (30, 300)]
+    names = [f"derpp alpha={a} beta={b} memory_size={size}" for a, b, size in grid]
+    for most in (short_names.LONGEST, short_names.LONGEST_TICK):
+        short = short_names.short_texts(names, most).values()
+        assert len({*short}) == len(names)
+        for text, values in zip(short, grid, strict=True):
+            assert len(text) <= most
+            assert text.startswith("derpp ")
+            assert [word.partition("=")[2] for word in text.split()[1:]] == list(map(str, values))
+    # What all have in common makes room; without values they have numbers in the end.
+    alike = [f"{'m' * 80} weight_of_the_loss={weight}" for weight in (1, 2)]
+    assert [text[-2:] for text in short_names.short_texts(alike, 28).values()] == ["=1", "=2"]
+    first, second = short_names.short_texts(["a" * 50 + x + "a" * 50 for x in "bc"], 28).values()
+    assert second == f"{first} (2)"
+    curves = pd.DataFrame({"label": names, "after": 1, "task": 1, "accuracy_mean": 0.5})
+    drawn = charts.average_accuracy(curves.assign(accuracy_ci95=0.1))
+    assert len({note.text for note in drawn.layout.annotations}) == len(names)
 
 
 def test_a_long_name_is_shortened_before_it_is_escaped_and_stands_at_its_own_bar() -> None:
@@ -189,8 +211,8 @@ def test_a_label_that_has_no_room_beside_its_point_stands_elsewhere_in_the_panel
 
 
 def test_a_letter_of_two_cells_counts_twice_in_a_name() -> None:
-    assert labels.shorten("験" * 20) == "験" * 9 + "…" + "験" * 4
-    assert labels.shorten("験" * 14) == "験" * 14
+    assert short_names.shorten("験" * 20) == "験" * 9 + "…" + "験" * 4
+    assert short_names.shorten("験" * 14) == "験" * 14
     (note, *_) = charts.trade_off(comparison(label=["験" * 40] * 3)).layout.annotations
     assert note.text == "験" * 9 + "…" + "験" * 4
 
@@ -251,10 +273,10 @@ def test_labels_cover_no_point_no_bar_and_no_other_label(num: int) -> None:
         assert clear.any(axis=1).all()
     assert low.min() >= 0
     assert high.max() <= 300
-    assert labels.shorten("a" * 20 + "b" * 20) == "a" * 18 + "…" + "b" * 9
+    assert short_names.shorten("a" * 20 + "b" * 20) == "a" * 18 + "…" + "b" * 9
     cell = "er lam=3 means.compute=0.5 means.storage_bytes=1500000"
-    assert labels.shorten(cell) == "er lam=3 1.50 MB 0.5 x"
-    assert labels.shorten("joint means.compute=16") == "joint 16 x"
+    assert short_names.shorten(cell) == "er lam=3 1.50 MB 0.5 x"
+    assert short_names.shorten("joint means.compute=16") == "joint 16 x"
 
 
 def test_a_point_stands_at_its_costs_in_the_colour_of_its_metric() -> None:
@@ -279,6 +301,17 @@ def test_ticks_are_round_and_carry_their_unit() -> None:
     assert (shown[100_000], shown[2_000_000]) == ("100 kB", "2 MB")
     assert all(axis.range[0] <= log10(value) <= axis.range[1] for value in axis.tickvals)
     assert axis.range[0] < 5 < log10(4e6) < axis.range[1]
+
+
+def test_ticks_of_times_are_in_the_unit_of_their_axis() -> None:
+    costs = pd.DataFrame(
+        {"method": "er", "seed": 0, "compute_flops": [1e9, 2e9], "seconds": [40.0, 9e7]}
+    )
+    axis = charts.agreement(costs).layout.yaxis
+    assert axis.title.text.endswith("(s)")
+    assert len(axis.ticktext) >= 5
+    for value, text in zip(axis.tickvals, axis.ticktext, strict=True):
+        assert text == f"{round(value):,} s"
 
 
 def test_a_marker_is_as_large_as_its_interval_is_wide_and_hollow_without_one() -> None:
@@ -352,7 +385,9 @@ def test_average_incremental_accuracy_lights_up_the_cells_of_the_tasks_seen() ->
     rows = [[R[k, i - 1] for after, i in signed if after == k] for k in (1, 2, 3)]
     expected = metrics.average_incremental_accuracy(R)
     assert np.mean([np.mean(row) for row in rows]) == pytest.approx(expected)
-    assert matrix._axis_title("average_incremental_accuracy").startswith("task<br>AIA: mean over")
+    assert matrix._axis_title(R, "average_incremental_accuracy").startswith(
+        "task<br>AIA: mean over"
+    )
 
 
 def test_forgetting_lights_up_the_best_accuracy_since_a_task_was_learned() -> None:
@@ -371,6 +406,13 @@ def test_r_is_drawn_with_row_0_on_top_and_marks_on_the_cells_of_the_metric() -> 
     lit = {(s.y0 + 0.5, s.x0 + 0.5): s.line.dash for s in figure.layout.shapes if s.name}
     assert lit == {(3, 1): "solid", (3, 2): "solid", (1, 1): "dot", (2, 2): "dot"}
     assert [row[0] for row in heat.text] == ["0.10", "−0.90", "0.70", "+0.50"]
+
+
+@pytest.mark.parametrize(("metric", "subtracts"), [("acc", False), ("bwt", True), ("fwt", True)])
+def test_the_title_of_r_names_the_cells_that_the_metric_has(metric: str, subtracts: bool) -> None:
+    title = charts.r_matrix(np.full((4, 3), 0.5), metric).layout.xaxis.title.text
+    assert ("−" in title) == subtracts
+    assert "mean of the + cells" in title
 
 
 def test_what_was_not_measured_is_grey_and_has_no_number() -> None:
@@ -742,6 +784,20 @@ def test_text_is_readable_on_its_paper_and_backgrounds_let_it_through() -> None:
         assert contrast(layout.font.color, paper) > 7
         assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert all(min(contrast(c, "#FFFFFF"), contrast(c, "#111418")) > 1.9 for c in theme.COLOURS)
+
+
+def test_labels_in_the_colours_of_lines_are_read_on_both_papers_and_marks_keep_theirs() -> None:
+    names = [f"er {i}" for i in range(len(theme.COLOURS))]
+    curves = pd.DataFrame({"label": names, "after": 1, "task": 1, "accuracy_mean": 0.5})
+    figure = charts.average_accuracy(curves.assign(accuracy_ci95=0.1))
+    marks = {trace.line.color for trace in figure.data if trace.line.color}
+    for dark, paper in ((False, "#FFFFFF"), (True, "#111418"), (False, "#FFFFFF")):
+        drawn = charts.apply_theme(figure, dark)
+        colours = [note.font.color for note in drawn.layout.annotations]
+        assert len({*colours}) == len(names)
+        assert min(contrast(colour, paper) for colour in colours) >= 4.5
+        assert {trace.line.color for trace in drawn.data if trace.line.color} == marks
+    assert marks == {*theme.COLOURS}
 
 
 def test_names_have_styles_of_their_own_up_to_28() -> None:

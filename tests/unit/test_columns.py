@@ -70,7 +70,7 @@ print(json.dumps({
     "tune": "worst" in REPORTED,
     "charts": short_label("worst") == "WORST"
         and find_quantity("worst").title.startswith("worst: lowest"),
-    "dashboard": "WORST" in readable_table(configured),
+    "dashboard": "WORST" in readable_table(configured, 80),
     "earlier": values == [0.6] * 4 and earlier.trials["val_worst"][0] == 0.25 and not shown.older,
 }))
 """

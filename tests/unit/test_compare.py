@@ -471,6 +471,11 @@ def test_rows_are_sorted_best_first_within_their_table_and_undefined_last() -> N
         sort_rows(table, "accc")
 
 
+def test_the_name_and_the_number_of_seeds_may_be_among_the_columns_asked_for() -> None:
+    text = render(with_columns(compare(row()), ["method", "acc", "n"]), "markdown")
+    assert text.splitlines()[2].split("|")[1:-1] == [" method ", " ACC ", " n "]
+
+
 def test_columns_that_are_asked_for_are_those_printed_in_every_format() -> None:
     table = with_columns(compare(*three_seeds()), ["time", "la", "acc"])
     assert "| method | time (s) | LA | ACC | n |" in render(table, "markdown")

@@ -79,7 +79,8 @@ def just_begun(folder: Path) -> None:
 
 def running(folder: Path) -> None:
     write_random(folder / "s", complete=0.5)
-    (folder / "s" / "progress.json").write_text(json.dumps(progress_content()))
+    event = {"at": 10.0, "trial_id": "er", "seed": 2, "what": "learned", "after": 1}
+    (folder / "s" / "progress.json").write_text(json.dumps(progress_content(events=[event])))
 
 
 def all_failed(folder: Path) -> None:
@@ -159,7 +160,7 @@ SAID = {
     (empty, "Live"): r"no sweep to follow",
     (just_begun, "Live"): r"Running, in the evaluation phase; last update",
     (just_begun, "Leaderboard"): r"trials\.parquet is not there yet",
-    (running, "Live"): r"Running, in the evaluation phase; last update",
+    (running, "Live"): r"(?s)Running, in the evaluation phase; last update.*Last events",
     (running, "Leaderboard"): r"Left out, by trial and seed: \d+",
     (all_failed, "Trade-off"): r"No trial of the evaluation phase is complete yet",
     (all_failed, "Forgetting"): r"- \d+ failed",

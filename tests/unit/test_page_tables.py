@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from dashboards.first_page import AT_ROOT, read_first_page
-from dashboards.pages.forgetting import first_choice
+from dashboards.pages.choices import first_choice
+from dashboards.pages.equal_means import MOST_LINES, first_labels
+from dashboards.pages.leaderboard import readable_table
 from dashboards.pages.leaderboard_widths import COSTS, SMALLEST, leaderboard_widths
 from dashboards.pages.search import colours_text, round_fractions
 from dashboards.pages.tables import (
@@ -17,6 +19,8 @@ from dashboards.pages.tables import (
     TITLES,
     WRAPPED,
     fitted_widths,
+    least_widths,
+    needed_widths,
     row_height,
     table_height,
 )
@@ -63,6 +67,41 @@ def test_a_leaderboard_cuts_no_column_and_leaves_room_for_names(
     assert widths.metrics["acc"] >= (99 if lines == 1 else 60)
 
 
+@pytest.mark.parametrize("label", ["er", "ewc"])
+def test_the_title_of_the_names_is_whole_where_all_names_are_short(label: str) -> None:
+    assert leaderboard_widths(ranked(label)).name >= 6 * len("configuration") + 16
+
+
+def test_names_too_long_for_the_leaderboard_keep_what_tells_them_apart() -> None:
+    method = "mymethods:" + "ReplayWithAVeryLongName" * 3
+    names = [f"{method} weight_of_the_memory_in_the_loss={weight}" for weight in (1, 2)]
+    rows = pd.concat([ranked(name) for name in [*names, "er"]], ignore_index=True)
+    rows = rows.assign(n=3).reindex(columns=[*rows, "n", *configured_columns()])
+    widths = leaderboard_widths(rows)
+    first, second, er = readable_table(rows, widths.letters)["configuration"]
+    assert max(len(first), len(second)) <= widths.letters < len(names[0])
+    assert first.endswith("=1")
+    assert second == f"{first[:-1]}2"
+    assert er == "er"
+
+
+def configured_columns() -> list[str]:
+    """Return the columns of the comparison that `ranked` lacks."""
+    return [f"{name}_ci95" for name in SHOWN_METRICS] + [f"{name}_mean" for name in COSTS]
+
+
+def test_no_word_is_broken_where_a_table_is_too_wide() -> None:
+    table = pd.DataFrame(
+        {"configuration": ["er memory_size=200"], "bytes are": ["constant over the last 3"]}
+    )
+    least = least_widths(table)
+    letter, space = 7, 16  # on the screen, in pixels
+    assert least["configuration"] >= letter * len("memory_size=200") + space
+    assert least["bytes are"] < needed_widths(table)["bytes are"]
+    endless = least_widths(pd.DataFrame({"name": ["a" * 500]}))
+    assert endless["name"] < TABLE_WIDTH / 3
+
+
 def test_rows_of_the_leaderboard_have_three_lines_at_most() -> None:
     assert leaderboard_widths(ranked("a name of 22 letters " * 20)).row == ROW + 2 * LINE
 
@@ -91,6 +130,15 @@ def test_the_best_of_each_method_is_shown_before_the_second_best_of_any() -> Non
     assert first_choice(rows, 3) == [3, 5, 6]
     assert first_choice(rows, 5) == [1, 3, 4, 5, 6]
     assert first_choice(rows, 9) == list(range(7))
+
+
+def test_growth_is_drawn_first_of_the_best_of_each_method() -> None:
+    num = 2 * MOST_LINES
+    names = [f"er {i}" for i in range(num)] + ["ewc"]
+    compared = pd.DataFrame({"trial_id": names, "method": ["er"] * num + ["ewc"]})
+    compared["acc_mean"] = [i / num for i in range(num)] + [0.0]
+    costs = pd.DataFrame({"trial_id": names * 2, "label": names * 2})
+    assert first_labels(costs, compared) == [*names[num + 1 - MOST_LINES : num], "ewc"]
 
 
 def test_the_server_is_named_before_any_script_of_streamlit_is_loaded() -> None:

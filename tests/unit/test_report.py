@@ -95,7 +95,7 @@ def blank_page(monkeypatch: pytest.MonkeyPatch) -> None:
 WHAT_EACH_STATE_SAYS = {
     "just_begun": r"trials\.parquet is not there yet.*Nothing|No trial has completed",
     "running": r"s is still running: \d+ of \d+ trials are done, \d+ stages are to go",
-    "all_failed": r"s: \d+ trials failed: failed at random.*No trial has completed",
+    "all_failed": r"s: failed: .* seeds? \d.*: failed at random.*No trial has completed",
     "no_parquet": r"s: trials\.parquet is damaged and left out; repertoire run",
     "spoilt_pages": r"damaged|No trial has completed",
     # What cannot be read leaves the comparison standing.
@@ -271,7 +271,27 @@ def test_trials_that_did_not_complete_are_listed_with_their_story(tmp_path: Path
     trials = load(tmp_path).trials
     lines = list(missing_notes(open_results([tmp_path])))
     for status, n in trials["status"].value_counts().items():
-        assert any(line.startswith(f"s: {n} trial") and f" {status}: " in line for line in lines)
+        of_status = [line for line in lines if line.startswith(f"s: {status}: ")]
+        if status == "stopped":
+            assert f"({n} trials, a seed each): stopped at random" in of_status[0]
+            continue
+        places = [place for line in of_status for place in PLACE.findall(line)]
+        assert n == sum(len(re.findall(r"\d", seeds)) for _, seeds in places)
+        assert {label for label, _ in places} <= {"finetune", "er", "ewc lam=1", "ewc lam=100"}
+
+
+PLACE = re.compile(r"(?<=[:,d] )(\w+(?: lam=\d+)?) seeds? (\d(?:, \d)*(?: and \d)?)")
+
+
+def test_a_sweep_that_ended_with_failures_is_over_and_counts_what_is_complete(
+    tmp_path: Path,
+) -> None:
+    write_random(tmp_path / "s", complete=0.0)
+    trials = load(tmp_path).trials["trial_id"].nunique()
+    content = {"phase": "evaluation", "trials": trials, "trials_done": trials, "to_go": 24}
+    (tmp_path / "s" / "progress.json").write_text(json.dumps(content | {"over": True}))
+    first, *_ = missing_notes(open_results([tmp_path]))
+    assert first == f"s is over: 0 of {trials} trials are complete, 24 stages were not computed."
 
 
 def rows(**changes: Any) -> pd.DataFrame:

@@ -8,14 +8,22 @@ import platform
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from random_tables import write_random
 from stage_chains import WHOM, chain
 
 from dashboards.data.folders import newest_record
-from dashboards.data.running import event_lines, read_endings, read_running, running_table
-from dashboards.data.stages import StoredProgress, read_progress
+from dashboards.data.running import (
+    read_endings,
+    read_events,
+    read_running,
+    running_table,
+    trial_labels,
+)
+from dashboards.data.stages import StoredProgress, count_trials, read_progress
 from dashboards.data.warehouse import Warehouse
+from dashboards.pages.live import state_text
 from dashboards.pages.live_rows import readable_stages
 from orchestrator.graph.event_log import KEPT, EventLog
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage
@@ -165,13 +173,13 @@ def test_events_are_told_by_the_names_of_configurations_newest_first(tmp_path: P
     warehouse = sweep_folder(tmp_path, events=events)
     progress = read_progress(warehouse.folders[0])
     assert progress is not None
-    lines = event_lines(warehouse, "s", progress)
-    assert [text for _, text in lines] == [
-        "new, seed 0: failed: E: no (a.py:3)",
-        "ewc lam=100, seed 2: task 1 learned",
+    rows = read_events(warehouse, "s", progress)
+    assert list(rows[["event", "seed", "configuration"]].itertuples(index=False, name=None)) == [
+        ("failed: E: no (a.py:3)", 0, "new"),
+        ("task 1 learned", 2, "ewc lam=100"),
     ]
-    assert [moment.timestamp() for moment, _ in lines] == [20.0, 10.0]
-    assert event_lines(warehouse, "s", StoredProgress({})) == []  # of an earlier release
+    assert [moment.timestamp() for moment in rows["time"]] == [20.0, 10.0]
+    assert read_events(warehouse, "s", StoredProgress({})).empty  # of an earlier release
 
 
 def test_failures_have_the_names_of_configurations(tmp_path: Path) -> None:
@@ -190,3 +198,36 @@ def test_the_newest_record_is_of_the_sweep_that_ran_last(tmp_path: Path) -> None
     folders = Warehouse.open(tmp_path).folders
     assert newest_record(folders) == 300.0
     assert newest_record([folder for folder in folders if folder.name == "unknown"]) == 0.0
+
+
+def test_a_trial_of_a_sweep_of_two_scenarios_is_named_with_its_own(tmp_path: Path) -> None:
+    write_random(tmp_path / "s")
+    plain = trial_labels(Warehouse.open(tmp_path), "s")
+    assert "er" in plain.values()
+    path = tmp_path / "s" / "trials.parquet"
+    trials = pd.read_parquet(path)
+    other = trials.assign(scenario="class", trial_id="other " + trials["trial_id"])
+    pd.concat([trials, other]).to_parquet(path)
+    both = trial_labels(Warehouse.open(tmp_path), "s")
+    scenario = trials["scenario"].iloc[0]
+    assert both == {
+        **{trial: f"{label} ({scenario})" for trial, label in plain.items()},
+        **{f"other {trial}": f"{label} (class)" for trial, label in plain.items()},
+    }
+
+
+def test_a_sweep_is_complete_though_trials_do_not_fit_their_means_and_says_so(
+    tmp_path: Path,
+) -> None:
+    write_random(tmp_path / "s", complete=1.0)
+    path = tmp_path / "s" / "trials.parquet"
+    trials = pd.read_parquet(path)
+    trials.loc[trials["method"] == "er", "status"] = "infeasible"
+    trials.to_parquet(path)
+    counts = count_trials(Warehouse.open(tmp_path), "s", "evaluation")
+    num = trials["trial_id"].nunique()
+    assert counts == {"complete": num - 1, "failed": 0, "infeasible": 1}
+    complete = StoredProgress({"complete": True, "phase": "evaluation"})
+    assert f"{num - 1} trials learned their last task; 1 do" in state_text(complete, counts)
+    all_fit = state_text(complete, counts | {"infeasible": 0})
+    assert all_fit == "Complete: every trial learned its last task."

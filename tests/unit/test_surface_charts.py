@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from math import log10
 from typing import Any
 
@@ -15,6 +16,7 @@ from dashboards import charts
 from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.accuracies import iso_levels
+from dashboards.charts.surface.budgets import HEIGHT, WIDTH
 from dashboards.charts.theme import rgba_text
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.rates import marginal_rates
@@ -109,7 +111,10 @@ def test_lines_have_the_means_and_intervals_at_one_other_budget() -> None:
     labels = {note.text: note for note in charts.storage_chart(drawn, 0).layout.annotations}
     assert labels["a"].x == log10(4000)
     assert labels["a"].y == pytest.approx(drawn.mean[0, 2, 0])
-    assert labels["a"].font.color == find_trace(charts.storage_chart(drawn, 0), "a").line.color
+    line = find_trace(charts.storage_chart(drawn, 0), "a").line
+    assert labels["a"].font.color == line.color
+    # What leads to a label is no data.
+    assert labels["a"].arrowcolor not in {each.color for each in method_styles(drawn)}
 
 
 def test_joint_retraining_is_dashed_and_its_break_even_is_on_its_line() -> None:
@@ -120,7 +125,30 @@ def test_joint_retraining_is_dashed_and_its_break_even_is_on_its_line() -> None:
     (mark,) = [trace for trace in figure.data if "overtakes er" in (trace.name or "")]
     assert mark.x == pytest.approx((2 * 2 ** (1 / 3),))
     assert mark.y == pytest.approx((0.6,))  # a third of the way from 0.5 to 0.8
-    assert mark.text == ("er 2.5 x",)
+    label = next(note for note in figure.layout.annotations if note.text == "er 2.5 x")
+    assert (label.x, label.y) == (pytest.approx(log10(mark.x[0])), mark.y[0])
+
+
+def test_labels_of_break_even_lie_on_no_other_and_on_no_line() -> None:
+    others = [[[0.47, 0.48, 0.49]], [[0.48, 0.5, 0.6]], [[0.485, 0.52, 0.52]]]
+    values = np.array([*others, [[0.46, 0.7, 0.85]]])[..., None]
+    drawn = surface(values, names=("er", "derpp", "gdumb", "joint"))
+    figure = charts.compute_chart(drawn, 0)
+    notes = [note for note in figure.layout.annotations if note.text.endswith(" x")]
+    assert len(notes) == 3
+    left, right = figure.layout.xaxis.range
+    low, high = figure.layout.yaxis.range
+    unit = np.array([WIDTH / (right - left), HEIGHT / (high - low)])
+    places = [(note.x, note.y) * unit + (note.ax, -note.ay) for note in notes]
+    sizes = [np.array([6 * len(note.text), 14]) for note in notes]
+    for i, j in combinations(range(3), 2):
+        assert (abs(places[i] - places[j]) >= (sizes[i] + sizes[j]) / 2).any()
+    exponents = np.log10(drawn.compute)
+    x = np.linspace(exponents[0], exponents[-1], 200)
+    for mean in drawn.mean[:, 0]:
+        line = np.stack([x, np.interp(x, exponents, mean)], axis=1) * unit
+        for place, size in zip(places, sizes, strict=True):
+            assert not (abs(line - place) < size / 2 - 1).all(axis=1).any()
 
 
 def test_labels_keep_their_order_and_a_gap() -> None:

@@ -14,9 +14,14 @@ from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
-from dashboards.charts.surface.break_even import break_even_marks
+from dashboards.charts.surface.break_even import (
+    LinePanel,
+    break_even_labels,
+    break_even_ring,
+    find_break_even,
+)
 from dashboards.charts.surface.styles import error_bars, plain_surface
-from dashboards.charts.theme import rgba_text, template
+from dashboards.charts.theme import GREY, template
 from orchestrator.results.intervals import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import interval_text
@@ -25,7 +30,9 @@ from orchestrator.terminal.surface_names import COMPUTE_AXIS, UNFIT, storage_nam
 
 HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels
 LABEL = 16  # height of a label, in pixels
-ROOM = 0.3  # for labels, as a share of the range of budgets
+WIDTH = 520  # of the least wide drawing, in pixels: that of a report
+# Room for labels, and that before them, as shares of the range of budgets.
+ROOM, NEAR, BEFORE = 0.3, 0.04, 0.05
 
 
 def storage_chart(surface: Surface, compute: int, metric: str = "acc") -> go.Figure:
@@ -62,8 +69,11 @@ def compute_chart(surface: Surface, storage: int, metric: str = "acc") -> go.Fig
     names = [epochs_number(epochs) for epochs in axis]
     unfit = surface.infeasible[:, storage]
     figure = draw_lines(surface, (axis, names), (slice(None), storage), unfit)
-    for mark in break_even_marks(surface, storage):
-        figure.add_trace(mark, row=1, col=1)
+    marks = find_break_even(surface, storage)
+    figure.add_traces(list(map(break_even_ring, marks)))
+    panel = free_part(axis, figure.layout.yaxis.range)
+    for note in break_even_labels(marks, surface, storage, panel):
+        figure.add_annotation(note, row=1, col=1)
     figure.update_xaxes(title=COMPUTE_AXIS, row=2 if unfit.any() else 1)
     return figure.update_yaxes(title=short_label(metric), row=1)
 
@@ -163,10 +173,23 @@ def value_range(mean: Floats) -> tuple[float, float]:
 
 def budget_axis(budgets: Sequence[float], names: Sequence[str]) -> dict[str, Any]:
     """Return a logarithmic axis with a tick for each budget, and room for labels at its end."""
-    low, high = log10(budgets[0]), log10(budgets[-1])
-    width = (high - low) or 1.0
+    low, high, width = exponents(budgets)
     ticks = {"tickvals": list(budgets), "ticktext": list(names), "tickangle": 0}
-    return {"type": "log", "range": [low - 0.05 * width, high + ROOM * width], **ticks}
+    return {"type": "log", "range": [low - BEFORE * width, high + ROOM * width], **ticks}
+
+
+def exponents(budgets: Sequence[float]) -> tuple[float, float, float]:
+    """Return the exponents of the first and the last budget, and the width of their range."""
+    low, high = log10(budgets[0]), log10(budgets[-1])
+    return low, high, (high - low) or 1.0
+
+
+def free_part(budgets: Sequence[float], limits: tuple[float, float]) -> LinePanel:
+    """Return the part of the panel of lines up to the labels at their ends."""
+    low, high, width = exponents(budgets)
+    ends = (low - BEFORE * width, high + NEAR * width)
+    share = (ends[1] - ends[0]) / (width * (1 + BEFORE + ROOM))
+    return LinePanel(ends, limits, (share * WIDTH, HEIGHT))
 
 
 def line_labels(
@@ -176,9 +199,9 @@ def line_labels(
     lines = [m for m in range(len(mean)) if np.isfinite(mean[m]).any()]
     last = [int(np.flatnonzero(np.isfinite(mean[m]))[-1]) for m in lines]
     ends = np.array([mean[m, at] for m, at in zip(lines, last, strict=True)])
-    low, high = log10(budgets[0]), log10(budgets[-1])
+    _, high, width = exponents(budgets)
     for m, at, end, place in zip(lines, last, ends, spread_labels(ends, gap), strict=True):
-        point, label = (log10(budgets[at]), end), (high + 0.04 * ((high - low) or 1.0), place)
+        point, label = (log10(budgets[at]), end), (high + NEAR * width, place)
         yield joined_label(names[m], point, label, styles[m].color)
 
 
@@ -194,6 +217,6 @@ def joined_label(
         "text": text,
         "font": {"color": color, "size": 12},
         "arrowhead": 0,
-        "arrowwidth": 1,
-        "arrowcolor": rgba_text(color, 0.6),
+        "arrowwidth": 0.8,
+        "arrowcolor": GREY,
     }
