@@ -22,6 +22,7 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import StageKind
 from orchestrator.graph.driver import Client, FusingWorkers, Observer, drive
 from orchestrator.graph.events import Event
+from orchestrator.results.units import duration_text
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import StageOrder
 from orchestrator.sweep.sweep import Sweep
@@ -162,4 +163,4 @@ def require_capacity(
         remedy = "lower `resources` in the sweep, or name a cluster (--address)"
         raise RepertoireError(f"{line}; {remedy}")
     limit = stall_seconds() if wait_seconds is None else wait_seconds
-    say(f"{line}; waiting for such a node, {limit / 60:.2g} min at most (--wait-for-nodes)")
+    say(f"{line}; waiting for such a node, {duration_text(limit)} at most (--wait-for-nodes)")

@@ -116,6 +116,11 @@ def run_command(  # noqa: PLR0913 - the options of a command
     """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
     if quiet and verbose:
         raise RepertoireError("run: --quiet and --verbose exclude each other; give one of them")
+    if address is not None and backend is BackendName.inline:
+        raise RepertoireError(
+            "run: --address names a Ray cluster, and --backend inline computes in this process; "
+            "give one of them"
+        )
     at = address or job_address(os.environ)
     try:
         early = backend is BackendName.ray and at is None

@@ -15,6 +15,7 @@ from orchestrator.cli.simulation_options import (
     read_recorded,
     require_simulation,
 )
+from orchestrator.errors import RepertoireError
 
 LARGEST_SEED = 2**63 - 1  # that of a sweep
 
@@ -27,8 +28,9 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     durations: DurationsDir = None,
     failures: Failures = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the failures.")
-    ] = 0,
+        int | None,
+        typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the failures; default: 0."),
+    ] = None,
     trials: Annotated[
         bool, typer.Option("--trials", help="List the trials with their hyperparameters.")
     ] = False,
@@ -43,16 +45,18 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     from orchestrator.terminal.means_page import means_lines
     from orchestrator.terminal.trial_list import trials_tables
 
+    require_simulation(nodes, failures=failures, seed=seed)
+    if nodes is not None and trials:
+        raise RepertoireError("--trials lists what plan shows without --simulate; give one of them")
     loaded = Sweep.load(sweep)
     folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
     refuse_pipes(folder)
     if nodes is not None:
         from orchestrator.cli.simulate import read_scenario, simulate_sweep
 
-        scenario = read_scenario(nodes, failures, seed, durations)
+        scenario = read_scenario(nodes, failures, seed or 0, durations)
         simulate_sweep(loaded, stages, folder, scenario, show)
         return
-    require_simulation(failures)
     recorded = read_recorded(durations, out)
     planned, search = plan_sweep(loaded, stages, folder)
     show(plan_table(planned, search, recorded))

@@ -20,6 +20,7 @@ from orchestrator.results.durations import Durations, read_durations
 from orchestrator.search.create import create_study
 from orchestrator.search.per_task import PerTaskStudy
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.solve_means import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.simulation_page import simulation_page
 
@@ -27,6 +28,7 @@ CLUSTER_FIELDS = ("nodes", "gpus", "cpus")
 MOST = 1_000_000  # nodes, and processors or GPUs of one
 HOURS = {"h": 1.0, "d": 24.0}
 EXAMPLE = "nodes=100,gpus=8,cpus=16"
+NO_BUDGET = "budget: not simulated; a run starts no further stage once it is spent"
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def simulate_sweep(
             results.
     """
     cluster = build_cluster(sweep, scenario)
+    sweep = solve_with_prices(sweep, store)
     whole_plan, notes = plan_candidates(sweep, store, folder)
     durations = read_durations(scenario.durations) if scenario.durations else Durations()
     costs = {key: durations.cost(order) for key, order in whole_plan.orders.items()}
@@ -143,8 +146,24 @@ def simulate_sweep(
         result = simulate(whole_plan, costs, cluster, limit)
         undisturbed = find_undisturbed() if cluster.losses_per_hour else None
     show(simulation_page(sweep.name, sweep.resources, result, undisturbed, durations))
-    for note in notes:
+    for note in (*notes, *([] if sweep.budget is None else [NO_BUDGET])):
         show(note)
+
+
+def solve_with_prices(sweep: Sweep, store: StageStore) -> Sweep:
+    """Return a sweep with the trials of its cells; itself if it has no means.
+
+    Raises:
+        RepertoireError: a price that decides the trials is not in the store.
+    """
+    solved = solve_sweep(sweep, store)
+    if unpriced := len(missing_prices(solved)):
+        raise RepertoireError(
+            f"--simulate: the trials of {sweep.name} follow from prices, and {unpriced} of these "
+            "are not in the store. repertoire run computes prices first; once it has, the sweep "
+            "can be simulated. repertoire plan without --simulate says what the prices take"
+        )
+    return solved
 
 
 def build_cluster(sweep: Sweep, scenario: Assumptions) -> VirtualCluster:

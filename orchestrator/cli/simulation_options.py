@@ -39,14 +39,20 @@ Failures = Annotated[
 ]
 
 
-def require_simulation(failures: str | None) -> None:
-    """Refuse failures without a simulation.
+def require_simulation(nodes: str | None, **options: object) -> None:
+    """Refuse options of a simulation without one.
+
+    Args:
+        nodes: `--simulate`.
+        options: name -> value; None where it is not given.
 
     Raises:
-        RepertoireError: they are given without `--simulate`.
+        RepertoireError: one is given without `--simulate`.
     """
-    if failures is not None:
-        raise RepertoireError("--failures needs --simulate, such as --simulate nodes=10,cpus=16")
+    for name, value in options.items():
+        if nodes is None and value is not None:
+            example = "--simulate nodes=10,cpus=16"
+            raise RepertoireError(f"--{name} needs --simulate, such as {example}")
 
 
 def read_recorded(durations: Path | None, out: Path) -> Durations:

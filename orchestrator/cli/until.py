@@ -18,6 +18,7 @@ JOB_END = "SLURM_JOB_END_TIME"
 JOB_MARGIN_SECONDS = 60.0  # for the tables, before the job is killed
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 WORDS = r"d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?"
+LONGEST_SPAN = 36_525 * UNITS["d"]  # a century, far below what datetime can add
 SPAN = re.compile(rf"(\d{{1,6}}(?:\.\d+)?)\s*({WORDS})(?![a-z])\s*")
 TIMES = "18:30, 2026-12-01T18:30, or a span such as 2h30m"
 
@@ -42,7 +43,7 @@ class EndTime:
 
 
 def parse_span(text: str) -> float | None:
-    """Return the seconds of a span such as 2h30m or 15 min; None if it is not one."""
+    """Return the seconds of a span such as 2h30m or 15 min; None if it is not one, or too long."""
     text, seconds = text.strip().lower(), 0.0
     if not text:
         return None
@@ -52,7 +53,7 @@ def parse_span(text: str) -> float | None:
             return None
         seconds += float(part[1]) * UNITS[part[2][0]]
         text = text[part.end() :]
-    return seconds
+    return seconds if seconds <= LONGEST_SPAN else None
 
 
 def parse_moment(text: str, now: datetime) -> datetime | None:
@@ -65,11 +66,11 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
     if (clock := parse_clock(text)) is not None:
         today = datetime.combine(now.date(), clock, clock.tzinfo or now.tzinfo)
         return today if today > now else today + timedelta(days=1)
-    try:
+    # A time at the edge of the calendar has no counterpart in every zone.
+    with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+        return moment.astimezone(now.tzinfo) if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+    return None
 
 
 def parse_clock(text: str) -> time | None:
@@ -113,9 +114,9 @@ def job_end_time(environment: Mapping[str, str], now: datetime) -> EndTime | Non
     A time that has passed is of an earlier job, whose environment was inherited.
     """
     text = environment.get(JOB_END, "")
-    if not text.isdecimal():
-        return None
-    moment = datetime.fromtimestamp(int(text), now.tzinfo)
+    moment = now
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromtimestamp(int(text), now.tzinfo)
     if moment <= now:
         return None
     return EndTime(moment - timedelta(seconds=JOB_MARGIN_SECONDS), "the end of the Slurm job")

@@ -50,6 +50,7 @@ class Simulation:
         spared_stages, spared: what all chains asked for beyond, shared or in the store already.
         usage: what ran when, and what was lost.
         failed_trials: trials that failed, on any seed.
+        store_bytes: bytes of the sweep's stages in the store at the end.
         steps: the course of the run.
     """
 
@@ -62,6 +63,7 @@ class Simulation:
     spared: float
     usage: Usage
     failed_trials: int
+    store_bytes: float
     steps: tuple[Step, ...]
 
     @property
@@ -110,6 +112,7 @@ def simulate(
         spared=asked_for - usage.seconds,
         usage=usage,
         failed_trials=len(ended),
+        store_bytes=stored + sum(usage.sizes),
         steps=tuple(list_steps(usage, cluster, stored)),
     )
 

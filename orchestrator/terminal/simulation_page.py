@@ -61,8 +61,7 @@ def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:
     yield "utilisation", percent_text(simulation.utilisation, 1)
     spared = resource_hours(simulation.spared, resources)
     yield "spared by sharing and the store", f"{simulation.spared_stages} stages, {spared}"
-    size = simulation.steps[-1].store_bytes if simulation.steps else 0.0
-    yield "store at the end", f"{bytes_text(size)}, of this sweep's stages"
+    yield "store at the end", f"{bytes_text(simulation.store_bytes)}, of this sweep's stages"
 
 
 def _failure_rows(

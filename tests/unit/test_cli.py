@@ -209,6 +209,8 @@ def test_quiet_prints_what_failed_alone_and_the_version_needs_no_command(home: P
     assert invoke(*words, "--quiet") == (0, "")
     refused = CliRunner().invoke(app, [*words, "--quiet", "-v"])
     assert "--quiet and --verbose exclude each other" in str(refused.exception)
+    refused = CliRunner().invoke(app, [*words, "--address", "10.9.9.9:1"])
+    assert "--address names a Ray cluster, and --backend inline" in str(refused.exception)
     assert "split_digits" in invoke(*words, "-v")[1]
     assert invoke("--version") == (0, f"repertoire {importlib.metadata.version('repertoire-cl')}\n")
 

@@ -20,6 +20,7 @@ from orchestrator.results.load import load
 from orchestrator.stages.outcomes import StageDone
 
 NOON = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
+LAST_MOMENT = "9999-12-31T23:59-12:00"  # of the calendar: in other zones it is after it
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,21 @@ def test_a_time_of_day_a_date_or_a_span_is_a_moment(text: str, expected: str) ->
     assert parse_moment(text, NOON) == datetime.fromisoformat(expected)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "18", "2h30", "3 months", "25:00", "-5m", "1e9h"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "18",
+        "2h30",
+        "3 months",
+        "25:00",
+        "-5m",
+        "1e9h",
+        "999999d",
+        LAST_MOMENT,
+    ],
+)
 def test_what_is_no_time_is_none(text: str) -> None:
     assert parse_moment(text, NOON) is None
     assert parse_span(text) is None
@@ -50,7 +65,7 @@ def test_the_end_of_a_slurm_job_counts_unless_it_is_past_and_the_earlier_time_wi
     assert job is not None
     assert job.describe(NOON) == "12:59 (the end of the Slurm job)"
     assert first_end_time(None, {"SLURM_JOB_END_TIME": ends}, NOON) == job
-    for text in ("", "later", "12", str(int(NOON.timestamp()))):
+    for text in ("", "later", "12", "9" * 14, str(int(NOON.timestamp()))):
         assert job_end_time({"SLURM_JOB_END_TIME": text}, NOON) is None
 
 

@@ -151,7 +151,7 @@ def test_a_stage_too_large_is_refused_here_and_waited_for_on_a_cluster() -> None
     assert lines == [
         "a stage asks for 1 CPUs and 1 GPUs, which no node of this Ray has; nodes: "
         "10.0.0.1 (4 CPUs, 0 GPUs, 8.59 GB); waiting for such a node, "
-        "30 min at most (--wait-for-nodes)"
+        "30 min 00 s at most (--wait-for-nodes)"
     ]
     ray_backend.require_capacity([BIG, SMALL], needs, None, lines.append)
     assert len(lines) == 1

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from orchestrator.backends.nodes import Demand
 from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.cli.run_sweep import plan_sweep
 from orchestrator.cli.simulate import (
     MOST,
     Assumptions,
@@ -48,12 +49,15 @@ from orchestrator.results.durations import (
 from orchestrator.results.folder.places import open_store
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.units import duration_text, si_text
+from orchestrator.search.price import price_plan
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import compute_order
 from orchestrator.sweep import sweep as sweep_module
 from orchestrator.sweep.reading.yaml_file import read_yaml
+from orchestrator.sweep.solve_means import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_table
 from orchestrator.terminal.simulation_page import simulation_page
@@ -101,7 +105,7 @@ def test_three_chains_of_three_stages_on_two_workers(make_plan: Callable[..., Pl
     assert find_makespan(planned, costs, VirtualCluster(2, 1), LIMIT) == 50.0
     assert [step.stages for step in result.steps] == [3, 5, 5, 7, 7, 9, 9, 11, 11, 12]
     assert [step.utilisation for step in result.steps] == [1.0] * 8 + [0.5] * 2
-    assert result.steps[-1].store_bytes == 1200.0
+    assert result.steps[-1].store_bytes == result.store_bytes == 1200.0
 
 
 def test_what_is_shared_is_computed_once_and_counted_as_spared(
@@ -185,6 +189,9 @@ def test_stages_of_the_store_take_no_time(make_plan: Callable[..., Plan]) -> Non
     result = run(done, VirtualCluster(1, 1), ten_seconds)
     assert (result.makespan, result.stages, result.shortest) == (20.0, 2, 20.0)
     assert result.steps[0].store_bytes == 200.0
+    all_stored = dict.fromkeys(sweep_plan.chains[0].keys, StoredStage("complete", 1, 10.0))
+    rest = run(replace(sweep_plan, stored=all_stored), VirtualCluster(1, 1), ten_seconds)
+    assert (rest.stages, rest.steps, rest.store_bytes) == (0, (), 400.0)
 
 
 def test_lost_nodes_cost_their_stages_and_their_replacement(
@@ -451,12 +458,38 @@ def test_the_page_states_what_was_assumed(make_plan: Callable[..., Plan], tmp_pa
     assert not (tmp_path / "stages").exists()
 
 
+def test_a_sweep_with_means_is_simulated_with_the_trials_of_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    means = SWEEP.replace("METHODS", "[finetune, er]").replace("SEEDS", "[0, 1]") + (
+        "means: {storage: {grid: [100 kB, 200 kB]}, compute: {grid: [2]}}\nbudget: {cpu_hours: 9}\n"
+    )
+    (tmp_path / "simulated.yaml").write_text(means)
+    sweep, store = Sweep.load(tmp_path / "simulated.yaml"), StageStore(str(tmp_path / "stages"))
+    scenario, shown = read_scenario("nodes=1,cpus=1"), list[Any]()
+    with pytest.raises(RepertoireError, match="follow from prices, and 3 of these"):
+        simulate_sweep(sweep, store, tmp_path / "out", scenario, shown.append)
+    prices = missing_prices(solve_sweep(sweep, store))
+    for order in price_plan(sweep, prices, store).orders.values():
+        compute_order(order, store)
+    planned, _ = plan_sweep(sweep, store, tmp_path / "out")
+    simulate_sweep(sweep, store, tmp_path / "out", scenario, shown.append)
+    screen = Console(width=120, file=StringIO(), record=True)
+    screen.print(*shown)
+    page = " ".join(screen.export_text().replace("│", " ").split())
+    assert f"stages computed {len(planned.stages_to_run)} " in page
+    assert "budget: not simulated" in page
+
+
 def test_mistakes_on_the_command_line_take_a_line(
     answer: Callable[..., tuple[int, str]], make_plan: Callable[..., Plan]
 ) -> None:
     make_plan()
     for flags, problem in (
         (("--failures", "1/h"), "--failures needs --simulate"),
+        (("--seed", "3"), "--seed needs --simulate"),
+        (("--simulate", "nodes=2,cpus=2", "--trials"), "--trials lists what plan shows without"),
         (("--durations", "nowhere"), "no results here"),
         (("--simulate", "cpus=2", "--durations", "nowhere"), "no results here"),
         (("--simulate", "nodes=2,cpus=2", "--failures", "1e9/h"), "give at most 24/h for 2 nodes"),
