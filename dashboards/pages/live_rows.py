@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from dashboards.charts.short_names import short_texts
 from dashboards.data.folders import SweepFolder
 from dashboards.data.running import read_endings, read_events, read_running, running_table
 from dashboards.data.stages import StoredProgress
@@ -14,6 +15,7 @@ from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.failures import group_endings, trials_line
 
 MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
+LETTERS = 56  # of a name beside the other columns of events
 EVENT_WIDTHS = {"time": 80, "event": 170, "seed": 60}  # pixels; the names have the rest
 
 
@@ -67,15 +69,22 @@ def show_failures(page: Page, sweep: str) -> None:
     st.caption("The traceback: repertoire show DIR TRIAL --traceback.")
 
 
+def readable_events(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns to show of events, as text; long names differ still."""
+    times = [f"{moment.to_pydatetime().astimezone():%H:%M:%S}" for moment in rows["time"]]
+    names = rows["configuration"].astype(str)
+    names = names.mask(names.str.len() > LETTERS, names.map(short_texts(names, LETTERS)))
+    return rows.assign(time=times, seed=rows["seed"].astype(str), configuration=names)
+
+
 def show_events(page: Page, sweep: str, progress: StoredProgress) -> None:
     """Show the last events of the run, newest first."""
     events = read_events(page.warehouse, sweep, progress)
     if events.empty:
         return
     st.subheader("Last events")
-    times = [f"{moment.to_pydatetime().astimezone():%H:%M:%S}" for moment in events["time"]]
     st.dataframe(
-        events.assign(time=times, seed=events["seed"].astype(str)),
+        readable_events(events),
         hide_index=True,
         width="stretch",
         height=LINES_HEIGHT,
