@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -80,21 +80,26 @@ def require(valid: bool, name: str, given: object, expected: str) -> None:
         raise ValueError(f"{name} must be {expected}, given {given}")
 
 
-def suggest(given: str, valid: Iterable[str]) -> str:
+def suggest(given: str, valid: Iterable[str], compared: Callable[[str], str] = str) -> str:
     """Return 'valid: ...' with the nearest name first, for the end of a message.
 
     Case and the kind of dash do not matter; 'lmbda' suggests even a name as short as 'lam'. Of
     many names those that are most alike are listed. Without names it is 'there is none'.
+
+    Args:
+        given: the name.
+        valid: the names that there are.
+        compared: returns what of a name is compared, such as the stem of a file's.
     """
     names = shown = sorted(valid)
     if not names:
         return "there is none"
-    folded = {_fold(name): name for name in names}
+    given, folded = _fold(compared(given)), {_fold(compared(name)): name for name in names}
     cutoff = 0.5 if len(given) > 3 else 0.6
-    near = get_close_matches(_fold(given), folded, n=1, cutoff=cutoff)
+    near = get_close_matches(given, folded, n=1, cutoff=cutoff)
     hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     if len(names) > MANY_NAMES:
-        alike = get_close_matches(_fold(given), folded, n=MANY_NAMES // 2, cutoff=0.0)
+        alike = get_close_matches(given, folded, n=MANY_NAMES // 2, cutoff=0.0)
         shown = [folded[name] for name in alike]
     more = f", and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
     return f"{hint}valid: {', '.join(shown)}{more}"

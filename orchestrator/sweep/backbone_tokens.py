@@ -1,4 +1,4 @@
-"""Whether a backbone of a library has the tokens that a method needs, known without its weights."""
+"""Whether a backbone has the tokens that a method needs, known by its name without its weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from methods.parts.tokens import NEEDED, has_tokens
+from methods.parts.tokens import NEEDED, NO_TOKENS, has_tokens
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.pretrained.backbones import Backbone, BackboneKind
@@ -22,7 +22,7 @@ ANY_IMAGES = NetworkShape((3, 224, 224), 2, (0.5,) * 3, (0.5,) * 3)
 
 
 def tokens_objection(backbone: Any, method: Component) -> str | None:
-    """Return the reason that a method refuses a backbone of a library, whatever its weights.
+    """Return the reason that a method refuses a backbone by its name, whatever its weights.
 
     Args:
         backbone: of a pretrained network; other values, such as None, give no objection.
@@ -30,7 +30,7 @@ def tokens_objection(backbone: Any, method: Component) -> str | None:
     """
     if not method.cls.needs_tokens or not isinstance(backbone, Backbone):
         return None
-    if backbone.kind not in ZOOS or _may_have_tokens(backbone.kind, backbone.name):
+    if not _lacks_tokens(backbone):
         return None
     return f"{method.name} needs {NEEDED}; given {backbone.title}, which has no tokens"
 
@@ -39,6 +39,13 @@ def named_backbone(network: Mapping[str, Any]) -> Backbone | None:
     """Return the backbone of a section `network` that has mistakes, or None if it is one."""
     name = network.get("backbone")
     return BACKBONES.get(name) if isinstance(name, str) else None
+
+
+def _lacks_tokens(backbone: Backbone) -> bool:
+    """Return whether a backbone of a library or of the table is known to have no tokens."""
+    if backbone.kind in ZOOS:
+        return not _may_have_tokens(backbone.kind, backbone.name)
+    return backbone.kind == "network" and backbone.name in NO_TOKENS
 
 
 @cache

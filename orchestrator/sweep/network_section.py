@@ -133,6 +133,11 @@ def _create_backbone(given: Any, where: str, own: OwnCode, mistakes: list[str]) 
 def _table_backbone(
     name: str, options: dict[str, Any], where: str, mistakes: list[str]
 ) -> Backbone | None:
+    if ":" in name:
+        # The spelling of a network of a library, or of one's own, in the section `network`.
+        kind, _, rest = name.partition(":")
+        form = f"{{{kind}: {rest}}}" if kind in (*ZOOS, "module") else f"{{module: {name}}}"
+        raise RepertoireError(f"unknown backbone {name!r}; write {form}")
     if name not in NETWORKS:
         raise UnknownName("backbone", name, [*NETWORKS, *(f"{{{zoo}: NAME}}" for zoo in ZOOS)])
     config = decode_fields(NETWORKS[name].Config, options, where, mistakes)

@@ -19,7 +19,7 @@ from orchestrator.benchmarks.sources.torchvision_import import import_torchvisio
 from orchestrator.errors import RepertoireError, SweepError, WrongData
 from orchestrator.hashing import to_keyed_json
 from orchestrator.networks.base import NetworkShape
-from orchestrator.networks.networks import MLP, ViTTiny, build_network
+from orchestrator.networks.networks import CNN, MLP, ViTTiny, build_network
 from orchestrator.networks.pretrained.backbones import Backbone
 from orchestrator.networks.pretrained.bodies import body_facts
 from orchestrator.networks.pretrained.fitting import load_weights
@@ -421,6 +421,15 @@ def test_positions_of_another_size_say_what_to_do():
         ("{name: pretrained, backbone: {torchvision: resnet81}}", "resnet81.*did you mean"),
         ("{name: pretrained, backbone: {torch: resnet18}}", r"network.backbone: must be \{timm:"),
         ("{name: pretrained, backbone: vit_tinny}", "unknown backbone 'vit_tinny'.*vit_tiny"),
+        (
+            '{name: pretrained, backbone: "timm:resnet18"}',
+            "unknown backbone 'timm:resnet18'; write {timm: resnet18}$",
+        ),
+        (
+            '{name: pretrained, backbone: "tinybody:build"}',
+            "unknown backbone 'tinybody:build'; write {module: tinybody:build}$",
+        ),
+        (network_text(weights="nix.pth"), "nix.pth: no such file; valid: "),
         ("pretrained", "network.backbone: is missing"),
         ("{name: pretrained, backbone: {name: resnet32}}", "network.weights: is missing"),
         (network_text("heads"), "network.train: .*did you mean 'head'"),
@@ -430,6 +439,10 @@ def test_positions_of_another_size_say_what_to_do():
         (network_text(rule="{size: 2, mean: [1], std: [1]}"), "cannot take images of 2x2 pixels"),
         (network_text(rule="{size: 100000}"), "network.input.size: .*at most 4,096"),
         (network_text(rule="{size: 3.5}"), "network.input.size: must be a whole number"),
+        (
+            network_text(rule="{size: [8, 8, 8]}"),
+            r"network.input.size: must be a whole number, or \[rows, columns\], given \[8, 8, 8\]$",
+        ),
         (network_text(rule="{size: [8]}"), r"network.input.size\[1\]: is missing"),
         (network_text(rule="{mean: [1, 1], std: [1, 1]}"), "pixels and 2 channels.*mean and std"),
         (OTHER.format("flat"), r"otherbody:flat returns float32 \[128\] for 2 images.*\[2, F\]"),
@@ -570,6 +583,30 @@ def test_a_scenario_that_a_method_does_not_serve_has_nothing_to_do_with_hidden_l
     (line,) = mistakes(folder, methods="[hat]")
     assert "hidden" not in line
     assert "hat cannot serve the class scenario" in line
+
+
+def write_cnn(folder: Path, channels: int = 1) -> None:
+    shape = NetworkShape((channels, 8, 8), 10, (0.5,) * channels, (0.5,) * channels)
+    save_file(CNN(CNN.Config(), shape).body.state_dict(), folder / "cnn.safetensors")
+
+
+@pytest.mark.parametrize(("values", "channels"), [(3, 1), (1, 3)])
+def test_means_for_other_channels_than_those_of_the_weights_are_said(folder, values, channels):
+    write_cnn(folder, channels)
+    rule = f"{{mean: {[0.5] * values}, std: {[0.5] * values}}}"
+    text = "{name: pretrained, backbone: cnn, weights: cnn.safetensors, input: %s}"
+    (line,) = mistakes(folder, network=text % rule)
+    assert line.startswith(f"network.input.mean: has {values} values, and cnn with ")
+    takes = "1 channel" if channels == 1 else "3 channels"
+    assert line.endswith(f"takes images of {takes}; give as many values of mean and std")
+
+
+def test_a_network_of_the_table_without_tokens_is_named(folder):
+    write_cnn(folder)
+    text = "{name: pretrained, backbone: cnn, weights: cnn.safetensors, train: adapters}"
+    (line,) = mistakes(folder, methods="[l2p]", network=text)
+    assert line.startswith("methods[0]: l2p needs a transformer with a class token: ")
+    assert line.endswith("; given cnn, which has no tokens")
 
 
 def test_prompts_for_a_frozen_transformer_need_adapters(folder):

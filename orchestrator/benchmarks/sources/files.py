@@ -57,7 +57,10 @@ def _list_candidates(given: str, folder: Path, suffixes: Sequence[str]) -> str:
     files = (each for each in folder.glob("*") if each.is_file())
     names = sorted(each.name for each in files if not suffixes or each.suffix in suffixes)
     missing = " or ".join(filter(None, suffixes)) or "such"
-    return suggest(given, names[:20]) if names else f"{folder} has no {missing} file"
+    if not names:
+        return f"{folder} has no {missing} file"
+    # Without their suffixes, which all have in common.
+    return suggest(given, names[:20], lambda name: Path(name).stem)
 
 
 def require_folder(path: Path) -> Path:

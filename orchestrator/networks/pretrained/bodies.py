@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, WrongData
 from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.pretrained.backbones import Backbone
+from orchestrator.networks.pretrained.channels import draw_body, require_channels
 from orchestrator.networks.pretrained.fitting import load_weights
 from orchestrator.networks.pretrained.input_rule import Input, Preparation
 from orchestrator.networks.pretrained.patches import Size, has_patch, usual_sizes
@@ -90,17 +91,19 @@ def load_body(spec: BodySpec) -> nn.Module:
     """
     rule = spec.rule
     shape = replace(spec.shape, input_shape=rule.shape, mean=rule.mean, std=rule.std)
-    # What is drawn here is replaced, so nothing else may depend on it.
     try:
-        with seed_global_generators(0):
-            body = spec.backbone.build(shape)
+        body = draw_body(spec.backbone, shape)
     except ZOO_ERRORS as error:
         raise RepertoireError(_cannot_take(spec, error)) from error
     # Before the weights, whose positions would seem to be those of another network.
     if spec.backbone.kind in ZOOS and not has_patch(body, rule.size):
         raise RepertoireError(_cannot_take(spec, "they are smaller than a patch"))
     tensors = read_tensors(Path(spec.weights.file))
-    load_weights(body, tensors, spec.weights.file, spec.backbone.title)
+    try:
+        load_weights(body, tensors, spec.weights.file, spec.backbone.title)
+    except WrongData:
+        require_channels(spec.backbone, shape, tensors, spec.weights.file)
+        raise
     return body.eval().requires_grad_(False)
 
 

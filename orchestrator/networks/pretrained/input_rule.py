@@ -6,7 +6,7 @@ Shape legend: B examples, c channels, h rows, w columns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch.nn.functional as F
@@ -33,7 +33,9 @@ class InputRule:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    size: int | tuple[int, int] | None = None
+    size: int | tuple[int, int] | None = field(
+        default=None, metadata={"form": "a whole number, or [rows, columns]"}
+    )
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     interpolation: Interpolation = "bilinear"

@@ -23,6 +23,7 @@ from orchestrator.networks.pretrained.bodies import (
     load_body,
     module_bytes,
 )
+from orchestrator.networks.pretrained.channels import WrongChannels
 from orchestrator.networks.pretrained.input_rule import InputRule, Preparation
 from orchestrator.networks.pretrained.local_weights import find_default_weights
 from orchestrator.networks.pretrained.weights import Weights
@@ -111,9 +112,7 @@ class Pretrained(Network):
         try:
             facts = body_facts(config.body_spec(shape))
         except RepertoireError as error:
-            # A file that is cut off or empty is missing data.
-            of_weights = isinstance(error, (MissingData, WrongData))
-            return f"{'weights' if of_weights else 'backbone'}: {error}"
+            return f"{_place_of(error)}: {error}"
         if config.is_frozen and facts.is_random:
             return (
                 f"backbone: {config.backbone.title} gives the same images other features each time "
@@ -172,3 +171,11 @@ class Pretrained(Network):
             pixels = self.normalise(x)
             body = self.body if self.frozen is None else self.frozen
             return body(pixels).flatten(1)
+
+
+def _place_of(error: RepertoireError) -> str:
+    """Return the field that an error of a body is about."""
+    if isinstance(error, WrongChannels):
+        return "input.mean"
+    # A file that is cut off or empty is missing data.
+    return "weights" if isinstance(error, (MissingData, WrongData)) else "backbone"

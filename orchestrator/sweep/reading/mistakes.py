@@ -43,6 +43,7 @@ def describe_errors(
     names = [field.name for field in fields(kind)]
     expected: dict[tuple[str, str], list[ErrorDetails]] = {}
     nested = nested_fields(kind)  # type: ignore[arg-type]
+    forms = stated_forms(kind)  # type: ignore[arg-type]
     for detail in error.errors(include_url=False):
         first = str(detail["loc"][0]) if detail["loc"] else ""
         if detail["type"] in ("value_error", "assertion_error"):
@@ -55,7 +56,8 @@ def describe_errors(
             other != path and field == first and other.startswith((f"{path}[", f"{path}."))
             for field, other in expected
         ):
-            yield first, f"{path}: {error_message(details, names)}"
+            form = forms.get(path.rpartition(".")[2])
+            yield first, f"{path}: {error_message(details, names, form)}"
 
 
 def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterator[tuple[str, str]]:
@@ -71,15 +73,26 @@ def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterat
 @cache
 def nested_fields(kind: Any) -> frozenset[str]:
     """Return the fields of the dataclasses that a dataclass has for values, at any depth."""
-    names, left = set[str](), [*get_type_hints(kind).values()]
+    return frozenset(field.name for each in _dataclasses_in(kind) for field in fields(each))
+
+
+@cache
+def stated_forms(kind: Any) -> dict[str, str]:
+    """Return what fields say is valid (`metadata`: "form"), by name, those within values too."""
+    within = [field for each in (kind, *_dataclasses_in(kind)) for field in fields(each)]
+    return {field.name: field.metadata["form"] for field in within if "form" in field.metadata}
+
+
+def _dataclasses_in(kind: Any) -> list[Any]:
+    """Return the dataclasses that the fields of a dataclass have for values, at any depth."""
+    kinds, left = list[Any](), [*get_type_hints(kind).values()]
     while left:
         each = left.pop()
         left += get_args(each)
-        if is_dataclass(each):
-            hints = get_type_hints(each)
-            left += [hint for name, hint in hints.items() if name not in names]
-            names |= {field.name for field in fields(each)}
-    return frozenset(names)
+        if is_dataclass(each) and each not in kinds:
+            kinds.append(each)
+            left += get_type_hints(each).values()
+    return kinds
 
 
 def error_place(detail: ErrorDetails, where: str, nested: frozenset[str] = frozenset()) -> str:
@@ -99,8 +112,14 @@ def error_place(detail: ErrorDetails, where: str, nested: frozenset[str] = froze
     return path.removeprefix(".")
 
 
-def error_message(details: list[ErrorDetails], names: list[str]) -> str:
-    """Return the message for one place; several details are alternatives."""
+def error_message(details: list[ErrorDetails], names: list[str], form: str | None = None) -> str:
+    """Return the message for one place; several details are alternatives.
+
+    Args:
+        details: of the place.
+        names: of all fields.
+        form: what the field says is valid, if it does.
+    """
     detail = details[0]
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] in UNKNOWN:
@@ -108,7 +127,7 @@ def error_message(details: list[ErrorDetails], names: list[str]) -> str:
         return f"unknown key {key!r}" + (f"; {known}" if len(detail["loc"]) == 1 else "")
     if detail["type"] in MISSING:
         return "is missing"
-    expected = ", or ".join(dict.fromkeys(expected_value(each) for each in details))
+    expected = form or ", or ".join(dict.fromkeys(expected_value(each) for each in details))
     choices = [
         name
         for each in details
