@@ -6,7 +6,9 @@ of new and drawn examples taken together ("concat-mean": every example has the s
 
     L = 1/t CE(B) + (1 - 1/t) CE(M)
 
-B is the batch, M that from the memory; each CE is a mean over its examples.
+B is the batch, M that from the memory; each CE is a mean over its examples. With `asymmetric: true`
+the examples of the batch compete among the classes that are in it, as in `er_ace`, and the loss is
+the sum CE(B; classes in B) + CE(M), or that weighted by tasks.
 
 State:
     memory.*: the stored examples, see `parts.memory`; they change during a task (reservoir, ring)
@@ -16,8 +18,9 @@ Reference:
     Chaudhry et al. 2019, On tiny episodic memories in continual learning, arXiv:1902.10486,
     algorithm 1. Rolnick et al. 2019, Experience replay for continual learning, NeurIPS. Weights by
     tasks: van de Ven, Tuytelaars & Tolias 2022, Three types of incremental learning, Nature Machine
-    Intelligence 4. Several steps on a batch: Aljundi et al. 2019, Online continual learning with
-    maximally interfered retrieval, NeurIPS.
+    Intelligence 4. Asymmetric loss: Caccia et al. 2022, New insights on reducing abrupt
+    representation change in online continual learning, ICLR. Several steps on a batch: Aljundi et
+    al. 2019, Online continual learning with maximally interfered retrieval, NeurIPS.
 
 Deviations:
     The memory is offered each training example once, in the first epoch, so that several epochs do
@@ -34,6 +37,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView, neutral
+from methods.parts.own_classes import among_own_classes
 from methods.parts.rehearsal import Replay, ReplayConfig
 
 
@@ -46,9 +50,12 @@ class ER(Replay):
 
         Attributes:
             weighting: whether all examples of a step weigh the same, or all tasks.
+            asymmetric: whether a batch competes among its own classes alone, once anything is
+                stored; its loss and that of the stored examples then weigh the same, or all tasks.
         """
 
         weighting: Literal["examples", "tasks"] = neutral("examples")
+        asymmetric: bool = neutral(False)
 
     fusible: ClassVar[bool] = True
     config: Config
@@ -68,7 +75,13 @@ class ER(Replay):
         if not len(rows):
             return self.task_loss(batch)
         replayed = self.augment(self.memory[rows])
-        if self.config.weighting == "examples":
+        if self.config.asymmetric:
+            stored = self.task_loss(replayed)
+            new = self.task_loss(batch, among_own_classes(self.network(batch.x), batch))
+        elif self.config.weighting == "examples":
             return self.task_loss(batch + replayed)
-        new = self.task_loss(batch) / self._task
-        return new + (1 - 1 / self._task) * self.task_loss(replayed)
+        else:
+            new, stored = self.task_loss(batch), self.task_loss(replayed)
+        if self.config.weighting == "examples":
+            return new + stored
+        return new / self._task + (1 - 1 / self._task) * stored

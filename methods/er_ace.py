@@ -28,10 +28,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from methods.base import Examples
+from methods.parts.own_classes import among_own_classes
 from methods.parts.rehearsal import Replay
 
 
@@ -46,12 +46,5 @@ class ERACE(Replay):
         if not len(rows):
             return self.task_loss(batch)
         stored = self.task_loss(self.augment(self.memory[rows]))
-        logits = self.network(batch.x)
-        own = logits.masked_fill(self.absent_outputs(batch), float("-inf"))
+        own = among_own_classes(self.network(batch.x), batch)
         return self.task_loss(batch, own) + stored
-
-    def absent_outputs(self, batch: Examples) -> Tensor:
-        """Return the outputs, bool [C], that are no label of a batch."""
-        outputs = torch.arange(self.outlook.num_classes, device=batch.y.device)
-        labels = torch.cat((batch.y, batch.mixture()[0]))
-        return ~(labels.unsqueeze(1) == outputs).any(dim=0)

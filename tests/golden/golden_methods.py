@@ -280,6 +280,7 @@ CASES: dict[str, Case] = {
         case("er_ace", "class", "mlp", "adamw", memory_size=30, policy="class_balanced"),
         case("er", "class", "mlp", "sgd", memory_per_class=4, policy="class_balanced"),
         case("er", "class", "mlp", "sgd", memory_size=30, weighting="tasks"),
+        case("er", "class", "mlp", "sgd", memory_size=30, asymmetric=True),
         case("er", "class", "mlp", "sgd", memory_size=30, updates_per_batch=2),
         case("mir", "task", "mlp", "sgd", memory_size=30, replay_batch_size=8),
         case("mir", "domain", "convnet", "adam", memory_size=40, policy="ring", virtual_lr=0.1),

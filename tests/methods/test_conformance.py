@@ -89,6 +89,7 @@ VARIANTS = [
     (ER, ER.Config(memory_bytes=400, policy="ring")),
     (ER, ER.Config(memory_per_class=3, policy="class_balanced", updates_per_batch=2)),
     (ER, ER.Config(memory_size=20, weighting="tasks")),
+    (ER, ER.Config(memory_size=20, weighting="tasks", asymmetric=True)),
     (MIR, MIR.Config(memory_size=30, replay_batch_size=5, virtual_lr=0.3)),
     (DER, DER.Config(memory_size=13, alpha=0.3, replay_batch_size=5)),
     (DERPP, DERPP.Config(memory_bytes=900, alpha=0, beta=2)),

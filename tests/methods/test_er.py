@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from methods.base import Config, Examples, Setting
 from methods.er import ER
+from methods.er_ace import ERACE
 from methods.finetune import Finetune
 from methods.parts.rehearsal import Rehearsal, RehearsalConfig
 from methods.parts.ring import RingMemory
@@ -124,6 +125,27 @@ def test_weighted_by_tasks_the_new_one_has_a_share_of_one_in_t():
     batch = view.examples[:6]
     replayed = method.memory.sample(6, view.stream("replay"))
     expected = (method.task_loss(batch) + method.task_loss(replayed)) / 2
+    torch.testing.assert_close(method.loss(batch), expected)
+
+
+@pytest.mark.parametrize("scenario", ["task", "class"])
+@pytest.mark.parametrize("policy", ["reservoir", "class_balanced"])
+def test_asymmetric_it_is_er_ace_bit_for_bit(scenario, policy):
+    given = {"memory_size": 20, "policy": policy, "replay_batch_size": 5}
+    ace = Blobs(ERACE, ERACE.Config(**given), scenario)
+    chains = snapshots(er(scenario, asymmetric=True, **given)), snapshots(ace)
+    for one, other in zip(*chains, strict=True):
+        assert one.state.keys() == other.state.keys()
+        assert all(torch.equal(one.state[name], value) for name, value in other.state.items())
+
+
+def test_asymmetric_and_weighted_by_tasks_the_outputs_of_absent_classes_are_left_out():
+    method, view = after_first_task(memory_size=30, weighting="tasks", asymmetric=True)
+    batch = view.examples[:6] + view.examples[-6:]
+    assert batch.y.unique().tolist() == [2, 3]
+    replayed = method.memory.sample(12, view.stream("replay"))
+    own = F.cross_entropy(method.network(batch.x)[:, 2:4], batch.y - 2)
+    expected = (own + method.task_loss(replayed)) / 2
     torch.testing.assert_close(method.loss(batch), expected)
 
 
