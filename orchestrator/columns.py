@@ -156,7 +156,7 @@ COST_COLUMNS = (
     Column("working_bytes", "working memory", "held while learning a task", "B", int, small=True),
     Column("inference_flops", "prediction", "predicting one example", "FLOP", small=True),
     Column("inference_bytes", "read", "read to predict one example", "B", int, small=True),
-    Column("saved_flops", "saved", "a frozen body, by features", "FLOP"),
+    Column("saved_flops", "saved", "a frozen body, by features", "FLOP", prefix="G"),
     Column("energy_joules", "energy", "energy of the device", "J", small=True),
 )
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,9 @@ from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.theme import assign_lines, assign_symbols, template
-from orchestrator.results.agreement import rank_agreements
+from orchestrator.results.agreement import Agreement, rank_agreements
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import column_text, decimal_text
+from orchestrator.results.units import column_text, decimal_text, noun_text
 
 HEIGHT, EDGES = 380, 130  # pixels
 
@@ -59,10 +60,15 @@ def _points(method: str, rows: pd.DataFrame, look: dict[str, Any]) -> go.Scatter
 
 def agreement_sentences(costs: pd.DataFrame) -> list[str]:
     """Return a sentence for each device on how FLOPs rank its trials against seconds."""
-    return [
-        f"On {each.device}: Spearman's rank correlation of FLOPs and seconds is "
-        f"{decimal_text(each.rho)} over {each.n:,} trials."
-        if each.rho == each.rho
-        else f"On {each.device}: {each.n:,} trials with too few different costs to rank."
-        for each in rank_agreements(costs)
-    ]
+    return [agreement_sentence(each) for each in rank_agreements(costs)]
+
+
+def agreement_sentence(on_device: Agreement) -> str:
+    """Return a sentence on how FLOPs rank the trials of a device against seconds."""
+    trials = noun_text(f"{on_device.n:,}", "trial")
+    if isnan(on_device.rho):
+        return f"On {on_device.device}: {trials} with too few different costs to rank."
+    return (
+        f"On {on_device.device}: Spearman's rank correlation of FLOPs and seconds is "
+        f"{decimal_text(on_device.rho)} over {trials}."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from textwrap import wrap
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.charts.theme import SCALE, bar_title
+from orchestrator.results.units import si_text
 
 # Up to so many decades -> ticks in each: of a panel as wide as the page, of one half as wide.
 Steps = dict[float, tuple[float, ...]]
@@ -54,6 +55,21 @@ def tick_text(name: str, value: float) -> str:
     if quantity.unit == "s" and value >= 1:
         return f"{value:,.0f} s"
     return quantity.value_text(value)
+
+
+def linear_ticks(highest: float, unit: str) -> dict[str, Any]:
+    """Return round ticks with units, four to eight from 0 to the highest value of an axis.
+
+    Plotly has no format with a blank between the number and the prefix: 10 MFLOP.
+    """
+    if not 0 < highest < inf:
+        return {"rangemode": "tozero"}
+    magnitude = 10.0 ** floor(log10(highest / 4))
+    step = magnitude * max(m for m in (1, 2, 5) if 4 * m * magnitude <= highest)
+    # Beyond the highest value too, where the axis may end.
+    values = [number * step for number in range(floor(highest / step) + 2)]
+    texts = [si_text(value, unit) for value in values]
+    return {"rangemode": "tozero", "tickvals": values, "ticktext": texts}
 
 
 def axis_value(value: float, name: str) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.charts.cost_axes import linear_ticks
 from dashboards.charts.panels import (
     add_traces,
     empty_figure,
@@ -89,7 +90,9 @@ def _stacked_bars(
     for index, (_, rows) in enumerate(settings):
         bars = [_bars(rows, c, words, parts, unit) for c, words in used.items()]
         add_traces(figure, bars, panel_position(index, 1))
-    figure.update_xaxes(title=title, tickformat="~s", ticksuffix=unit, rangemode="tozero")
+        longest = float(rows[list(used)].sum(axis="columns").max())
+        figure.update_xaxes(linear_ticks(longest, unit), **panel_position(index, 1))
+    figure.update_xaxes(title=title)
     figure.update_yaxes(autorange="reversed", **short_ticks(table["label"]))
     return figure.update_layout(barmode="stack")
 

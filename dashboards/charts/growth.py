@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.charts.cost_axes import linear_ticks
 from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
@@ -55,12 +56,14 @@ def growth(
     styles = assign_lines(costs["label"]) | method_lines(surface)
     names = short_texts(costs["label"], LONGEST)
     for index, column in enumerate(GROWING):
+        highest = 0.0
         for label, rows in costs.groupby("label", sort=False):
             lines = list(growth_lines(rows.sort_values("after"), column, num_tasks))
             for line in lines:
                 style_line(line.update(name=names[str(label)]), styles[label])
             add_traces(figure, lines, panel_position(index, columns))
-        axis = {"tickformat": "~s", "ticksuffix": COLUMNS[column].unit, "rangemode": "tozero"}
+            highest = max(highest, *(float(np.nanmax(line.y)) for line in lines))
+        axis = linear_ticks(highest, COLUMNS[column].unit)
         figure.update_yaxes(axis, **panel_position(index, columns))
     # Of the last panel alone: the legend may leave no room between the panels.
     row = len(GROWING) // columns

@@ -13,7 +13,7 @@ from orchestrator.results.units import amount_text, decimal_text
 class Quantity:
     """A column: its name in words, its unit ("" for a share or a count), whether it is a cost.
 
-    Costs span decades, so their axes are logarithmic, with SI prefixes (1 kB = 1000 B).
+    Costs span decades, so their axes are logarithmic.
     """
 
     words: str
@@ -29,8 +29,7 @@ class Quantity:
         """Return the layout of its axis."""
         if not self.cost:
             return {"title": {"text": self.title}}
-        ticks = {"tickformat": "~s", "ticksuffix": self.unit, "exponentformat": "SI"}
-        return {"title": {"text": self.title}, "type": "log", **ticks}
+        return {"title": {"text": self.title}, "type": "log"}
 
     def value_text(self, value: float) -> str:
         """Return a value as text with its unit: `117 kB`, `3.5 GFLOP`, `0.917`."""

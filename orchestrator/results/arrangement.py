@@ -11,7 +11,7 @@ from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import VALUES
 
 # Beside VALUES, and averaged only if they are asked for.
-FURTHER = LATE_STORAGE
+FURTHER = (*LATE_STORAGE, "saved_flops")
 # By the names of the tables, and by those that a table for people prints.
 NAMES = {
     **{COLUMNS[name].label.lower(): name for name in (*VALUES, *FURTHER)},

@@ -54,6 +54,11 @@ def duration_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def noun_text(number: str, noun: str) -> str:
+    """Return a number, as text, of things, in the plural unless there is one: `1 node`."""
+    return f"{number} {noun}{'' if number == '1' else 's'}"
+
+
 def hours_text(seconds: float) -> str:
     """Return seconds as hours in decimals, as processor time is paid: `0.20`."""
     return decimal_text(seconds / HOUR_SECONDS, 2)

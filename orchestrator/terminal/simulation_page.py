@@ -15,11 +15,14 @@ from orchestrator.results.units import (
     bytes_text,
     duration_text,
     hours_text,
+    noun_text,
     percent_text,
+    three_digits,
 )
 from orchestrator.sweep.options import Resources
 
 Row = tuple[str, str]
+FEW_SECONDS = 360.0  # that would be less than 0.1 hours, with one digit at most
 
 
 def simulation_page(
@@ -53,14 +56,16 @@ def simulation_page(
 
 def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:
     cluster = simulation.cluster
-    yield "cluster", f"{cluster.nodes} nodes, {cluster.slots} stages at a time on each"
+    at_once = noun_text(str(cluster.slots), "stage")
+    yield "cluster", f"{noun_text(str(cluster.nodes), 'node')}, {at_once} at a time on each"
     yield "stages computed", str(simulation.stages)
     yield "makespan", seconds_text(simulation.makespan)
     yield "no cluster is faster than", seconds_text(simulation.shortest)
     yield "computation", resource_hours(simulation.busy, resources)
     yield "utilisation", percent_text(simulation.utilisation, 1)
     spared = resource_hours(simulation.spared, resources)
-    yield "spared by sharing and the store", f"{simulation.spared_stages} stages, {spared}"
+    stages = noun_text(str(simulation.spared_stages), "stage")
+    yield "spared by sharing and the store", f"{stages}, {spared}"
     yield "store at the end", f"{bytes_text(simulation.store_bytes)}, of this sweep's stages"
 
 
@@ -70,12 +75,12 @@ def _failure_rows(
     usage, cluster = simulation.usage, simulation.cluster
     longer = simulation.makespan - undisturbed
     lost = resource_hours(usage.seconds_lost, resources)
-    yield (
-        "failures",
-        f"{cluster.losses_per_hour:g} nodes an hour, seed {cluster.seed}, each replaced after "
-        f"{duration_text(REPLACEMENT_SECONDS)}",
-    )
-    yield "lost to failures", f"{usage.nodes_lost} nodes, {usage.stages_lost} stages, {lost}"
+    rate = noun_text(f"{cluster.losses_per_hour:g}", "node")
+    replaced = f"each replaced after {duration_text(REPLACEMENT_SECONDS)}"
+    yield "failures", f"{rate} an hour, seed {cluster.seed}, {replaced}"
+    nodes = noun_text(str(usage.nodes_lost), "node")
+    stages = noun_text(str(usage.stages_lost), "stage")
+    yield "lost to failures", f"{nodes}, {stages}, {lost}"
     yield "makespan without failures", seconds_text(undisturbed)
     yield "longer by", seconds_text(max(longer, 0.0))
     if simulation.failed_trials:
@@ -96,10 +101,12 @@ def seconds_text(seconds: float) -> str:
 
 
 def resource_hours(seconds: float, resources: Resources) -> str:
-    """Return slot-seconds as hours of GPUs, or of CPUs if stages take no GPU."""
-    if resources.gpus:
-        return f"{hours_text(seconds * resources.max_gpus)} GPU-hours"
-    return f"{hours_text(seconds * resources.cpus)} CPU-hours"
+    """Return slot-seconds as hours of GPUs, or of CPUs if stages take no GPU; few as seconds."""
+    kind = "GPU" if resources.gpus else "CPU"
+    amount = seconds * (resources.max_gpus if resources.gpus else resources.cpus)
+    if amount < FEW_SECONDS:
+        return noun_text(three_digits(amount), f"{kind}-second")
+    return f"{hours_text(amount)} {kind}-hours"
 
 
 def course_table(simulation: Simulation) -> Table:

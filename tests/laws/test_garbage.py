@@ -171,6 +171,11 @@ def test_a_folder_that_cannot_be_reached_keeps_its_stages_until_it_is_given_up(
         assert garbage.unwanted == []
         assert garbage.kept[f"lab in {other_lab.out}, which cannot be reached"] == 3
         other_lab.out.mkdir(exist_ok=True)  # the place of a disk that is not mounted
+    # Spelled otherwise, nothing is forgotten and nothing deleted.
+    for wrong in (f"{other_lab.out}/", "lab", str(other_lab.out / "lab")):
+        with pytest.raises(RepertoireError, match="nothing was deleted") as error_info:
+            clean(own_lab, forget=(wrong,))
+        assert str(error_info.value).endswith(f"{own_lab.out}, {other_lab.out}")
     assert len(clean(own_lab, forget=(str(other_lab.out),)).unwanted) == 3
 
 

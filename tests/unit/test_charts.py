@@ -13,6 +13,7 @@ import pytest
 
 from dashboards import charts
 from dashboards.charts import hyperparameters, labels, matrix, short_names, theme
+from dashboards.charts.cost_axes import linear_ticks
 from dashboards.charts.metric_cells import metric_cells
 from dashboards.charts.quantities import find_quantity
 from orchestrator.results import metrics
@@ -312,6 +313,21 @@ def test_ticks_of_times_are_in_the_unit_of_their_axis() -> None:
     assert len(axis.ticktext) >= 5
     for value, text in zip(axis.tickvals, axis.ticktext, strict=True):
         assert text == f"{round(value):,} s"
+
+
+@pytest.mark.parametrize("highest", [1.0, 3.99, 4.0, 9_999_999.0, 1e7, 2.5e13])
+def test_ticks_of_an_axis_from_0_are_round_and_reach_the_highest_value(highest: float) -> None:
+    values = linear_ticks(highest, "FLOP")["tickvals"]
+    assert values[0] == 0
+    assert values[-2] <= highest < values[-1]
+    assert 5 <= len(values) - 1 <= 11
+    assert f"{values[1]:.0e}"[0] in "125"
+
+
+def test_ticks_have_a_blank_between_the_number_and_its_unit() -> None:
+    assert linear_ticks(4e7, "FLOP")["ticktext"][:3] == ["0 FLOP", "10 MFLOP", "20 MFLOP"]
+    assert linear_ticks(4.0, "")["ticktext"][:3] == ["0", "1", "2"]
+    assert linear_ticks(0.0, "B") == {"rangemode": "tozero"}
 
 
 def test_a_marker_is_as_large_as_its_interval_is_wide_and_hollow_without_one() -> None:

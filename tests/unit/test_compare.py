@@ -503,6 +503,15 @@ def test_storage_without_a_frozen_body_is_averaged_where_it_is_asked_for() -> No
     assert "storage_backbone_bytes_mean" not in compare(*three_seeds(**body))
 
 
+def test_flops_that_features_saved_are_averaged_where_they_are_asked_for() -> None:
+    for name in ("saved_flops", "saved"):
+        rows = [*three_seeds(saved_flops=2e9), *three_seeds(method="er", saved_flops=None)]
+        table = comparison(results_of(rows), values=values_with([name]))
+        printed = render(with_columns(table, ["acc", name]), "markdown")
+        assert "| method | ACC | saved (GFLOP) | n |" in printed
+        assert printed.count("| 2 | 3 |") == printed.count("| – | 3 |") == 1
+
+
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_a_name_of_80_characters_is_wrapped_and_no_number_is(width: int) -> None:
     name = "mypackage.methods." + "a" * 62

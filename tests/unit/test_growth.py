@@ -202,7 +202,7 @@ def test_flops_are_ranked_against_seconds_on_each_device() -> None:
     lines = agreement_sentences(measured)
     assert f"correlation of FLOPs and seconds is {on_cpu.rho:.3f} over 12 trials" in lines[0]
     alone = agreement_sentences(measured[:1])
-    assert alone == ["On cpu: 1 trials with too few different costs to rank."]
+    assert alone == ["On cpu: 1 trial with too few different costs to rank."]
 
 
 def test_a_point_is_at_the_flops_and_seconds_of_its_trial() -> None:

@@ -436,6 +436,21 @@ def test_a_makespan_below_a_second_has_its_digits(make_plan: Callable[..., Plan]
     assert "makespan 0.200 s" in words, "four stages of a chain"
     assert "faster than 0.200 s" in words
     assert " 0.0200 s 0 " in words, "the first step of the course"
+    assert "computation 0.600 CPU-seconds" in words, "twelve stages"
+
+
+def test_one_of_a_kind_is_in_the_singular(make_plan: Callable[..., Plan]) -> None:
+    sweep_plan = make_plan(seeds="[0]")
+    cluster = VirtualCluster(1, 1, losses_per_hour=1.0)
+    alone = run(sweep_plan, cluster, lambda stage: 0.25)
+    page = simulation_page("one", sweep_plan.sweep.resources, alone, 1.0, Durations())
+    screen = Console(width=120, file=StringIO(), record=True)
+    screen.print(page)
+    words = " ".join(screen.export_text().replace("│", " ").split())
+    assert "cluster 1 node, 1 stage at a time on each" in words
+    assert "computation 1 CPU-second " in words
+    assert "failures 1 node an hour, seed 0," in words
+    assert "lost to failures 0 nodes, 0 stages, 0 CPU-seconds" in words
 
 
 def test_the_page_states_what_was_assumed(make_plan: Callable[..., Plan], tmp_path: Path) -> None:

@@ -636,3 +636,15 @@ def test_a_stage_is_two_files_in_a_folder(store):
     assert sum(path.is_dir() for path in paths) == 2 * 4
     store.put(STATE, record("00" + "1" * 38))  # shares the folder of its first two letters
     assert len(list(Path(store.uri).rglob("*"))) == len(paths) + 3
+
+
+@pytest.mark.parametrize("port", ["99x", "99999", "-1"])
+def test_an_endpoint_whose_port_is_none_is_refused_and_not_waited_for(port, monkeypatch):
+    line = f"endpoint_override 'http://host:{port}' is no address of a server"
+    with pytest.raises(RepertoireError, match=line):
+        StageStore(f"s3://bucket/x?endpoint_override=http://host:{port}")
+    with pytest.raises(RepertoireError, match=f"'host:{port}' is no address"):
+        StageStore(f"s3://bucket/x?endpoint_override=host:{port}&scheme=http")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://host:{port}")
+    with pytest.raises(RepertoireError, match="AWS_ENDPOINT_URL 'http://host"):
+        StageStore("s3://bucket/x")

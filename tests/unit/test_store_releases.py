@@ -228,6 +228,15 @@ def test_a_record_without_a_field_is_said_to_lack_it(
     assert made_by in str(error_info.value)
 
 
+def test_a_record_that_names_this_release_is_not_said_to_be_of_another(store: StageStore) -> None:
+    rewrite(store, lambda content: content.update(format=99, release=release()))
+    with pytest.raises(OtherRelease) as error_info:
+        store.record(KEY)
+    made_by = f"was made by release {release()}, in format 99, which this copy of that release"
+    assert made_by in str(error_info.value)
+    assert "Use the copy that made it" in str(error_info.value)
+
+
 def test_a_state_in_a_file_of_another_name_is_not_touched_and_no_path_is_followed(
     store: StageStore,
 ) -> None:

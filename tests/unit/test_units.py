@@ -14,6 +14,7 @@ from orchestrator.results.units import (
     decimal_text,
     fit_prefix,
     hours_text,
+    noun_text,
     objective_text,
     percent_text,
     short_number,
@@ -112,6 +113,11 @@ def test_seconds_are_minutes_and_hours_from_a_minute_on() -> None:
     assert (amount_text(NAN, "s"), amount_text(float("inf"), "s")) == ("–", "–")
     assert amount_text(3600, "J") == "3.60 kJ"
     assert [hours_text(s) for s in (720, 4_500_000)] == ["0.20", "1,250.00"]
+    assert [noun_text(n, "node") for n in ("0", "1", "1,000")] == [
+        "0 nodes",
+        "1 node",
+        "1,000 nodes",
+    ]
 
 
 def test_prices_ratios_and_shares_have_no_exponent_where_it_can_be_read_without() -> None:

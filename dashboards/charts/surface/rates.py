@@ -7,11 +7,11 @@ from math import log10
 
 import plotly.graph_objects as go
 
+from dashboards.charts.cost_axes import WIDE, ticks
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.surface.styles import error_bars, plain_surface
 from dashboards.charts.theme import FAINT, template
-from orchestrator.columns import COLUMNS
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.rate_tables import RATE_NAMES, rate_text
@@ -53,9 +53,8 @@ def rates(surface: Surface, what: str) -> go.Figure:
 def set_rate_axis(figure: go.Figure, cells: Sequence[RateCell], what: str) -> None:
     """Set the horizontal axis: logarithmic in bytes for an exchange, else with a line at 0."""
     if what == "exchange":
-        axis = {"type": "log", "tickformat": ".2~s", "range": log_range(cells)}
-        axis["ticksuffix"] = COLUMNS["storage_bytes"].unit
-        figure.update_xaxes(axis, title=f"{RATE_NAMES[what]} bytes")
+        axis = ticks("storage_bytes", *log_range(cells), WIDE)
+        figure.update_xaxes(axis, type="log", title=f"{RATE_NAMES[what]} bytes")
     else:
         figure.update_xaxes(title=RATE_NAMES[what])
         figure.add_vline(0, line={"color": FAINT, "width": 1})

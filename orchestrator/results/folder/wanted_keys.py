@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, suggest
 from orchestrator.results.tables.tables import read_table, stage_keys
 from orchestrator.stages.storage.references import Reference, load_references
 from orchestrator.stages.storage.store import StageStore
@@ -36,6 +36,7 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
             f"store {store.uri}: {', '.join(damaged)} is damaged, so the stages that it refers to "
             "are unknown; nothing was deleted. Run that sweep again, or delete the file"
         )
+    require_known(rules.forget, {reference.folder for reference in registered}, store)
     tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
     gone = [reference for reference in registered if _is_obsolete(reference, rules)]
     counted = [*tables, *(ref for ref in registered if ref not in gone)]
@@ -49,6 +50,16 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
         for key in reference.keys | _table_keys(reference):
             wanted.setdefault(key, reference.describe())
     return wanted, gone
+
+
+def require_known(forget: Collection[str], folders: Collection[str], store: StageStore) -> None:
+    """Raise RepertoireError if a folder to forget is none of those that refer to a store."""
+    for folder in forget:
+        if folder not in folders:
+            raise RepertoireError(
+                f"--forget {folder}: no sweep of this folder refers to store {store.uri}; nothing "
+                f"was deleted. Folders, as they are to be spelled: {suggest(folder, folders)}"
+            )
 
 
 def _is_obsolete(reference: Reference, rules: Rules) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs
 
@@ -20,6 +22,7 @@ from orchestrator.stages.storage.retry import (
 from orchestrator.stages.storage.retrying_files import RetryingFiles
 
 SINGLE_PUTS = "allow_delayed_open"
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # in the environment
 DIRECTORY = fs.FileType.Directory
 
 
@@ -61,11 +64,32 @@ def find_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     """
     if "://" not in uri:
         return fs.LocalFileSystem(), uri
+    require_valid_port(uri)
     try:
         filesystem, root = fs.FileSystem.from_uri(with_single_puts(uri))
     except (OSError, ValueError, NotImplementedError) as error:
         raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
     return filesystem, root
+
+
+def require_valid_port(uri: str) -> None:
+    """Raise RepertoireError if the endpoint of a bucket on S3 has a port that is none.
+
+    Arrow opens it all the same, and each request fails as if the server did not answer.
+    """
+    if not uri.startswith("s3://"):
+        return
+    given = dict(parse_qsl(urlsplit(uri).query)).get("endpoint_override")
+    places = {"endpoint_override": given, **{name: os.environ.get(name) for name in ENDPOINTS}}
+    for name, endpoint in places.items():
+        if endpoint:
+            try:
+                _ = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").port
+            except ValueError as error:
+                raise RepertoireError(
+                    f"store {uri!r}: {name} {endpoint!r} is no address of a server: {error}; "
+                    "example: http://localhost:9000"
+                ) from None
 
 
 def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:

@@ -143,9 +143,13 @@ def require_known_format(content: Mapping[str, Any], where: str) -> None:
 def other_release_error(content: Mapping[str, Any], where: str, why: str) -> OtherRelease:
     """Return the error for a file that is whole and cannot be read by this release."""
     maker = show_value(content.get("release", "unknown"))
+    # Of a development between two releases, or damaged before it was sealed.
+    same = maker == release()
+    reader = "this copy of that release" if same else f"release {release()}"
     return OtherRelease(
-        f"{where} was made by release {maker}, {why}, which release "
-        f"{release()} cannot read; it was not touched. Use that release, or another store (--store)"
+        f"{where} was made by release {maker}, {why}, which {reader} cannot read; it was not "
+        f"touched. Use {'the copy that made it' if same else 'that release'}, or another store "
+        "(--store)"
     )
 
 
