@@ -67,6 +67,10 @@ class AGEM(Rehearsal):
             stored = num_kept(self.budget, setting, shown)
             return min(self.replay_batch_size or batch_size, stored)
 
+        def num_drawn(self, batch_size: int) -> int:
+            """Return 0: the reference batch is of earlier tasks."""
+            return 0
+
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"strength"})
     strength: ClassVar[str | None] = "strength"
     config: Config

@@ -67,6 +67,18 @@ class Config:
         """
         return None
 
+    def num_drawn(self, batch_size: int) -> int:
+        """Return the most stored examples that a step draws from a memory that fills meanwhile.
+
+        On the first task a memory holds what the steps before have shown it: a step costs what all
+        later ones do once as many examples as it draws have been shown. 0: a step draws none, or
+        the memory does not change during a task.
+
+        Args:
+            batch_size: examples of the batch.
+        """
+        return 0
+
 
 def neutral(value: Any) -> Any:
     """Return a field of a Config that defaults to `value` and is left out of keys at that value.

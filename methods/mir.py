@@ -64,6 +64,10 @@ class MIR(Replay):
             if self.virtual_lr is not None:
                 require_positive("virtual_lr", self.virtual_lr)
 
+        def num_drawn(self, batch_size: int) -> int:
+            """Return the number of candidates, if there are as many."""
+            return self.candidates or FACTOR * super().num_drawn(batch_size)
+
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:

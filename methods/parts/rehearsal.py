@@ -45,6 +45,10 @@ class RehearsalConfig(MemoryConfig):
         super().__post_init__()
         require_count("replay_batch_size", self.replay_batch_size)
 
+    def num_drawn(self, batch_size: int) -> int:
+        """Return the number of examples to replay, if there are as many."""
+        return self.replay_batch_size or batch_size
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayConfig(RehearsalConfig):

@@ -52,8 +52,8 @@ def price_lines(sweep: Sweep) -> Iterator[str]:
     if prices := missing_prices(sweep):
         stages = sum(trial.benchmark.num_tasks * len(trial.seeds) for trial in prices)
         yield (
-            f"prices: {len(prices)} are missing, each a method that learns every task for one "
-            f"epoch; the run begins with their {stages} stages at most{price_text(prices)}"
+            f"prices: {len(prices)} are missing, each a method that learns every task for an "
+            f"epoch or two; the run begins with their {stages} stages at most{price_text(prices)}"
         )
         yield from budget_lines([cell for cell in sweep.cells if cell.prices])
 

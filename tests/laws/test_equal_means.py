@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 FILLED = 60  # examples of a memory, of the 144 that there are to train on
 REST = 7  # bytes of a budget, less than an example
-MakeTrial = Callable[[str], Trial]
+MakeTrial = Callable[..., Trial]
 # Phases and prompts that no dial changes.
 SHORT: dict[str, dict[str, object]] = {
     **SMALL,
@@ -81,14 +81,17 @@ def stages() -> Stages:
 
 @pytest.fixture(scope="module")
 def make_trial(tmp_path_factory: pytest.TempPathFactory) -> MakeTrial:
-    """Return a function from the name of a method to its trial; a memory has FILLED examples."""
+    """Return a function from the name of a method, and examples of a batch, to its trial.
+
+    A memory has FILLED examples.
+    """
     folder = tmp_path_factory.mktemp("means")
     images = np.random.default_rng(0).integers(0, 256, (168, 4, 4), dtype=np.uint8)
     labels = np.arange(168) % 4
     train, test = {"train_x": images[:160], "train_y": labels[:160]}, slice(160, None)
     np.savez(folder / "tiny.npz", **train, test_x=images[test], test_y=labels[test])
 
-    def make(name: str) -> Trial:
+    def make(name: str, batch_size: int = 8) -> Trial:
         scenarios, options = METHODS[name].scenarios, dict(SHORT.get(name, {}))
         scenario = "class" if "class" in scenarios else min(scenarios)
         network = VIT_IN_A_SWEEP if name in NEED_TOKENS else "{name: mlp, hidden: [8]}"
@@ -101,7 +104,7 @@ def make_trial(tmp_path_factory: pytest.TempPathFactory) -> MakeTrial:
         (folder / "lab.yaml").write_text(
             f"name: lab\nmethods: [{{name: {name}{given}}}]\nnetwork: {network}\nseeds: [0]\n"
             "benchmark: {name: split, data: {npz: tiny.npz}, num_tasks: 2, "
-            f"scenario: {scenario}}}\ntraining: {{batch_size: 8}}\n"
+            f"scenario: {scenario}}}\ntraining: {{batch_size: {batch_size}}}\n"
         )
         (trial,) = Sweep.load(folder / "lab.yaml").trials
         return trial
@@ -167,6 +170,46 @@ def test_what_is_counted_is_within_a_hundredth_of_the_means_and_not_above(
     assert dials.any() == METHODS[name].takes_steps
     assert (spent(records) >= 0.99 * budgets)[dials].all()
     assert (spent(records) <= np.array(cell.flops[0])).all(), "what was solved for"
+
+
+@pytest.mark.parametrize("batch_size", [40, 100])  # of the 72 examples of a task
+@pytest.mark.parametrize("name", each_method())
+def test_batches_above_half_of_a_task_meet_its_budget_within_a_step(
+    name: str, batch_size: int, stages: Stages, make_trial: MakeTrial
+) -> None:
+    """A memory is empty at the first step, which an epoch may have alone of its size."""
+    trial = make_trial(name, batch_size)
+    stages.solve(trial, None, 1000)
+    unit, own = stages.prices(trial)
+    (chain,) = chain_prices(trial, (unit,), (own,))
+    cell = stages.solve(trial, None, 2 + 3 * most_of_one_step(chain))
+    assert cell.outcome is None
+    assert cell.compute is not None
+    flops = spent(stages.run(cell.trial))
+    budgets = np.array([chain.budget(task, cell.compute) for task in range(2)])
+    assert (flops <= np.array(cell.flops[0])).all(), "what was solved for"
+    assert (flops <= budgets).all()
+    dearest = np.array([max(price.batches, default=np.inf) for price in own])
+    assert METHODS[name].sized_by_learning or (flops > budgets - dearest).all()
+
+
+@pytest.mark.parametrize("name", ["er", "mir"])
+@pytest.mark.parametrize("batch_size", [8, 16, 40])
+def test_a_part_of_an_epoch_is_never_above_the_budget_while_a_memory_fills(
+    name: str, batch_size: int, stages: Stages, make_trial: MakeTrial
+) -> None:
+    """Of 72 examples, mir draws 40, 80 and all as candidates."""
+    trial = make_trial(name, batch_size)
+    examples = {"er": 2, "mir": 6}[name] * batch_size  # that the last step needs before it
+    assert price_trial(trial).training.epochs == (1 if examples <= 72 else 2)
+    stages.solve(trial, None, 1000)
+    unit, own = stages.prices(trial)
+    (chain,) = chain_prices(trial, (unit,), (own,))
+    for share in (1, 1.4, 2):
+        cell = stages.solve(trial, None, share * most_of_one_step(chain))
+        assert cell.outcome is None
+        budgets = [chain.budget(task, cell.compute or 0) for task in range(2)]
+        assert (spent(stages.run(cell.trial)) <= np.array(budgets)).all()
 
 
 @pytest.mark.parametrize("name", each_method())

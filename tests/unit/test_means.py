@@ -176,7 +176,12 @@ def test_steps_that_cost_more_as_a_memory_fills_are_priced_at_the_dearest_by_han
     """Steps of an epoch cost 1, 2, 3, 4, 4 and 4, or 1, 4, 4, 4, 4 and 4; of fine-tuning 1."""
     unit = TaskPrice(6, (1,) * 6, 0, sizes=(1,) * 6)
     fills, sets_up = (
-        ChainPrices((unit,), (TaskPrice(epoch, (4,) * 6, 0, unit.sizes),), lambda shown, size: None)
+        ChainPrices(
+            (unit,),
+            (TaskPrice(epoch, (4,) * 6, 0, unit.sizes),),
+            lambda shown, size: None,
+            lambda size: 0,
+        )
         for epoch in (18, 21)
     )
     rising, first_apart = fills.next_price([]), sets_up.next_price([])

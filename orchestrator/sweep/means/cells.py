@@ -137,7 +137,7 @@ def count_price_flops(trials: Iterable[Trial], prices: PriceList) -> dict[str, i
         for seed, of_seed in zip(trial.seeds, prices(trial), strict=True)
     )
     return {
-        stage.key: price.epoch + price.consolidation
+        stage.key: price.stage_flops
         for stages, of_seed in chains
         for stage, price in zip(stages, of_seed, strict=True)
     }

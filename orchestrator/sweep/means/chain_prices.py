@@ -1,8 +1,8 @@
 """The prices of the tasks of a chain, which may depend on the steps that were taken before.
 
 A method that replays what it was shown stores less where it took fewer steps than an epoch. Its
-price trial takes an epoch on each task, so that a step on a later task may cost less than counted:
-what training costs on each stored example that is not there.
+price trial takes an epoch or two on each task, so that a step on a later task may cost less than
+counted: what training costs on each stored example that is not there.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ class ChainPrices:
 
     Attributes:
         units: of fine-tuning on the tasks 1..T, for one epoch.
-        counted: of the method, with one epoch on each task before.
+        counted: of the method, with the epochs of its price trial on each task before.
         replay: how many stored examples a step of the next task replays.
+        draw: the most stored examples that a step draws from a memory that fills, by the examples
+            of its batch.
     """
 
     units: TaskPrices
     counted: TaskPrices
     replay: CountReplayed
+    draw: Callable[[int], int]
 
     def budget(self, task: int, compute: float) -> float:
         """Return the FLOPs of a task, numbered from 0, at `compute` epochs of fine-tuning."""
@@ -42,17 +45,26 @@ class ChainPrices:
         """Return the price of the next task, given the number of steps on each task before it."""
         learned, price = self.counted[: len(steps)], self.counted[len(steps)]
         shown = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
-        # What the price trial had been shown of each task, one epoch.
-        in_epochs = [sum(each.sizes) for each in learned]
+        # What the price trial had been shown of each task.
+        in_epochs = [each.shown for each in learned]
         unit = self.units[len(steps)]
         changes = {
             size: unit.example
             * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
             for size in set(price.sizes)
         }
+        return replace(price.change(changes), uneven=self._is_uneven(price, unit, bool(steps)))
+
+    def _is_uneven(self, price: TaskPrice, unit: TaskPrice, later: bool) -> bool:
+        """Return whether steps of the first epoch after its first may cost less than the last."""
+        if not price.batches:
+            return False
+        # A memory that holds a batch more after each step may not have what the next one draws. On
+        # a later task the first step replays too, so that its own cost does not show it.
+        if later and self.draw(price.sizes[0]) > price.sizes[0]:
+            return True
         # A step costs what fine-tuning does, at least: the first alone is not that cheap.
-        uneven = bool(price.batches) and price.first_step < unit.batches[0]
-        return replace(price.change(changes), uneven=uneven)
+        return price.first_step < unit.batches[0]
 
     def flops(self, steps: Sequence[int]) -> Iterator[int]:
         """Yield the FLOPs of training and consolidation of each task."""

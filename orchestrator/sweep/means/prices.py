@@ -1,4 +1,4 @@
-"""Price trials: a method learns each task for one epoch, and its FLOPs are counted.
+"""Price trials: a method learns each task for an epoch or two, and its FLOPs are counted.
 
 The stages of a price trial are stored like any others, so that a price is counted once.
 """
@@ -14,14 +14,13 @@ from orchestrator.stages.code.components import create_component
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
-from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds
+from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds, smallest_task
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.trial import Trial
 
 # The options that say for how long a task is trained, and what follows from it.
-ONE_EPOCH: Mapping[str, Any] = {
-    "epochs": 1,
+NO_LENGTH: Mapping[str, Any] = {
     "iterations": None,
     "schedule": "constant",
     "early_stopping": None,
@@ -50,7 +49,7 @@ class Unpriceable(Exception):
     """
 
     def __init__(self, status: str, story: str) -> None:
-        super().__init__(f"while its price was counted, over one epoch: {story}")
+        super().__init__(f"while its price was counted, over an epoch or two: {story}")
         self.status = status
 
 
@@ -60,12 +59,25 @@ def price_trial(trial: Trial) -> Trial:
     A method that measures at intervals does so at the end of a task alone, and `chain_prices` adds
     the rest. See `priced_seeds` for its seeds.
     """
-    training, method = replace(trial.training, **ONE_EPOCH), trial.method
+    training = replace(trial.training, epochs=price_epochs(trial), **NO_LENGTH)
+    method = trial.method
     # Steps between measurements cost alike only without them; their cost is added by interval.
     if (even := method.config.without_interval()) is not None:
         method = replace(method, config=even[0])
     trial = replace(trial, method=method, training=training, schedule=(), schedules={})
     return replace(trial, seeds=priced_seeds(trial))
+
+
+def price_epochs(trial: Trial) -> int:
+    """Return the number of epochs that price a trial: those after which further steps cost alike.
+
+    One, if in that of the smallest task a full batch comes twice, and the memory has all that a
+    step draws before the last; else two, since a memory does not change after the first.
+    """
+    smallest = smallest_task(trial)
+    batch = min(trial.training.batch_size, smallest)
+    enough = batch + max(batch, trial.method.config.num_drawn(batch))
+    return 1 if smallest >= enough else 2
 
 
 def chain_prices(
@@ -82,7 +94,7 @@ def chain_prices(
     interval = None if even is None else even[1]
     own = (tuple(replace(p, interval=interval) for p in prices) for prices in counted)
     return tuple(
-        ChainPrices(unit, price, replay_rule(trial.stages(seed)))
+        ChainPrices(unit, price, replay_rule(trial.stages(seed)), trial.method.config.num_drawn)
         for unit, price, seed in zip(units, own, priced_seeds(trial), strict=True)
     )
 
@@ -135,7 +147,7 @@ def task_price(stage: Stage, stored: Mapping[str, Record], records: PriceRecords
         raise Unpriced if story is None else Unpriceable("failed", story)
     if record.status == "diverged":
         raise Unpriceable("diverged", record.story)
-    price = price_from_costs(record.costs)
+    price = price_from_costs(record.costs, stage.training.epochs)
     if price is None:
         raise Unpriceable("failed", "its stage was stored by a release that counted no batches")
     return price

@@ -1,7 +1,7 @@
 """The computation dial: the number of steps that a task's FLOPs allow, by arithmetic.
 
-A method learned each task for one epoch once, and the FLOPs of that stage were counted. Steps after
-the first epoch cost what the dearest of their batch size did in it (its first step apart, which may
+A method learned each task for an epoch or two once, and the FLOPs of that stage were counted. Steps
+after the first epoch cost what the dearest of their batch size did (the first step apart, which may
 set something up), so the FLOPs of any number of steps follow. What a method measures at intervals
 (`Config.without_interval`) is added to them. What it replays of the tasks before may change the
 FLOPs of all steps of a task: see `chain_prices`.
@@ -32,6 +32,7 @@ class TaskPrice:
             over. None: it does so at the end alone.
         uneven: whether steps of the first epoch after its first may cost less than `batches` say,
             such as those that replay a memory which fills; a part of it is priced by `batches`.
+        num_epochs: of the stage that was counted.
     """
 
     epoch: int
@@ -40,6 +41,7 @@ class TaskPrice:
     sizes: tuple[int, ...] = ()
     interval: int | None = None
     uneven: bool = False
+    num_epochs: int = 1
 
     def flops(self, iterations: int) -> int:
         """Return the FLOPs of training for a number of iterations, and consolidation."""
@@ -86,6 +88,16 @@ class TaskPrice:
         return epochs * sum(self.sizes) + sum(self.sizes[:rest])
 
     @property
+    def shown(self) -> int:
+        """The number of examples that the stage that was counted trained on, repeats counted."""
+        return self.examples(self.num_epochs * len(self.sizes))
+
+    @property
+    def stage_flops(self) -> int:
+        """The FLOPs of training and consolidation of the stage that was counted."""
+        return self.flops(self.num_epochs * len(self.batches))
+
+    @property
     def example(self) -> int:
         """The FLOPs of one more example in a batch."""
         large, small = (self.sizes[0], self.batches[0]), (self.sizes[-1], self.batches[-1])
@@ -117,8 +129,8 @@ class TaskPrice:
         return self.consolidation * examples // self.sizes[-1]
 
 
-def price_from_costs(costs: Costs) -> TaskPrice | None:
-    """Return the price of a task from the costs of its stage with one epoch.
+def price_from_costs(costs: Costs, num_epochs: int = 1) -> TaskPrice | None:
+    """Return the price of a task from the costs of its stage with some epochs.
 
     None: the record is of a release that did not note the FLOPs of batches.
     """
@@ -127,13 +139,15 @@ def price_from_costs(costs: Costs) -> TaskPrice | None:
     batches = [
         (size, flops)
         for size, (count, flops) in ((n, costs.batch_flops[str(n)]) for n in sizes)
-        for _ in range(count)
+        for _ in range(count // num_epochs)
     ]
     if not batches and costs.samples:
         return None
+    further = (num_epochs - 1) * sum(flops for _, flops in batches)
     return TaskPrice(
-        epoch=costs.train_flops,
+        epoch=costs.train_flops - further,
         batches=tuple(flops for _, flops in batches),
         consolidation=costs.consolidate_flops,
         sizes=tuple(size for size, _ in batches),
+        num_epochs=num_epochs,
     )
