@@ -13,7 +13,7 @@ from dashboards.page import Page
 from orchestrator.columns import HOUR_SECONDS
 from orchestrator.results.surface.prices import FLOP_UNITS, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.price_tables import winner_cells
+from orchestrator.terminal.price_tables import winner_rows
 
 # Steps of a slider, in some currency.
 STEPS = [0.0, *(float(f"{m}e{e}") for e in range(-3, 4) for m in (1, 2, 5))]
@@ -31,7 +31,7 @@ def show_prices(page: Page, surface: Surface, metric: str) -> None:
         return
     page.chart(charts.price_chart(surface, prices, metric), "price chart")
     heads = ("from price", "best", "at", short_label(metric), "not told apart")
-    rows = [winner_cells(surface, winner) for winner in price_winners(surface, prices)]
+    rows = winner_rows(surface, list(price_winners(surface, prices)))
     st.dataframe(pd.DataFrame(rows, columns=list(heads)), hide_index=True, key="price table")
     st.caption(
         "A trial pays for the most bytes that it carries after any task, for as many months as "

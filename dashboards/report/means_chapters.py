@@ -24,7 +24,7 @@ from dashboards.report.chapter import Chapter, Chart
 from orchestrator.results.surface.prices import Prices, price_winners
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.growth_tables import distant_task, search_rows
-from orchestrator.terminal.price_tables import HEADS, winner_cells
+from orchestrator.terminal.price_tables import HEADS, winner_rows
 from orchestrator.terminal.rate_tables import rate_rows
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import cell_name, compute_name, storage_name
@@ -105,7 +105,7 @@ def rate_charts(surface: Surface) -> Iterator[Chart]:
 def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
     """Yield the best method for each price, growth at the largest budgets, and FLOPs in seconds."""
     winners = list(price_winners(surface, PRICES))
-    rows = [HEADS, *(winner_cells(surface, winner) for winner in winners)]
+    rows = [HEADS, *winner_rows(surface, winners)]
     caption = means_captions.prices(surface, PRICES, winners)
     table = rows if winners else ()
     yield Chart("What it costs", caption, charts.price_chart(surface, PRICES), rows=table)

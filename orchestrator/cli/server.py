@@ -26,11 +26,13 @@ def run_servers(commands: Sequence[Sequence[str]]) -> int:
     last.daemon = True
 
     def stop(number: int, frame: Any) -> None:
-        # A second signal ends the wait.
-        _kill_groups(servers, signal.SIGKILL if stopped else signal.SIGTERM)
-        if not stopped:
-            last.start()
         stopped.append(number)
+        # A second signal ends the wait, also one that comes while the first is handled.
+        if len(stopped) > 1:
+            _kill_groups(servers, signal.SIGKILL)
+        else:
+            _kill_groups(servers, signal.SIGTERM)
+            last.start()
 
     # Before the servers start, so that none is left by a signal that comes in between.
     before = {number: signal.signal(number, stop) for number in END_SIGNALS}

@@ -6,7 +6,7 @@ by hand, as those of the solver of `sweep.means`, have all their digits instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import inf, isfinite, isnan
 
@@ -17,6 +17,7 @@ PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 SMALLEST = 0.001  # what is nearer to zero is shown as `<0.001`
 PLACES = 3  # decimals of a metric, a difference of metrics or a correlation
 METRIC_FORMAT = f".{PLACES}f"
+MOST_DIGITS = 15  # that a float is sure to have
 OBJECTIVE = "4g"  # format of an objective, which may be a metric, or a cost of any size
 
 
@@ -155,12 +156,22 @@ def times_text(ratio: float) -> str:
     return f"{short_number(ratio)} times"
 
 
-def short_number(value: float) -> str:
+def short_number(value: float, digits: int = 3) -> str:
     """Return a price or a ratio to three significant digits: `0.5`, `1,230,000`, `2.5e-06`.
 
     Trailing zeros are left out, and only small numbers have an exponent.
     """
-    return f"{float(f'{value:.3g}'):,.15g}"
+    return f"{float(f'{value:.{digits}g}'):,.15g}"
+
+
+def distinct_numbers(values: Sequence[float]) -> list[str]:
+    """Return prices to three significant digits, or to as many more as tell them apart."""
+    texts: list[str] = []
+    for digits in range(3, MOST_DIGITS + 1):
+        texts = [short_number(value, digits) for value in values]
+        if len({*texts}) == len({*values}):
+            break
+    return texts
 
 
 def objective_text(value: float) -> str:

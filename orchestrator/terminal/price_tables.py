@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE
 from rich.console import Group
 from rich.table import Table
@@ -10,7 +12,7 @@ from rich.text import Text
 from orchestrator.columns import COLUMNS
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import interval_text, short_number
+from orchestrator.results.units import distinct_numbers, interval_text
 from orchestrator.terminal.surface_budgets import describe_excess
 from orchestrator.terminal.surface_names import cell_name, seed_count_text
 
@@ -29,8 +31,8 @@ def price_table(surface: Surface, prices: Prices) -> Group:
         caption=describe_prices(prices),
         caption_justify="left",
     )
-    for winner in price_winners(surface, prices):
-        table.add_row(*winner_cells(surface, winner))
+    for row in winner_rows(surface, list(price_winners(surface, prices))):
+        table.add_row(*row)
     if not table.row_count:
         return Group(head, Text(reason_without_prices(prices)))
     return Group(head, table)
@@ -54,14 +56,20 @@ def reason_without_prices(prices: Prices) -> str:
     return f"No cell is complete{figures} and within its budget, so nothing has a price."
 
 
+def winner_rows(surface: Surface, winners: Sequence[PricedWinner]) -> list[tuple[str, ...]]:
+    """Return a row of each winner: price, method, its cell, ACC, what it ties with."""
+    prices = distinct_numbers([winner.price for winner in winners])
+    rest = (winner_cells(surface, winner) for winner in winners)
+    return [(price, *cells) for price, cells in zip(prices, rest, strict=True)]
+
+
 def winner_cells(surface: Surface, winner: PricedWinner) -> tuple[str, ...]:
-    """Return the cells of a winner's row: price, method, its cell, ACC, what it ties with."""
+    """Return the cells of a winner's row after its price."""
     at = (winner.method, *winner.place)
     mean, half = float(surface.mean[at]), float(surface.half_width[at])
     ties = [surface.methods[method] for method, _, _ in winner.ties[1:]]
     more = f" +{len(ties) - MOST_TIES}" if len(ties) > MOST_TIES else ""
     return (
-        short_number(winner.price),
         surface.methods[winner.method],
         cell_name(surface, *winner.place),
         interval_text(mean, half),

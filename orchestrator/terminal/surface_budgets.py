@@ -76,11 +76,14 @@ def describe_unspent(surface: Surface) -> Iterator[str]:
     A budget is of each task, so that the least share of a task is added where it is lower by more
     than `UNEVEN`: then a small task may be left almost untrained in a trial that is well used.
 
+    A cell in which a method is above its budget is left out, whatever its other tasks leave.
+
     Tables of earlier releases do not have the budget, but FLOPs that it is not above, so that
     shares are then at most those of the budget; and no shares of tasks.
     """
-    least, most = _range_by_method(surface.shares)
-    of_task, _ = _range_by_method(surface.least_shares)
+    within = ~surface.excess[..., None]
+    least, most = _range_by_method(np.where(within, surface.shares, np.nan))
+    of_task, _ = _range_by_method(np.where(within, surface.least_shares, np.nan))
     uneven = of_task < least - UNEVEN
     parts = [
         f"{surface.methods[m]} {_range_text(least[m], most[m])}"

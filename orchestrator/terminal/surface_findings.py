@@ -64,8 +64,9 @@ def describe_winners(surface: Surface) -> Iterator[str]:
 
 
 def describe_volumes(surface: Surface) -> Iterator[str]:
-    """Yield the methods in the order of their hypervolume."""
-    if best := best_text(surface, volumes(surface)):
+    """Yield the methods in the order of their hypervolume, where both budgets vary."""
+    both = min(len(surface.storage), len(surface.compute)) > 1
+    if both and (best := best_text(surface, volumes(surface))):
         front = front_volume(surface)
         yield f"Hypervolume over both budgets (share of the box): {best}."
         if np.isfinite(front).all():

@@ -201,6 +201,23 @@ def test_a_server_s_own_exit_code_is_passed_on_and_handlers_are_put_back() -> No
     assert [signal.getsignal(number) for number in server.END_SIGNALS] == before
 
 
+def test_a_signal_while_another_is_handled_kills_the_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `timeout` sends them: to the process, and then to its group."""
+    sent: list[int] = []
+
+    def note(servers: object, number: signal.Signals) -> None:
+        sent.append(number)
+        if len(sent) == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(server, "_kill_groups", note)
+    program = f"import os, signal; os.kill({os.getpid()}, signal.SIGTERM)"
+    assert server.run_servers([[sys.executable, "-S", "-c", program]]) == 0
+    assert sent[:2] == [signal.SIGTERM, signal.SIGKILL]
+
+
 def test_a_process_that_would_abort_while_it_is_torn_down_keeps_its_exit_code() -> None:
     code = """
 import atexit, os, sys

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from test_surface import ABOVE, rows
+from test_surface import ABOVE, rows, surface
 
 from orchestrator.results.surface.areas import (
     compute_areas,
@@ -21,6 +21,7 @@ from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface, build_surface
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.terminal.price_tables import price_table
+from orchestrator.terminal.surface_budgets import describe_unspent
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_tables import accuracy_text, winner_table
 
@@ -85,6 +86,18 @@ def test_a_cell_above_its_budget_has_no_price(above: str) -> None:
     # At 200, er at 1 kB and 2 x before joint with .7; without an excess it is er with .9.
     assert list(price_winners(drawn, prices))[-1].method == 1
     assert list(price_winners(grid(""), prices))[-1].method == 0
+
+
+def test_a_method_above_its_budget_leaves_none_of_it_there() -> None:
+    """a spends half of its budget of all tasks, though more than that of one."""
+    spent = np.array([[[[0.5, 0.5]], [[0.5, 0.5]]], [[[0.9, 0.9]], [[0.9, 0.9]]]])
+    above = np.array([[[True], [False]], [[False], [False]]])
+    drawn = surface(spent, shares=spent, excess=above)
+    (line,) = describe_unspent(drawn)
+    assert line.endswith("over cells: a 0.50, b 0.90.")
+    above[0] = True
+    (line,) = describe_unspent(surface(spent, shares=spent, excess=above))
+    assert line.endswith("over cells: b 0.90.")
 
 
 def printed(drawn: object) -> str:

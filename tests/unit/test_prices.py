@@ -30,6 +30,8 @@ from orchestrator.results.surface.surface import Surface, surfaces
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
+from orchestrator.results.units import distinct_numbers
+from orchestrator.terminal.price_tables import winner_rows
 from orchestrator.terminal.surface_findings import findings
 
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
@@ -103,6 +105,20 @@ def test_a_winner_is_the_best_that_the_price_buys() -> None:
     actual = [(round(w.price, 9), drawn.methods[w.method], w.place) for w in winners]
     assert actual == [(2, "a", (0, 0)), (3, "a", (1, 0)), (5, "b", (0, 0))]
     assert [w.ties for w in winners] == [((0, 0, 0),), ((0, 1, 0),), ((1, 0, 0),)]
+
+
+def test_prices_of_a_table_have_the_digits_that_tell_them_apart() -> None:
+    """10^9 predictions of 142 FLOP cost 0.142, and trials of 2, 5 and 8 GFLOP that much more."""
+    assert distinct_numbers([0.1421, 0.1422, 2.0]) == ["0.1421", "0.1422", "2"]
+    assert distinct_numbers([0.5, 0.5]) == ["0.5", "0.5"]
+    carried, served = on_seeds([[0.0], [0.0], [0.0]]), on_seeds([[1.0], [1.0], [1.0]]) * 142
+    spent = on_seeds([[2.0], [5.0], [8.0]]) * 1e9
+    means = np.array([0.3, 0.5, 0.8])[:, None, None, None] + NOISE
+    served = dict.fromkeys(("prediction_flops", "prediction_seconds"), served)
+    lab = surface(means, carried=carried, spent=spent, **served)
+    prices = parse_prices("compute=1/PFLOP, predictions=1e12/month")
+    rows = winner_rows(lab, list(price_winners(lab, prices)))
+    assert [row[0] for row in rows] == ["0.142002", "0.142005", "0.142008"]
 
 
 def test_a_dearer_trial_is_tied_only_where_it_can_be_paid() -> None:

@@ -102,6 +102,13 @@ def test_a_volume_is_that_of_the_running_maximum() -> None:
     assert volumes(surface(rising)) == pytest.approx(np.array([[0.4]]))
 
 
+def test_a_volume_is_told_only_where_both_budgets_vary() -> None:
+    rising = np.array([[[[0.1], [0.4]], [[0.4], [0.8]]]])
+    for values, told in ((rising, 2), (rising[:, :1], 0), (rising[:, :, :1], 0)):
+        lines = [line for line in findings(surface(values)) if line.startswith("Hypervolume")]
+        assert len(lines) == told, values.shape
+
+
 def test_the_volume_of_all_is_that_of_the_best_mean_of_each_cell() -> None:
     # Means at 1 kB: .5 and .4; at 2 kB b alone is complete. On seed 1 a is worse, and counts.
     values = [[[[0.8, 0.2]], [[np.nan, np.nan]]], [[[0.4, 0.4]], [[0.6, 0.6]]]]
@@ -296,6 +303,11 @@ def test_a_winner_has_the_ties_that_its_seeds_do_not_tell_apart() -> None:
     assert (winner.best, winner.ties) == (0, (0, 1))
     (alone,) = winner_map(surface(np.array([[[[0.8]]], [[[0.1]]]])))
     assert alone.ties == (0, 1), "one seed tells nothing apart"
+    # The differences are 0.2 and 0.19999999999999998.
+    (apart,) = winner_map(surface(np.array([[0.3, 0.5], [0.1, 0.3]])[:, None, None]))
+    assert apart.ties == (0,), "behind by the same on each seed"
+    (alike,) = winner_map(surface(np.array([[0.3, 0.5], [0.1 + 0.2, 0.5]])[:, None, None]))
+    assert len(alike.ties) == 2, "equal but for rounding"
     (empty,) = winner_map(surface(np.full((2, 1, 1, 3), np.nan)))
     assert empty.best is None
 

@@ -10,6 +10,7 @@ import numpy as np
 from orchestrator.results.best import LEVEL
 from orchestrator.results.intervals import Floats
 from orchestrator.results.multiple_tests import holm_against_best
+from orchestrator.results.statistics import ROUNDING
 from orchestrator.results.surface.surface import Surface
 
 
@@ -60,7 +61,8 @@ def tie_mask(values: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
     p = holm_against_best(values, 0)
     tied = (p >= LEVEL) | np.isnan(p)
     if values.shape[-1] > 1:
-        constant = np.ptp(values - values[0], axis=-1) == 0
-        tied &= ~(constant & (values[:, 0] != values[0, 0]))
+        behind = values[0] - values
+        constant = np.ptp(behind, axis=-1) < ROUNDING
+        tied &= ~(constant & (np.abs(behind[:, 0]) >= ROUNDING))
     tied[0] = True
     return np.asarray(tied)
