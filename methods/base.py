@@ -53,6 +53,14 @@ class Config:
         """
         return None
 
+    def without_growth(self) -> Self | None:
+        """Return a copy whose state does not grow by what is learned; else it computes the same.
+
+        For a method that is `sized_by_learning` and whose FLOPs depend on the size. They are those
+        of the copy, and what `Method.growth_flops` says. None: they do not depend on it.
+        """
+        return None
+
     def num_replayed(self, setting: Setting, shown: Sequence[int], batch_size: int) -> int | None:
         """Return the number of stored examples in each step of the next task, beside its batch.
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -39,11 +39,14 @@ from methods.parts.layers import Layer, select_layers
 from methods.parts.ranges import require_one, require_share
 from methods.parts.subspaces import (
     Bases,
+    extension_flops,
     input_moments,
     orthogonal_part,
     projectable_layers,
     weight_and_bias,
 )
+
+TOO_LITTLE = 1e-15  # a share of the inputs' sum of squares that needs no direction
 
 
 class GPM(Method):
@@ -74,6 +77,12 @@ class GPM(Method):
             require_share("threshold", self.threshold)
             require_share("threshold_growth", self.threshold_growth)
             require_one("num_samples", self.num_samples)
+
+        def without_growth(self) -> Self | None:
+            """Return a copy that measures inputs and keeps none of their directions."""
+            if self.threshold == self.threshold_growth == 0:
+                return None
+            return replace(self, threshold=TOO_LITTLE, threshold_growth=0.0)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"project_steps"})
     strength: ClassVar[str | None] = "threshold"
@@ -170,6 +179,19 @@ class GPM(Method):
         rows = order[: self.config.num_samples].to(task.examples.y.device)
         for name, moment in input_moments(self.network, self._names, task.examples.x[rows]).items():
             self.bases.extend(name, moment, threshold)
+
+    def growth_flops(self) -> tuple[int, int, int]:
+        """Return the FLOPs of projecting steps, and moments, by the bases."""
+        if self.config.without_growth() is None:
+            return 0, 0, 0
+        pairs = [(layer, self.bases[n]) for n, layer in zip(self._names, self.layers, strict=True)]
+        # Of weights [O, D] onto K directions and back, 2 O D K each.
+        weights = [
+            (sum(p.numel() for p in weight_and_bias(layer)), basis) for layer, basis in pairs
+        ]
+        projection = sum(4 * count * basis.shape[1] for count, basis in weights)
+        extension = sum(extension_flops(basis) for _, basis in weights)
+        return 0, projection * (2 if self.config.project_steps else 1), extension
 
     def step_kind(self) -> object:
         """Return the sizes of the bases that gradients are projected by."""

@@ -53,6 +53,14 @@ class TrainingHooks(TaskLoss):
         """Return a hashable label of the next step; steps with equal labels have equal FLOPs."""
         return None
 
+    def growth_flops(self) -> tuple[int, int, int]:
+        """Return the FLOPs of what has grown: of a task's first step, each step, consolidation.
+
+        Those by which they exceed what `Config.without_growth` takes, with the state at the sizes
+        that it has. As the method is built they are the most that they can be.
+        """
+        return 0, 0, 0
+
     def predict_current(self, x: Tensor, task: int | None) -> Tensor:
         """Return scores [B, C] of examples of the task that is being learned.
 

@@ -31,10 +31,10 @@ Deviations:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import sqrt
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +48,7 @@ from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import BATCH
 from methods.parts.growing_subspace import Subspace
 from methods.parts.ranges import require_share, require_strength
+from methods.parts.subspaces import extension_flops
 from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
 from methods.parts.tokens import size_objection, size_of_built_in
 
@@ -77,6 +78,10 @@ class InfLoRA(TokenAdapter):
             for name in ("rank", "rise"):
                 require_strength(name, getattr(self, name))
             require_share("share", self.share)
+
+        def without_growth(self) -> Self | None:
+            """Return a copy that protects no directions."""
+            return replace(self, share=0.0, rise=0.0)
 
     storage: ClassVar[dict[str, str]] = {
         "branches": "columns",
@@ -130,6 +135,14 @@ class InfLoRA(TokenAdapter):
                 for space, covariance in self._spaces(examples)
             ]
         return super().loss(batch)
+
+    def growth_flops(self) -> tuple[int, int, int]:
+        """Return the FLOPs of choosing directions outside of the spaces, and of widening these."""
+        bases = [*self.space.buffers()]
+        rank = min(self.config.rank, self.tokens.width)
+        # Two products with the covariance [D, D], and two with the r directions.
+        first = sum(4 * basis.numel() * (len(basis) + rank) for basis in bases)
+        return first, 0, sum(map(extension_flops, bases))
 
     def step_kind(self) -> object:
         """Return on how many examples directions are chosen, and outside of how many others."""

@@ -99,6 +99,11 @@ def new_directions(basis: Tensor, moment: Tensor, threshold: float) -> Tensor:
     return directions
 
 
+def extension_flops(basis: Tensor) -> int:
+    """Return the FLOPs of `new_directions` that a basis [D, K] takes: four products of 2 D^2 K."""
+    return 8 * basis.shape[0] * basis.numel()
+
+
 @torch.no_grad()
 def input_moments(network: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
     """Return the sum of a a^T, float64 [D, D], over the inputs a of each layer for examples x.

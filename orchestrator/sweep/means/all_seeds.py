@@ -89,4 +89,5 @@ def describe_shortfall(price: TaskPrice, budget: float) -> str:
         if price.batches
         else f"no step, and consolidation {first:,} FLOP"
     )
-    return f"{parts}, which is {first - budget:,.0f} FLOP above {budget:,.0f} FLOP"
+    most = " at most" if price.is_bound else ""
+    return f"{parts}{most}, which is {first - budget:,.0f} FLOP above {budget:,.0f} FLOP"

@@ -16,6 +16,7 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
 from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds, smallest_task
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
+from orchestrator.sweep.means.growth import add_growth
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.trial import Trial
 
@@ -56,11 +57,13 @@ class Unpriceable(Exception):
 def price_trial(trial: Trial) -> Trial:
     """Return the trial whose stages price the tasks of a trial.
 
-    A method that measures at intervals does so at the end of a task alone, and `chain_prices` adds
-    the rest. See `priced_seeds` for its seeds.
+    A method that measures at intervals does so at the end of a task alone, and one that grows by
+    what it learns does not grow; `chain_prices` adds the rest. See `priced_seeds` for its seeds.
     """
     training = replace(trial.training, epochs=price_epochs(trial), **NO_LENGTH)
     method = trial.method
+    if (small := method.config.without_growth()) is not None:
+        method = replace(method, config=small)
     # Steps between measurements cost alike only without them; their cost is added by interval.
     if (even := method.config.without_interval()) is not None:
         method = replace(method, config=even[0])
@@ -90,12 +93,13 @@ def chain_prices(
         units: the prices of its unit trial, for each seed.
         counted: those of its price trial.
     """
-    even = trial.method.config.without_interval()
+    even, draw = trial.method.config.without_interval(), trial.method.config.num_drawn
     interval = None if even is None else even[1]
     own = (tuple(replace(p, interval=interval) for p in prices) for prices in counted)
+    chains = (trial.stages(seed) for seed in priced_seeds(trial))
     return tuple(
-        ChainPrices(unit, price, replay_rule(trial.stages(seed)), trial.method.config.num_drawn)
-        for unit, price, seed in zip(units, own, priced_seeds(trial), strict=True)
+        ChainPrices(unit, add_growth(prices, stages), replay_rule(stages), draw)
+        for unit, prices, stages in zip(units, own, chains, strict=True)
     )
 
 

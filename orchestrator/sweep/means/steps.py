@@ -33,6 +33,7 @@ class TaskPrice:
         uneven: whether steps of the first epoch after its first may cost less than `batches` say,
             such as those that replay a memory which fills; a part of it is priced by `batches`.
         num_epochs: of the stage that was counted.
+        is_bound: whether FLOPs are the most that they can be, which depends on what is learned.
     """
 
     epoch: int
@@ -42,6 +43,7 @@ class TaskPrice:
     interval: int | None = None
     uneven: bool = False
     num_epochs: int = 1
+    is_bound: bool = False
 
     def flops(self, iterations: int) -> int:
         """Return the FLOPs of training for a number of iterations, and consolidation."""
@@ -110,6 +112,13 @@ class TaskPrice:
         changes = [by_size[size] for size in self.sizes]
         batches = tuple(b + more for b, more in zip(self.batches, changes, strict=True))
         return replace(self, epoch=self.epoch + sum(changes), batches=batches)
+
+    def add(self, first: int, each: int, consolidation: int) -> TaskPrice:
+        """Return the price with at most so many FLOPs more: of the first step, each, and after."""
+        batches = tuple(flops + each for flops in self.batches)
+        epoch = self.epoch + bool(batches) * first + len(batches) * each
+        after = self.consolidation + consolidation
+        return replace(self, epoch=epoch, batches=batches, consolidation=after, is_bound=True)
 
     @property
     def first_step(self) -> int:
