@@ -13,10 +13,10 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method
 from orchestrator.sweep.means.steps import TaskPrice
 
-Growth = tuple[int, int, int]  # FLOPs of the first step, of each step, of consolidation
+GrowthFlops = tuple[int, int, int]  # FLOPs of the first step, of each step, of consolidation
 
 # By the key of the stage: it has a cell for each budget.
-_GROWTH: dict[str, Growth] = {}
+_GROWTH: dict[str, GrowthFlops] = {}
 
 
 def add_growth(prices: Sequence[TaskPrice], stages: Sequence[Stage]) -> tuple[TaskPrice, ...]:
@@ -29,10 +29,10 @@ def add_growth(prices: Sequence[TaskPrice], stages: Sequence[Stage]) -> tuple[Ta
     if stages[-1].method.config.without_growth() is None:
         return tuple(prices)
     pairs = zip(prices, stages[1:], strict=True)
-    return tuple(price.add(*growth_of(stage)) for price, stage in pairs)
+    return tuple(price.add(*find_growth(stage)) for price, stage in pairs)
 
 
-def growth_of(stage: Stage) -> Growth:
+def find_growth(stage: Stage) -> GrowthFlops:
     """Return the most FLOPs of growth in a stage."""
     if stage.key not in _GROWTH:
         _GROWTH[stage.key] = build_method(stage, None, stage.after - 1).growth_flops()
