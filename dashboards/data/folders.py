@@ -121,7 +121,7 @@ def is_readable(file: Path) -> bool:
     """Return whether a Parquet file can be read to its end."""
     try:
         # Not by `read_table`, which opens the file twice: another process may replace it meanwhile.
-        pq.ParquetFile(file).read()
+        pq.ParquetFile(file.absolute()).read()
     except (pa.ArrowException, OSError):
         return False
     return True
@@ -167,7 +167,8 @@ def _open(path: Path, name: str, thorough: bool) -> SweepFolder:
 
 def _schema(file: Path) -> pa.Schema | None:
     try:
-        return None if find_excess(file) else pq.read_schema(file)
+        # Absolute, since a relative path may be taken for a URI (run:1).
+        return None if find_excess(file) else pq.read_schema(file.absolute())
     except (pa.ArrowException, OSError):
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,11 +18,14 @@ PLAIN = str.maketrans(
     | {"±": "+/-", "→": "->", "…": "...", "Δ": "delta ", "≤": "<=", "≥": ">="}
 )
 MAX_FOLDER_BYTES = 35
+# With one slash as well, as `Path` makes of two.
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:s3|gs|gcs|abfss?|hdfs|https?|file):/")
 
 
 def parse_folder(typed: str | Path) -> Path:
     """Return a folder with its tilde expanded; bash does not expand that of `--out=~/res`."""
     text = str(typed)
+    refuse_address(text)
     # Lone surrogates stand for bytes that are not UTF-8.
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in text):
         raise typer.BadParameter(f"{text!r} holds control characters or is not UTF-8")
@@ -36,9 +40,29 @@ def parse_folder(typed: str | Path) -> Path:
     return path
 
 
+def parse_file(typed: str) -> Path:
+    """Return the path of a file to write."""
+    refuse_address(typed)
+    return Path(typed)
+
+
+def refuse_address(text: str) -> None:
+    """Raise RepertoireError if text is an address such as s3://bucket, and not a path."""
+    if ADDRESS.match(text):
+        raise RepertoireError(
+            f"{text!r} is an address; give a path of this machine or of a shared folder that is "
+            "mounted: tables and pages are written there; only --store takes s3:// and gs://"
+        )
+
+
 def parse_store(text: str) -> str:
     """Return the address of a store: a URI as it is, a path with its tilde expanded."""
-    return text if "://" in text else str(parse_folder(text))
+    if "://" in text:
+        return text
+    if ADDRESS.match(text):
+        scheme, _, rest = text.partition(":/")
+        raise RepertoireError(f"--store: {text!r} has one slash; give {scheme}://{rest}")
+    return str(parse_folder(text))
 
 
 def replace_unprintable() -> None:

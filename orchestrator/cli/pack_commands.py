@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.environment import parse_file
 from orchestrator.cli.options import Dir, Out, StoreUri, show
 from orchestrator.errors import RepertoireError
 
@@ -21,7 +22,10 @@ Pack = Annotated[Path, typer.Argument(metavar="FILE", help="A pack.")]
 def pack_command(
     dir: Dir = Path("results"),
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Default: DIR.pack.zip, here.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", parser=parse_file, help="Default: DIR.pack.zip, here."
+        ),
     ] = None,
     store: StoreUri = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.environment import parse_folder
+from orchestrator.cli.environment import parse_file, parse_folder
 from orchestrator.cli.options import Dirs, show
 from orchestrator.cli.server import run_servers
 
@@ -49,7 +49,12 @@ def report_command(
     dirs: Dirs = [Path("results")],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Default: report.html in the first DIR."),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            parser=parse_file,
+            help="Default: report.html in the first DIR.",
+        ),
     ] = None,
     figures: Annotated[
         Path | None,

@@ -47,7 +47,10 @@ def show_command(
 
 
 def reproduce_command(
-    dir: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or a sweep's.")],
+    dir: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder, or a sweep's."),
+    ],
     trial: Annotated[
         str, typer.Argument(metavar="TRIAL", help="Its id, the beginning of its id, or its label.")
     ],

@@ -22,6 +22,8 @@ from orchestrator.cli.app import app
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
 from orchestrator.cli.options import job_address
 from orchestrator.cli.os_errors import KEPT, describe_os_error
+from orchestrator.cli.python.results import load
+from orchestrator.errors import RepertoireError
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +62,36 @@ def test_a_stranger_s_home_and_a_file_are_refused_before_anything_runs(
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
-@pytest.mark.parametrize("out", ["-", "a%20b #c? 10:30 [x]"])
+@pytest.mark.parametrize("given", ["s3://bucket/x", "gs://bucket/x", Path("s3://bucket/x")])
+def test_an_address_is_no_folder_of_tables(given: str | Path) -> None:
+    for read in (parse_folder, load):
+        with pytest.raises(RepertoireError, match=r"is an address; give a path"):
+            read(given)
+
+
+def test_commands_refuse_an_address_before_they_write(
+    tmp_path: Path, answer: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    there = "s3://bucket/x"
+    for words in (
+        ("run", "sweep.yaml", "--out", there),
+        ("import", "x.pack.zip", "--out", there),
+        *(("compare", there), ("track", there), ("show", there), ("reproduce", there, "a")),
+        *(("pack", there), ("pack", ".", "--out", there), ("report", ".", "--out", there)),
+        *(("store", "verify", there), ("store", "gc", there), ("store", "audit", there)),
+    ):
+        code, output = answer(*words)
+        assert code == 2
+        assert "'s3://bucket/x' is an address" in output
+        assert len(output.splitlines()) == 1
+    code, output = answer("run", "sweep.yaml", "--store", "s3:/bucket/x")
+    assert code == 2
+    assert "'s3:/bucket/x' has one slash; give s3://bucket/x" in output
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+@pytest.mark.parametrize("out", ["-", "exp:1", "a%20b #c? 10:30 [x]"])
 def test_any_folder_a_shell_lets_through_holds_the_results(
     out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

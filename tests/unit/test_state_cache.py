@@ -44,6 +44,27 @@ def test_the_states_used_longest_ago_go_first(tmp_path: Path) -> None:
     assert total(tmp_path) == 100
 
 
+def test_files_that_no_cache_wrote_neither_count_nor_go(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_bytes(b"t" * 500)
+    (tmp_path / ".notes.tmp").write_bytes(b"n" * 500)
+    (tmp_path / "old").mkdir()
+    (tmp_path / ("d" * 40)).mkdir()
+    mine = tmp_path / "thesis.tex"
+    (tmp_path / ("e" * 40)).symlink_to(mine)
+    left = tmp_path / f".{'f' * 40}.{'0' * 32}.tmp"  # by a process that was killed
+    left.write_bytes(b"p" * 60)
+    for path in tmp_path.iterdir():
+        os.utime(path, (1, 1), follow_symlinks=False)
+    others = {path.name for path in tmp_path.iterdir()} - {left.name}
+    cache = StateCache(tmp_path, 100)
+    assert cache.get("e" * 40) is None
+    cache.put("e" * 40, b"state")
+    first, second = put(cache, b"x" * 60), put(cache, b"y" * 60)
+    assert {path.name for path in tmp_path.iterdir()} == {*others, second}
+    assert cache.get(first) is None
+    assert mine.read_bytes() == b"t" * 500
+
+
 def test_many_workers_share_a_folder_and_its_limit(tmp_path: Path) -> None:
     limit, failures = 20_000, list[bytes]()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TypeVar
 
+from orchestrator.cli.environment import refuse_address
 from orchestrator.errors import RepertoireError
 
 Name = TypeVar("Name", bound=str)
@@ -20,7 +21,7 @@ def require_folders(folders: Sequence[object]) -> None:
     """Raise unless there are folders, and each is a path.
 
     Raises:
-        RepertoireError: there is none, or one is not a path.
+        RepertoireError: there is none, or one is not a path, such as s3://bucket.
     """
     if not folders:
         raise RepertoireError("load: a folder is needed: load('results')")
@@ -30,3 +31,4 @@ def require_folders(folders: Sequence[object]) -> None:
                 f"load: must be paths of folders, given {each!r}; several are given one by one: "
                 "load('results', 'more')"
             )
+        refuse_address(str(each))

@@ -46,6 +46,8 @@ def memory_bytes(file: Path | BytesIO, small: float, large: float) -> int:
     Raises:
         pyarrow.ArrowException, OSError: it is not there or damaged.
     """
+    if isinstance(file, Path):
+        file = file.absolute()  # a relative one may be taken for a URI (run:1)
     with pq.ParquetFile(file) as table:
         metadata = table.metadata
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]

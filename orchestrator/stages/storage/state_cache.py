@@ -8,27 +8,32 @@ that nothing is cached; it never fails a stage.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.benchmarks.atomic_files import PARTIAL, write_atomically
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import digest_bytes
+from orchestrator.hashing import DIGEST_BYTES, digest_bytes
 
 FOLDER_VARIABLE, LIMIT_VARIABLE = "REPERTOIRE_STATE_CACHE", "REPERTOIRE_STATE_CACHE_GB"
 LIMIT_GB = 4.0
 SCAN_SHARE = 0.05  # of the limit, written by a process before it looks for files to delete
+# Of a state, or of one that is being written, or was when its process died.
+_DIGEST = f"[0-9a-f]{{{2 * DIGEST_BYTES}}}"
+_OWN = re.compile(rf"{_DIGEST}|\.{_DIGEST}\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
 
 
 class StateCache:
     """States by digest in a folder of this node, up to a number of bytes.
 
-    The states that were used longest ago are deleted first.
+    The states that were used longest ago are deleted first. Other files may lie in the folder,
+    which a user names: they do not count and are left alone.
 
     Args:
         folder: shared by the workers of the node.
-        limit_bytes: of all files together; each worker may exceed it by a twentieth.
+        limit_bytes: of all states together; each worker may exceed it by a twentieth.
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
@@ -38,6 +43,8 @@ class StateCache:
     def get(self, digest: str) -> bytes | None:
         """Return the content of a digest; None if it is not cached or was damaged."""
         path = self._folder / digest
+        if path.is_symlink():  # not a file that a cache wrote
+            return None
         try:
             data = path.read_bytes()
             if digest_bytes(data) == digest:
@@ -51,7 +58,7 @@ class StateCache:
 
     def put(self, digest: str, data: bytes) -> None:
         """Keep a content of a digest, unless it is larger than the limit."""
-        if len(data) > self._limit:
+        if len(data) > self._limit or (self._folder / digest).is_symlink():
             return
         with suppress(OSError):
             write_atomically(self._folder / digest, data)
@@ -61,9 +68,11 @@ class StateCache:
                 self._shrink()
 
     def _shrink(self) -> None:
-        """Delete the files that were used longest ago until the others are within the limit."""
+        """Delete the states that were used longest ago until the others are within the limit."""
         files = []
         for entry in os.scandir(self._folder):
+            if not (_OWN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)):
+                continue
             with suppress(FileNotFoundError):  # deleted by another worker
                 stat = entry.stat(follow_symlinks=False)
                 files.append((stat.st_mtime_ns, entry.path, stat.st_size))
@@ -71,9 +80,8 @@ class StateCache:
         for _, path, size in sorted(files):
             if excess <= 0:
                 break
-            if not path.endswith(PARTIAL):  # being written
-                Path(path).unlink(missing_ok=True)
-                excess -= size
+            Path(path).unlink(missing_ok=True)
+            excess -= size
 
 
 def open_state_cache() -> StateCache | None:
