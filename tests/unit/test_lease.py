@@ -1,11 +1,14 @@
 """Leases: one owner at a time, renewed or ended by time, whichever host asks."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from orchestrator.stages.storage import lease_holding
 from orchestrator.stages.storage.lease import Leases
+from orchestrator.stages.storage.lease_holding import wait_for_lease
 from orchestrator.stages.storage.store import StageStore
 
 
@@ -44,29 +47,55 @@ def test_the_first_to_take_a_lease_holds_it_until_it_is_released(leases: Leases)
     assert leases.take("k", "second", 60)
 
 
-def test_a_lease_ends_by_itself_unless_it_is_renewed(leases: Leases, clock: Clock) -> None:
+def test_a_lease_is_listed_until_it_ends_unless_it_is_renewed(leases: Leases, clock: Clock) -> None:
     assert leases.take("k", "first", 60)
     clock.now += 59
     assert leases.take("k", "first", 60)
     clock.now += 59
-    assert not leases.take("k", "second", 60)
     assert leases.keys() == {"k"}
     clock.now += 1
     assert leases.keys() == frozenset()
-    assert leases.take("k", "second", 60)
-    assert not leases.take("k", "first", 60)
 
 
-def test_of_many_that_take_a_lease_that_has_ended_one_wins(store: StageStore, clock: Clock) -> None:
-    Leases(store.files, store.folder, clock).take("k", "dead", 1)
-    clock.now += 2
+@pytest.mark.parametrize("ahead", [-86_400, -31, 31, 86_400])
+def test_a_host_with_another_clock_takes_no_lease_that_is_renewed(
+    store: StageStore, clock: Clock, ahead: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others look once a second of a stopwatch, the owner renews its lease each ten."""
+    elsewhere = Clock()
+    elsewhere.now += ahead
+    first = Leases(store.files, store.folder, clock)
+    other, passed = Leases(store.files, store.folder, elsewhere), [0.0]
+    assert first.take("k", "here/1/x", 30)
+
+    def sleep(_: float) -> None:
+        for each in (clock, elsewhere):
+            each.now += 1
+        passed[0] += 1
+        if passed[0] <= 100 and passed[0] % 10 == 0:
+            assert first.take("k", "here/1/x", 30)
+
+    monkeypatch.setattr(lease_holding.time, "sleep", sleep)
+    monkeypatch.setattr(lease_holding.time, "monotonic", lambda: passed[0])
+    assert wait_for_lease(other, "k", "there/1/x", lambda: False, 30)
+    # It died after 100 s; its lease counts for 30 s more.
+    assert passed[0] == 131
+    assert first.holder("k") == "there/1/x"
+    assert not first.take("k", "here/1/x", 30)
+
+
+def test_of_many_that_wait_for_a_lease_that_has_ended_one_wins(store: StageStore) -> None:
+    Leases(store.files, store.folder).take("k", "dead/1/x", 0.2)
 
     def take(number: int) -> bool:
         own = StageStore(store.uri)
-        return Leases(own.files, own.folder, clock).take("k", f"owner {number}", 60)
+        leases = Leases(own.files, own.folder)
+        held = functools.partial(leases.holder, "k")
+        is_done = lambda: str(held()).startswith("owner")  # noqa: E731
+        return wait_for_lease(leases, "k", f"owner {number}", is_done, 0.2)
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(take, range(24))) == 1
+        assert sum(pool.map(take, range(8))) == 1
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_the_lease_of_a_process_that_died_is_waited_for_and_then_taken(
     dead = claimant(tmp_path, "dead")
     assert dead.leases.take(first[0].key, "dead", 0.6)
     started = time.monotonic()
-    _, here = claimant(tmp_path).obtain(first)
+    _, here = claimant(tmp_path, lease_seconds=0.6).obtain(first)
     assert here
     assert time.monotonic() - started >= 0.5
 
@@ -165,7 +165,7 @@ def test_a_lease_that_nobody_renews_is_taken_over_whatever_the_clocks_say(tmp_pa
     assert leases.take("k", "a host whose clock is a day ahead", 86400)
     started = time.monotonic()
     assert wait_for_lease(leases, "k", "this", lambda: False, seconds=0.2)
-    assert 0.4 <= time.monotonic() - started < 5
+    assert 0.2 <= time.monotonic() - started < 5
     assert leases.holder("k") == "this"
 
 

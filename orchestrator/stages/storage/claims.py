@@ -27,7 +27,12 @@ class Claims:
     Args:
         files: of the store.
         clock: returns seconds; expiry is measured with it alone, so clocks need not agree.
+
+    Attributes:
+        lasting: times its seconds: how long a claim counts that is not renewed.
     """
+
+    lasting = LASTING
 
     def __init__(self, files: Files, clock: Callable[[], float] = time.monotonic) -> None:
         self._files, self._clock = files, clock

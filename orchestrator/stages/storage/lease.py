@@ -1,9 +1,10 @@
 """Leases: processes that share nothing but a store compute each stage once.
 
-The process that takes the lease of a stage computes it; the others wait and read the result. A
-lease that is not renewed expires, so its owner may die on any host. Here on a file system, where
-the first process to take a lease wins; `claims.py` has those of an object store. If two processes
-hold a lease all the same, that costs work and never a result, since stages are written once.
+The process that takes the lease of a stage computes it; the others wait and read the result. One
+that sees a lease unchanged for its time withdraws it, so its owner may die on any host, whatever
+the clocks of hosts say. Here on a file system, where the first process to take a lease wins;
+`claims.py` has those of an object store. If two processes hold a lease all the same, that costs
+work and never a result, since stages are written once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LEASE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Lease:
-    """The owner of a stage's lease, and when it expires (Unix seconds)."""
+    """The owner of a stage's lease, and when it expires (Unix seconds, by its owner's clock)."""
 
     key: str
     owner: str
@@ -35,7 +36,7 @@ class Lease:
 
 
 def unix_time() -> float:
-    """Return Unix seconds; the clocks of hosts that share a store must agree to a few seconds."""
+    """Return Unix seconds, which the clocks of hosts may differ in."""
     return datetime.now(UTC).timestamp()
 
 
@@ -46,7 +47,12 @@ class Leases:
         files: of the store.
         folder: its root, where a lock guards takeovers.
         clock: returns Unix seconds.
+
+    Attributes:
+        lasting: times its seconds: how long a lease counts that is not renewed.
     """
+
+    lasting = 1.0
 
     def __init__(self, files: Files, folder: Path, clock: Callable[[], float] = unix_time) -> None:
         self._files, self._folder, self._clock = files, folder, clock
@@ -54,9 +60,10 @@ class Leases:
     def take(
         self, key: str, owner: str, seconds: float, note: Mapping[str, Any] | None = None
     ) -> bool:
-        """Take or renew a lease for some seconds; return False while another owner holds it.
+        """Take or renew a lease for some seconds; return False while another owner has it.
 
-        The note is kept beside it, for `running_stages`.
+        No clock tells whether that owner still renews it; see `wait_for_lease`. The note is kept
+        beside the lease, for `running_stages`.
         """
         lease = Lease(key, owner, self._clock() + seconds)
         data = json.dumps(asdict(lease) | dict(note or {})).encode()
@@ -65,7 +72,7 @@ class Leases:
             return True
         with self._lock():
             if not self._files.create(_lease_path(key), data):
-                # Another's is taken over once it has expired; one's own is renewed.
+                # What is no lease is replaced; one's own is renewed.
                 if self.holder(key) not in (None, owner):
                     return False
                 self._files.write(_lease_path(key), data)
@@ -88,12 +95,12 @@ class Leases:
         return _parse_lease(self._files.read(_lease_path(key)))
 
     def holder(self, key: str) -> str | None:
-        """Return the owner of a lease that has not expired, or None."""
+        """Return the owner of a lease, expired or not; None if there is none."""
         lease = self.read(key)
-        return lease.owner if lease and lease.until > self._clock() else None
+        return lease.owner if lease else None
 
     def keys(self) -> frozenset[str]:
-        """Return the keys of all leases that have not expired."""
+        """Return the keys of all leases that have not expired by the clock of this host."""
         leases = (
             _parse_lease(self._files.read(entry.path)) for entry in self._files.entries(LEASES)
         )

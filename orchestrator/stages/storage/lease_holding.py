@@ -106,7 +106,7 @@ def wait_for_lease(
     """Take a lease; return False if the stage is done, or leases cannot be written.
 
     The lease of an owner that has died is taken over: at once if it is a process of this host, else
-    when it has expired, or was not renewed for twice its time, whatever the clocks of hosts say.
+    when it was not renewed for its time as this process measures it: clocks of hosts may differ.
     """
     wait, waited, seen, since = FIRST_WAIT, False, None, time.monotonic()
     try:
@@ -119,7 +119,7 @@ def wait_for_lease(
             # A renewed lease is another value, so that its time begins anew.
             if lease != seen:
                 seen, since = lease, time.monotonic()
-            stale = time.monotonic() - since > 2 * seconds
+            stale = time.monotonic() - since > leases.lasting * seconds
             if lease is not None and (stale or is_dead(lease.owner)):
                 leases.withdraw(lease)
                 continue
