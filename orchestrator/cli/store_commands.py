@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from orchestrator.results.folder.garbage import Garbage
     from orchestrator.results.folder.wanted_keys import Rules
 
+IN_THE_WAY = (
+    "is a file or a link in place of a folder of stages; the next run that writes a stage there "
+    "sets it aside"
+)
 store_app = typer.Typer(
     help="Look after the stage store of a results folder.", no_args_is_help=True
 )
@@ -68,15 +72,15 @@ def gc_command(
 
 
 def verify(out: Path, uri: str | None) -> int:
-    """Read every stage of a store; return 1 if some were damaged and set aside."""
-    from orchestrator.errors import OtherRelease, RepertoireError
+    """Read every stage of a store; return 1 if some were damaged, or have no folder."""
+    from orchestrator.errors import OtherRelease
     from orchestrator.results.folder.places import open_store
     from orchestrator.stages.storage.maintenance import list_inventory
 
     store = open_store(out, uri, create=False)
-    if uri is None and not (out / "stages").is_dir():
-        raise RepertoireError(f"{out} has no stage store; give a results folder, or --store URI")
-    stages, wrong, foreign = list_inventory(store).stages, 0, list[str]()
+    require_store(out, uri)
+    files, wrong, foreign = list_inventory(store), 0, list[str]()
+    stages = files.stages
     for key, entries in sorted(stages.items()):
         before = len(store.damaged)
         try:
@@ -85,7 +89,8 @@ def verify(out: Path, uri: str | None) -> int:
         except OtherRelease as error:
             foreign.append(str(error))
         wrong += len(store.damaged) > before
-    for line in (*store.damaged, *foreign, *describe_stateless(store.stateless, len(stages))):
+    unread = [*foreign, *(f"{entry.path} {IN_THE_WAY}" for entry in files.obstacles)]
+    for line in (*store.damaged, *unread, *describe_stateless(store.stateless, len(stages))):
         show(line)
     if foreign:
         show(f"{len(foreign)} of {len(stages)} stages have files of another release; not touched")
@@ -94,11 +99,19 @@ def verify(out: Path, uri: str | None) -> int:
             f"{wrong} of {len(stages)} stages were damaged and set aside; "
             "the next run computes them again"
         )
-    else:
+    elif not files.obstacles:
         whole = f"all {len(stages) - len(foreign)} stages{' of this one' * bool(foreign)}"
         exist = ", as far as they exist" * bool(store.stateless)
         show(f"{whole} are as they were written{exist}")
-    return int(wrong > 0)
+    return int(wrong > 0 or bool(files.obstacles))
+
+
+def require_store(out: Path, uri: str | None) -> None:
+    """Raise RepertoireError if a results folder has no store of its own, and none is given."""
+    from orchestrator.errors import RepertoireError
+
+    if uri is None and not (out / "stages").is_dir():
+        raise RepertoireError(f"{out} has no stage store; give a results folder, or --store URI")
 
 
 def describe_stateless(keys: Sequence[str], total: int) -> list[str]:

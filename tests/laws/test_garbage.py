@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -177,6 +178,56 @@ def test_a_folder_that_cannot_be_reached_keeps_its_stages_until_it_is_given_up(
             clean(own_lab, forget=(wrong,))
         assert str(error_info.value).endswith(f"{own_lab.out}, {other_lab.out}")
     assert len(clean(own_lab, forget=(str(other_lab.out),)).unwanted) == 3
+
+
+@pytest.mark.parametrize("private", ["", "lab", "lab/stages.parquet"])
+def test_a_private_folder_of_another_user_keeps_its_stages(
+    own_lab: Lab, other_lab: Lab, private: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_lab.run()
+    other_lab.run()
+    place, listdir, access = other_lab.out / private, os.listdir, os.access
+
+    def deny(path: Any) -> list[str]:  # permissions do not bind root, who may run the tests
+        if Path(path) == place:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", deny)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != place and access(path, mode))
+    garbage = clean(own_lab)
+    assert garbage.unwanted == []
+    assert garbage.kept[f"lab in {other_lab.out}, which cannot be reached"] == 3
+
+
+@pytest.mark.parametrize("name", ["folder", "sweep", "store"])
+@pytest.mark.parametrize("text", ["/" + "x" * 300, "/a\0b"])
+def test_a_forged_name_that_no_folder_has_stops_nothing(
+    own_lab: Lab, other_lab: Lab, name: str, text: str
+) -> None:
+    own_lab.run()
+    other_lab.run()
+    key = _chain(other_lab)[-1]
+    place = {"host": platform.node(), "folder": str(other_lab.out), "sweep": "lab"}
+    content = place | {"store": own_lab.store.uri, "keys": [key], name: text}
+    own_lab.store.files.write("folders/0.json", seal("0.json", content))
+    shutil.rmtree(other_lab.out / "lab")
+    (other_lab.out / "mlflow.db").touch()
+    garbage = clean(own_lab)
+    assert set(garbage.unwanted) == set(_chain(other_lab)) - ({key} if name != "store" else set())
+
+
+def test_no_reference_has_a_disk_searched(
+    own_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_lab.run()
+    deep = tmp_path / "disk" / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "stages.parquet").write_bytes(b"of somebody else")
+    place = {"host": platform.node(), "folder": str(tmp_path / "disk"), "sweep": "nowhere"}
+    content = place | {"store": own_lab.store.uri, "keys": []}
+    own_lab.store.files.write("folders/0.json", seal("0.json", content))
+    assert [one.sweep for one in clean(own_lab).gone] == ["nowhere"]
 
 
 def test_a_folder_of_another_host_keeps_its_stages(

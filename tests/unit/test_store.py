@@ -14,9 +14,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from orchestrator.cli.store_commands import verify
 from orchestrator.errors import RepertoireError, StoreUnwritable
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage import files as files_module
+from orchestrator.stages.storage import obstacles
 from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
 from orchestrator.stages.storage.record_format import pack_record
@@ -378,6 +380,63 @@ def test_a_folder_in_place_of_a_file_is_damaged_and_the_stage_can_be_written_ane
     assert store.damaged == [f"stage {KEY}: {name} is not what was written"]
     assert len([*Path(store.uri).glob("damaged/*/*/mine")]) == 1
     store.put(STATE, record())
+    assert store.record(KEY) == record()
+    assert same(store.state(KEY), STATE)
+
+
+@pytest.mark.parametrize("place", [KEY[:2], f"{KEY[:2]}/{KEY}"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_file_or_a_link_in_place_of_a_folder_is_named_set_aside_and_written_anew(
+    store, place, linked, tmp_path, capsys
+):
+    store.put(STATE, record())
+    store.put(STATE, record(OTHER))
+    path, outside = Path(store.uri) / place, tmp_path / "outside"
+    path.rename(outside)
+    before = files_of(outside)
+    if linked:
+        path.symlink_to(outside)
+    else:
+        path.write_bytes(b"mine")
+    assert (store.state(KEY), store.record(KEY), store.records([(KEY, frozenset())])) == (
+        *(None, None),
+        {},
+    )
+    for _ in range(2):  # nothing else is read or moved
+        assert verify(tmp_path, None) == 1
+        shown = capsys.readouterr().out
+        assert f"{place} is a file or a link in place of a folder of stages; the next run" in shown
+        assert "as they were written" not in shown
+    store.put(STATE, record())
+    assert (same(store.state(KEY), STATE), store.record(KEY)) == (True, record())
+    assert store.damaged == [f"stage {KEY}: a file or a link was in place of its folder {place}"]
+    assert store.record(OTHER) == record(OTHER)
+    (aside,) = list_inventory(store).damaged
+    moved = Path(store.uri) / aside.path
+    assert moved.is_symlink() if linked else moved.read_bytes() == b"mine"
+    assert files_of(outside) == before
+    assert verify(tmp_path, None) == 0
+    delete_files(store, [aside])
+    assert files_of(outside) == before
+    assert not list((Path(store.uri) / "damaged").iterdir())
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_story_is_stored_where_a_file_or_a_link_was(store, tmp_path, linked):
+    path = file_of(store, "").parent
+    path.mkdir(parents=True)
+    path = path / KEY
+    path.symlink_to(tmp_path / "none") if linked else path.touch()
+    store.put_failure(KEY, "why")
+    assert store.failure(KEY) == "why"
+
+
+def test_what_another_process_wrote_meanwhile_is_put_back(store, monkeypatch):
+    """Between the look at a link and the move, which moves the folder of the other process."""
+    store.put(STATE, record())
+    looks = iter([False, True, False])  # the folder of two letters, the stage's, what was moved
+    monkeypatch.setattr(obstacles, "_is_in_the_way", lambda path: next(looks))
+    assert obstacles.make_way(store.files, store.folder, KEY) == []
     assert store.record(KEY) == record()
     assert same(store.state(KEY), STATE)
 

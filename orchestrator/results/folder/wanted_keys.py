@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def _is_obsolete(reference: Reference, rules: Rules) -> bool:
 
 
 def stage_tables(out: Path) -> Iterator[Path]:
-    """Yield the paths of the stages tables of a results folder, also those of former sweeps."""
+    """Yield the paths of the stages tables of the user's folder, also those of former sweeps."""
     # The store may be in the results folder itself, and has no tables.
     for folder in sorted(path for path in out.glob("*/") if path.name != "stages"):
         yield from sorted(folder.rglob("stages.parquet"))
@@ -82,12 +83,17 @@ def _table_reference(out: Path, table: Path) -> Reference:
 
 def _is_renamed(reference: Reference) -> bool:
     """Return whether the tables of a sweep lie in another folder of its results folder."""
+    # Not at any depth: a reference, which anybody may have written, may name any folder.
     return any(
-        reference.sweep in read_table(path.parent, "stages", ["sweep"])["sweep"].to_pylist()
-        for path in stage_tables(Path(reference.folder))
+        # Of a table of another user, nothing is known.
+        not os.access(path, os.R_OK)
+        or reference.sweep in read_table(path.parent, "stages", ["sweep"])["sweep"].to_pylist()
+        for path in sorted(Path(reference.folder).glob("*/stages.parquet"))
     )
 
 
 def _table_keys(reference: Reference) -> frozenset[str]:
-    """Return the keys in the tables of a reference; none if they are on another host."""
-    return stage_keys(reference.path) if reference.is_local else frozenset()
+    """Return the keys in the tables of a reference; none if they are registered and away."""
+    if not reference.is_local or (reference.file is not None and reference.is_away):
+        return frozenset()
+    return stage_keys(reference.path)

@@ -26,6 +26,7 @@ from orchestrator.results.pack.contents import (
     refusal,
 )
 from orchestrator.results.tables.tables import stage_keys
+from orchestrator.stages.storage.obstacles import make_way
 from orchestrator.stages.storage.record_format import require_readable
 from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.stage_files import RECORD, is_json_file, stage_path, unseal
@@ -198,4 +199,5 @@ def _is_present(unpacked: Path, target: Path) -> bool:
 
 def _write(store: StageStore, stage_file: StageFile) -> bool:
     """Write a file of a stage unless the store has one; return whether it was written."""
+    make_way(store.files, store.folder, stage_file.key)
     return store.files.create(stage_path(stage_file.key, stage_file.name), stage_file.data)

@@ -86,9 +86,11 @@ class LocalFiles:
             return True
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of a file."""
+        """Return the content of a file; one below a link is absent."""
         try:
             with open(f"{self._root}/{path}", "rb", buffering=0, opener=_open_at_once) as file:
+                if self._find_link(path):
+                    return None
                 # A pipe or a device would never end.
                 return file.readall() if S_ISREG(os.fstat(file.fileno()).st_mode) else b""
         except IsADirectoryError:  # no store writes one there, so it is damage like any other
@@ -146,7 +148,7 @@ class LocalFiles:
 
     def entries(self, folder: str = "") -> list[FileEntry]:
         """Return all files below a folder, at any depth."""
-        return list(self._walk(str(self._root / folder)))
+        return list(self._walk(str(self._resolve(f"{folder}/*").parent if folder else self._root)))
 
     def refresh(self, path: str) -> None:
         """Clear any cache that says that a path is absent: NFS revalidates a folder on opening."""
@@ -157,13 +159,21 @@ class LocalFiles:
 
     def _resolve(self, path: str) -> Path:
         """Return the full path of a file to change; refuse a link that leads out of the root."""
-        for folder in Path(path).parents:
-            if folder.parts and (self._root / folder).is_symlink():
-                raise StoreCorrupt(
-                    f"{self._root / folder} is a symbolic link, which no store has: nothing below "
-                    "it is written or deleted"
-                )
+        if link := self._find_link(path):
+            raise StoreCorrupt(
+                f"{link} is a symbolic link, which no store has: nothing below it is read, written "
+                "or deleted"
+            )
         return self._root / path
+
+    def _find_link(self, path: str) -> str | None:
+        """Return a folder of a path, below the root, that is a link; None if there is none."""
+        folder = os.path.dirname(path)
+        while folder:
+            if os.path.islink(full := f"{self._root}/{folder}"):
+                return full
+            folder = os.path.dirname(folder)
+        return None
 
     def _walk(self, folder: str) -> Iterator[FileEntry]:
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from orchestrator.benchmarks.atomic_files import PARTIAL
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.lease import LEASES
+from orchestrator.stages.storage.obstacles import is_obstacle
 from orchestrator.stages.storage.record_packs import is_pack
 from orchestrator.stages.storage.references import REFERENCES
 from orchestrator.stages.storage.stage_files import (
@@ -36,12 +37,14 @@ class Inventory:
         partial: files that are being written, or were left by a crash; claims of a bucket; and
             probes of nodes.
         packs: of records, copies that speed up reading a bucket.
+        obstacles: files and links in place of folders of stages.
     """
 
     stages: dict[str, list[FileEntry]] = field(default_factory=dict)
     damaged: list[FileEntry] = field(default_factory=list)
     partial: list[FileEntry] = field(default_factory=list)
     packs: list[FileEntry] = field(default_factory=list)
+    obstacles: list[FileEntry] = field(default_factory=list)
 
     def size(self, keys: Iterable[str]) -> int:
         """Return the bytes of some stages' files."""
@@ -66,6 +69,8 @@ def list_inventory(store: StageStore) -> Inventory:
             result.packs.append(entry)
         elif is_stage_file(parts):
             result.stages.setdefault(parts[1], []).append(entry)
+        elif store.folder is not None and is_obstacle(parts):
+            result.obstacles.append(entry)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Reference:
 
         An empty folder may be the place of a disk that is not mounted.
         """
-        return self.is_local and not self._is_away and not self.path.is_dir()
+        return self.is_local and not self.is_away and not os.path.isdir(self.path)
 
     @property
     def path(self) -> Path:
@@ -54,13 +55,24 @@ class Reference:
     def describe(self) -> str:
         """Return the sweep and its folder as text."""
         place = self.folder if self.is_local else f"{self.folder} on {self.host}"
-        away = ", which cannot be reached" if self.is_local and self._is_away else ""
+        away = ", which cannot be reached" if self.is_local and self.is_away else ""
         return f"{self.sweep} in {place}{away}"
 
     @property
-    def _is_away(self) -> bool:
-        folder = Path(self.folder)
-        return not folder.is_dir() or not any(folder.iterdir())
+    def is_away(self) -> bool:
+        """Whether this user cannot read the folder, or the sweep's in it, or the first is empty.
+
+        It may be another user's, or on a disk that is not mounted, or no name of a folder at all.
+        """
+        try:
+            if not os.listdir(self.folder):
+                return True
+            os.listdir(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return not os.path.isdir(self.folder)
+        except (OSError, ValueError):
+            return True
+        return not _may_be_read(self.path / "stages.parquet")
 
 
 def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
@@ -115,5 +127,8 @@ def _is_copied(host: str, place: str, store: StageStore) -> bool:
     if host != platform.node() or store.folder is None or "://" in place:
         return False
     # It names the store that it was written to; a copy of a store is another one.
-    original = Path(place)
-    return original.is_dir() and not original.samefile(store.folder)
+    return os.path.isdir(place) and not os.path.samefile(place, store.folder)
+
+
+def _may_be_read(file: Path) -> bool:
+    return not file.exists() or os.access(file, os.R_OK)

@@ -27,7 +27,7 @@ RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
 DAMAGED = "damaged"
 STAGE_FORMAT = 1
 _KEY = re.compile(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
-_SET_ASIDE = re.compile(f"{_KEY.pattern}-[0-9a-f]{{8}}")
+_SET_ASIDE = re.compile(f"({_KEY.pattern}|[0-9a-f]{{2}})-[0-9a-f]{{8}}")
 _JSON = re.compile(rf"record\.json|failure\.json|evaluation-{_KEY.pattern}\.json")
 _HEAD, _TAIL, _CLOSE = b'{"content":', b',"digest":"', b'"}'
 

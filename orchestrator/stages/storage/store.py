@@ -22,6 +22,7 @@ from orchestrator.stages.record import Record, RecordRequest, TaskScores
 from orchestrator.stages.storage.address import open_files
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.mounts import is_shared
+from orchestrator.stages.storage.obstacles import make_way
 from orchestrator.stages.storage.presence import find_absent
 from orchestrator.stages.storage.record_format import (
     evaluation_to_json,
@@ -187,6 +188,7 @@ class StageStore:
         """
         key = record.key
         if self.record(key) is None:
+            self.damaged.extend(make_way(self.files, self.folder, key))
             data = save_tensors(dict(state)) if isinstance(state, Mapping) else state
             content = pack_record(record) | {"state": None if data is None else digest_bytes(data)}
             if data is not None:
@@ -217,6 +219,7 @@ class StageStore:
 
     def put_failure(self, key: str, story: str, worker: Mapping[str, Any] | None = None) -> None:
         """Store the story of a failed attempt and where it ran; the next one tries again."""
+        self.damaged.extend(make_way(self.files, self.folder, key))
         self.files.write(stage_path(key, FAILURE), seal(FAILURE, pack_failure(story, worker)))
 
     def keys(self) -> list[str]:
