@@ -19,6 +19,7 @@ IN_THE_WAY = (
     "is a file or a link in place of a folder of stages; the next run that writes a stage there "
     "sets it aside"
 )
+UNUSED = "is not the state that its record names: a second writer left it; store gc deletes it"
 store_app = typer.Typer(
     help="Look after the stage store of a results folder.", no_args_is_help=True
 )
@@ -75,7 +76,7 @@ def verify(out: Path, uri: str | None) -> int:
     """Read every stage of a store; return 1 if some were damaged, or have no folder."""
     from orchestrator.errors import OtherRelease
     from orchestrator.results.folder.places import open_store
-    from orchestrator.stages.storage.maintenance import list_inventory
+    from orchestrator.stages.storage.maintenance import find_surplus, list_inventory
 
     store = open_store(out, uri, create=False)
     require_store(out, uri)
@@ -90,7 +91,9 @@ def verify(out: Path, uri: str | None) -> int:
             foreign.append(str(error))
         wrong += len(store.damaged) > before
     unread = [*foreign, *(f"{entry.path} {IN_THE_WAY}" for entry in files.obstacles)]
-    for line in (*store.damaged, *unread, *describe_stateless(store.stateless, len(stages))):
+    unused = [f"{entry.path} {UNUSED}" for entry in find_surplus(store, stages)]
+    stateless = describe_stateless(store.stateless, len(stages))
+    for line in (*store.damaged, *unread, *stateless, *unused):
         show(line)
     if foreign:
         show(f"{len(foreign)} of {len(stages)} stages have files of another release; not touched")

@@ -15,6 +15,7 @@ import pytest
 from lab import INLINE, Lab
 
 from orchestrator.cli.run_sweep import run_sweep
+from orchestrator.cli.store_commands import verify
 from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder.garbage import Garbage, delete_garbage, find_garbage
@@ -315,6 +316,29 @@ def test_what_was_set_aside_is_kept_while_it_is_young(own_lab: Lab) -> None:
     age(own_lab.store, 25)
     assert len(clean(own_lab, older_than=24).leftovers) == 2
     assert find_garbage(own_lab.store, Rules(own_lab.out)).files.damaged == []
+
+
+def test_a_state_that_a_second_writer_left_is_named_and_deleted(
+    own_lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As two hosts leave it that compute a stage to other bits at once, in a bucket."""
+    own_lab.run()
+    first, second = _chain(own_lab)[:2]
+    folder = own_lab.folder.parent / "shared"
+    for key in (first, second):
+        (folder / key[:2] / key / f"state-{'0' * 40}.safetensors").write_bytes(b"other bits")
+    left = f"{first[:2]}/{first}/state-{'0' * 40}.safetensors"
+    assert verify(own_lab.out, own_lab.store.uri) == 0
+    assert f"{left} is not the state that its record names" in capsys.readouterr().out
+    leases = open_leases(own_lab.store.files, own_lab.store.folder)
+    assert leases.take(second, "a worker", 60)  # which may write the record yet
+    assert find_garbage(own_lab.store, Rules(own_lab.out, older_than=24)).leftovers == []
+    assert [entry.path for entry in clean(own_lab).leftovers] == [left]
+    assert not (folder / left).exists()
+    assert own_lab.store.state(first) is not None
+    leases.release(second, "a worker")
+    assert len(clean(own_lab).leftovers) == 1
+    assert own_lab.run().executed == 0
 
 
 def test_the_reference_in_a_copy_of_a_store_is_that_of_the_original(

@@ -13,7 +13,12 @@ from orchestrator.results.folder.wanted_keys import Rules, wanted_keys
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.lease import unix_time
 from orchestrator.stages.storage.lease_holding import open_leases
-from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
+from orchestrator.stages.storage.maintenance import (
+    Inventory,
+    delete_files,
+    find_surplus,
+    list_inventory,
+)
 from orchestrator.stages.storage.references import Reference
 from orchestrator.stages.storage.store import StageStore
 
@@ -69,6 +74,8 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
             reasons[key] = OTHER_RELEASE
     result.kept = Counter(reasons[key] for key in sorted(reasons.keys() & result.files.stages))
     result.unwanted = sorted(result.files.stages.keys() - reasons.keys())
+    kept = {key: result.files.stages[key] for key in result.files.stages.keys() & reasons.keys()}
+    result.files.partial += find_surplus(store, {k: kept[k] for k in kept.keys() - leased})
     set_aside = (*result.files.damaged, *result.files.partial)
     # A young partial file may be a write that is going on.
     result.leftovers = [entry for entry in set_aside if entry.modified <= fresh]

@@ -7,10 +7,12 @@ the references of folders on other hosts are known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from orchestrator.benchmarks.atomic_files import PARTIAL
+from orchestrator.errors import OtherRelease
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.lease import LEASES
 from orchestrator.stages.storage.obstacles import is_obstacle
@@ -18,11 +20,16 @@ from orchestrator.stages.storage.record_packs import is_pack
 from orchestrator.stages.storage.references import REFERENCES
 from orchestrator.stages.storage.stage_files import (
     DAMAGED,
+    RECORD,
+    find_state,
     is_damaged_file,
     is_stage_file,
+    stage_path,
+    unseal,
 )
 from orchestrator.stages.storage.store import StageStore
 
+STATE_FILE = re.compile(r".*/state(-[0-9a-f]{40})?\.safetensors")
 TOKEN = re.compile("[0-9a-f]{32}")
 PROBES = "probes"  # a folder of the store, for the time in which the nodes of a cluster are checked
 
@@ -72,6 +79,31 @@ def list_inventory(store: StageStore) -> Inventory:
         elif store.folder is not None and is_obstacle(parts):
             result.obstacles.append(entry)
     return result
+
+
+def find_surplus(store: StageStore, stages: Mapping[str, list[FileEntry]]) -> list[FileEntry]:
+    """Return the states that their stages' records do not name: a second writer left them.
+
+    Args:
+        store: the store.
+        stages: key -> files, of which those with one state are not read.
+    """
+    surplus = list[FileEntry]()
+    for key, entries in stages.items():
+        states = [entry for entry in entries if STATE_FILE.fullmatch(entry.path)]
+        if len(states) > 1 and (named := _find_state(store, key)):
+            surplus += [entry for entry in states if entry.path != stage_path(key, named)]
+    return surplus
+
+
+def _find_state(store: StageStore, key: str) -> str | None:
+    """Return the file of a stage's state; None if no record that this release can read says so."""
+    data = store.files.read(stage_path(key, RECORD))
+    content = None if data is None else unseal(RECORD, data)
+    with suppress(OtherRelease):
+        file = find_state(content, f"stage {key}") if content else None
+        return file and file[0]
+    return None
 
 
 def is_probe(parts: list[str]) -> bool:
