@@ -56,7 +56,7 @@ def test_of_several_frames_of_the_user_s_the_last_is_named(tmp_path: Path) -> No
 def test_without_code_of_the_user_s_the_last_line_of_ours_is_named() -> None:
     error = raise_error(lambda: decode_fields(int, {}, "", []))
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
-    assert failure_place(error).startswith("decoding.py:")
+    assert failure_place(error).startswith("mistakes.py:")
 
 
 def test_an_error_that_passed_no_code_has_no_place() -> None:
