@@ -85,9 +85,13 @@ def _axis_title(r: R, uses: str | None) -> str:
     if uses is None:
         return "task"
     signs = metric_cells(r, uses).values()
-    cells = "mean of the + cells" + (", less that of the − cells" if -1 in signs else "")
+    # Without numbers in the cells there are no signs either, and the lines of boxes tell them.
+    plus, minus = ("+", "−") if r.shape[1] <= ANNOTATED_TASKS else ("boxed", "dotted")
+    cells = f"mean of the {plus} cells" + (
+        f", less that of the {minus} cells" if -1 in signs else ""
+    )
     if uses == AIA:
-        cells = "mean over rows of the mean of a row's + cells"
+        cells = f"mean over rows of the mean of a row's {plus} cells"
     return f"task<br>{short_label(uses)}: {cells}"
 
 
@@ -108,10 +112,10 @@ def _highlights(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
     cells = metric_cells(r, uses) if uses else {}
     for sign, dash in ((1, "solid"), (-1, "dot")):
         places = sorted(cell for cell, own in cells.items() if own == sign)
-        # The outlines of cells of a few pixels would cover them.
-        runs = ((*cell, cell[1]) for cell in places)
-        for run in runs if r.shape[1] <= MOST_APART else _runs_in_rows(places):
-            line = {"color": HIGHLIGHT, "width": 4, "dash": dash}
+        # Thick outlines of cells of a few pixels would cover them.
+        few, runs = r.shape[1] <= MOST_APART, ((*cell, cell[1]) for cell in places)
+        for run in runs if few else _runs_in_rows(places):
+            line = {"color": HIGHLIGHT, "width": 4 if few else 1, "dash": dash}
             yield _box(*run) | {"line": line, "name": f"uses {SIGNS[sign]}"}
 
 

@@ -20,6 +20,10 @@ from orchestrator.results.units import decimal_text
 from orchestrator.terminal.escaping import escape_markdown
 
 MEAN = "mean"
+BEST_OF_SEEDS = (
+    " Forgetting is measured on each seed, from its own best cells, and then averaged; the marked "
+    "cells are the best of the mean over seeds, whose forgetting is at most as large."
+)
 SIDE_BY_SIDE: dict[str, Any] = {"horizontal": True, "width": "content", "bind": "query-params"}
 
 
@@ -80,9 +84,10 @@ def _draw(page: Page, row: pd.Series[Any], measured: dict[int, R], choices: Delt
     figure = charts.r_matrix(r, None if uses == "none" else uses, row["label"], of_seeds)
     page.chart(figure, "R chart")
     why = explain_undefined_fwt(row["scenario"], len(r) - 1)
+    best = BEST_OF_SEEDS if uses == "forgetting" and len(shown) > 1 else ""
     st.caption(
         "Cells above the white step are of tasks not learned yet; row 0 is the untrained network; "
-        "grey cells were not measured." + (f" FWT is undefined here: {why}." if why else "")
+        "grey cells were not measured." + (f" FWT is undefined here: {why}." if why else "") + best
     )
 
 

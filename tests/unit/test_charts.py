@@ -447,6 +447,8 @@ def test_cells_of_a_few_pixels_are_boxed_by_runs_of_a_row() -> None:
     boxes = {(s.name, s.y0 + 0.5): (s.x0, s.x1) for s in figure.layout.shapes if s.name}
     grey = {("not measured", row): (row + 1.5, 40.5) for row in range(39)}
     assert boxes == grey | {("uses +", 40): (0.5, 40.5)}
+    assert {s.line.width for s in figure.layout.shapes if s.name == "uses +"} == {1}
+    assert "mean of the boxed cells" in figure.layout.xaxis.title.text  # which have no signs
 
 
 def test_the_step_runs_between_tasks_learned_and_tasks_to_come() -> None:
