@@ -135,9 +135,12 @@ def _table_backbone(
 ) -> Backbone | None:
     if ":" in name:
         # The spelling of a network of a library, or of one's own, in the section `network`.
-        kind, _, rest = name.partition(":")
-        form = f"{{{kind}: {rest}}}" if kind in (*ZOOS, "module") else f"{{module: {name}}}"
-        raise RepertoireError(f"unknown backbone {name!r}; write {form}")
+        kind, rest = (part.strip() for part in name.split(":", 1))
+        known = kind.lower() in (*ZOOS, "module")
+        form = f"{kind.lower()}: {rest}" if known else f"module: {name}"
+        if not kind or not rest:
+            form = "timm: NAME}, {torchvision: NAME} or {module: MODULE:FUNCTION"
+        raise RepertoireError(f"unknown backbone {name!r}; write {{{form}}}")
     if name not in NETWORKS:
         raise UnknownName("backbone", name, [*NETWORKS, *(f"{{{zoo}: NAME}}" for zoo in ZOOS)])
     config = decode_fields(NETWORKS[name].Config, options, where, mistakes)

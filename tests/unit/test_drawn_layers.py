@@ -9,9 +9,11 @@ import torch
 from alike import NEED_TOKENS, SMALL, VIT
 from backbone_lab import INPUT, build, images, load
 from safetensors.torch import save_file
+from torch import nn
 
 from methods import METHODS
 from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.parts.drawn_layers import body_features, drawn_parameters, score_features
 from methods.parts.tokens import prompted_features
 from methods.slca import ALIGNMENT
 from methods.testing.blobs import stream
@@ -100,6 +102,21 @@ def test_the_alignment_of_slca_trains_the_head_alone(folder):
     method.begin_phase(phase, view)
     learning = {n for n, p in method.network.named_parameters() if p.requires_grad}
     assert learning == {"head.weight", "head.bias"}
+
+
+def test_attributes_of_another_network_mean_nothing():
+    class Other(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body_features, self.hidden, self.head = 64, nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def features(self, x):
+            return x + 1
+
+    other, x = Other(), torch.ones(3, 4)
+    assert drawn_parameters(other) == {*other.head.parameters()}
+    assert torch.equal(body_features(other, x), x + 1)
+    assert torch.equal(score_features(other, x), other.head(x))
 
 
 @pytest.mark.parametrize("name", ON_TOKENS)

@@ -425,6 +425,8 @@ def test_positions_of_another_size_say_what_to_do():
             '{name: pretrained, backbone: "timm:resnet18"}',
             "unknown backbone 'timm:resnet18'; write {timm: resnet18}$",
         ),
+        ('{name: pretrained, backbone: "Timm: resnet18"}', "write {timm: resnet18}$"),
+        ('{name: pretrained, backbone: "timm:"}', "write {timm: NAME}, {torchvision: NAME} or"),
         (
             '{name: pretrained, backbone: "tinybody:build"}',
             "unknown backbone 'tinybody:build'; write {module: tinybody:build}$",
@@ -436,6 +438,11 @@ def test_positions_of_another_size_say_what_to_do():
         (network_text("none"), "finetune learns by gradient steps, and network.train: none"),
         (network_text(rule="{mean: [0.3]}"), "network.input.mean: must be given together with std"),
         (network_text(rule="{mean: [0.3], std: [0]}"), "network.input.std: .*must be above 0"),
+        (
+            network_text(rule="{mean: [], std: []}"),
+            "input.mean: must have a value for each",
+        ),
+        (network_text(rule="{mean: [0.3], std: [1, 1]}"), "std: has 2 values, .*as mean: 1"),
         (network_text(rule="{size: 2, mean: [1], std: [1]}"), "cannot take images of 2x2 pixels"),
         (network_text(rule="{size: 100000}"), "network.input.size: .*at most 4,096"),
         (network_text(rule="{size: 3.5}"), "network.input.size: must be a whole number"),

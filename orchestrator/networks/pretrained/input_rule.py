@@ -48,8 +48,11 @@ class InputRule:
         if (self.mean is None) != (self.std is None):
             yield "mean: must be given together with std"
         elif self.mean is not None and self.std is not None:
-            if len(self.mean) != len(self.std) or not self.mean:
-                yield f"std: {len(self.std)} values, and mean has {len(self.mean)}; give as many"
+            if not self.mean:
+                yield "mean: must have a value for each channel, given none"
+            elif len(self.mean) != len(self.std):
+                given, needed = len(self.std), len(self.mean)
+                yield f"std: has {given} values, must have as many as mean: {needed}"
             if any(value <= 0 for value in self.std):
                 yield f"std: {list(self.std)}; must be above 0"
 

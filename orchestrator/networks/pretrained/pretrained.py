@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,12 @@ class Pretrained(Network):
     Unless all is trained, the body stays in evaluation mode, gets no gradient and is no part of the
     state: it is read from its file wherever it is needed. `features` then has gradients for what a
     method puts into the body only with `train: adapters`.
+
+    Attributes:
+        draws_hidden_layers: that `hidden` are layers drawn with the head, above `body_features`.
     """
+
+    draws_hidden_layers: ClassVar[bool] = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):
