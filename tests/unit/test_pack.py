@@ -238,7 +238,7 @@ def test_a_sealed_file_of_another_kind_is_refused(
     for content in kinds:
         line = {"key": KEY, "name": name, "text": seal(name, content).decode()}
         files = contents(pack_file) | {f"layouts/{RECORDS}": json.dumps(line).encode()}
-        problem = "which .* release.* cannot read|is not what was written"
+        problem = "which .*release.* cannot read|is not what was written"
         refuse(forge(tmp_path / "x.zip", files), tmp_path / "out", problem)
 
 

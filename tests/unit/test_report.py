@@ -467,7 +467,7 @@ def test_the_chapter_on_equal_means_has_its_findings_and_the_lines_of_the_surfac
     assert list(chapter.charts[4].rows) == rate_rows(surface, "bytes")
     # 0.02 a GB for 12 months, 2 a PFLOP: 10 kB and 1 TFLOP are 2.4e-6 and 2e-3.
     assert min(prices.data[0].x) == pytest.approx(2.4e-6 + 2e-3)
-    assert [row[0] for row in chapter.charts[5].rows] == ["from price", "0.002", "0.002"]
+    assert [row[0] for row in chapter.charts[5].rows] == ["from price", "0.002002", "0.002005"]
     assert list(seconds.data[0].y) == [1.8] * 4
     assert chapter.charts[6].caption == (
         "On not known: 4 trials with too few different costs to rank."

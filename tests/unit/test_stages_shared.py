@@ -117,8 +117,9 @@ def test_a_trial_is_complete_with_all_seeds_and_fails_with_one(tmp_path: Path) -
     empty = ACCURACY.empty_table(), STAGES.empty_table()
     write_tables(Tables(table, *empty), tmp_path / "s")
     warehouse = Warehouse.open(tmp_path / "s")
-    assert count_trials(warehouse, "s", "evaluation") == {"complete": 1, "failed": 2}
-    assert count_trials(warehouse, "s", "search") == {"complete": 0, "failed": 0}
+    numbers = {"complete": 1, "failed": 2, "infeasible": 0}
+    assert count_trials(warehouse, "s", "evaluation") == numbers
+    assert count_trials(warehouse, "s", "search") == dict.fromkeys(numbers, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from test_surface import rows, surface
 
 from dashboards.charts.method_styles import method_styles
-from dashboards.charts.surface.break_even import break_even_marks
+from dashboards.charts.surface.break_even import find_break_even
 from orchestrator.results.surface.exchange import exchange_rate
 from orchestrator.results.surface.surface import Surface, build_surface
 from orchestrator.terminal.surface_budgets import networks_text
@@ -91,12 +91,12 @@ def test_joint_retraining_is_held_against_the_methods_of_its_network() -> None:
 
 
 def test_a_ring_is_on_the_line_of_the_joint_retraining_of_a_network() -> None:
-    marks = {mark.name.split(" at ")[0]: mark for mark in break_even_marks(rivals(), 0)}
+    marks = {mark.words.split(" at ")[0]: mark for mark in find_break_even(rivals(), 0)}
     narrow = marks["joint hidden=[20] overtakes er hidden=[20]"]
     wide = marks["joint hidden=[40] overtakes er hidden=[40]"]
     assert len(marks) == 2
-    assert (narrow.x[0], narrow.y[0]) == pytest.approx((2**0.5, 0.6))
-    assert (wide.x[0], wide.y[0]) == pytest.approx((2 * 2**0.5, 0.6))
+    assert (narrow.epochs, narrow.value) == pytest.approx((2**0.5, 0.6))
+    assert (wide.epochs, wide.value) == pytest.approx((2 * 2**0.5, 0.6))
 
 
 def test_every_joint_retraining_is_dashed_and_no_two_look_alike() -> None:
