@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from lab import NUMBERS, Lab, count_computed
+from means_lab import MakeTrial, Stages, trial_maker
 from untracked import untracked
 
 
@@ -26,6 +27,16 @@ def computed() -> Iterator[list[str]]:
     """The keys that were really computed, in order."""
     with count_computed() as keys:
         yield keys
+
+
+@pytest.fixture(scope="module")
+def stages() -> Stages:
+    return Stages()
+
+
+@pytest.fixture(scope="module")
+def make_trial(tmp_path_factory: pytest.TempPathFactory) -> MakeTrial:
+    return trial_maker(tmp_path_factory.mktemp("means"))
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pytest
 from alike import each_method
-from means_lab import MakeTrial, Stages, most_of_one_step, spent, trial_maker
+from means_lab import MakeTrial, Stages, most_of_one_step, spent
 
 from methods import METHODS
 from orchestrator.stages.record import Record
@@ -22,16 +22,6 @@ from orchestrator.sweep.trial import Trial
 pytestmark = pytest.mark.slow
 
 REST = 7  # bytes of a budget, less than an example
-
-
-@pytest.fixture(scope="module")
-def stages() -> Stages:
-    return Stages()
-
-
-@pytest.fixture(scope="module")
-def make_trial(tmp_path_factory: pytest.TempPathFactory) -> MakeTrial:
-    return trial_maker(tmp_path_factory.mktemp("means"))
 
 
 def has_memory(trial: Trial) -> bool:

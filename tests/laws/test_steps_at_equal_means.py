@@ -9,22 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from alike import each_method
-from means_lab import MakeTrial, Stages, most_of_one_step, spent, trial_maker
+from means_lab import MakeTrial, Stages, most_of_one_step, spent
 
 from methods import METHODS
 from orchestrator.sweep.means.prices import price_trial
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def stages() -> Stages:
-    return Stages()
-
-
-@pytest.fixture(scope="module")
-def make_trial(tmp_path_factory: pytest.TempPathFactory) -> MakeTrial:
-    return trial_maker(tmp_path_factory.mktemp("means"))
 
 
 @pytest.mark.parametrize("batch_size", [40, 100])  # of the 72 examples of a task

@@ -108,14 +108,14 @@ def _list_taken(surface: Surface, storage: int, panel: LinePanel) -> tuple[Float
     points, bars = [np.empty((0, 2))], [np.empty((0, 4))]
     for mean, half in zip(surface.mean[:, storage], surface.half_width[:, storage], strict=True):
         places = panel.pixels(x, mean)
-        points += [_dense(*ends) for ends in pairwise(places)]
+        points += [_points_between(*ends) for ends in pairwise(places)]
         spread = np.nan_to_num(half)
         boxes = thin_boxes(panel.pixels(x, mean - spread), panel.pixels(x, mean + spread))
         bars.append(boxes[np.isfinite(mean)])
     return np.vstack(points), np.vstack(bars)
 
 
-def _dense(start: Floats, end: Floats) -> Floats:
+def _points_between(start: Floats, end: Floats) -> Floats:
     """Return points on the line between two places, none if one is not known [N, 2]."""
     length = float(np.hypot(*(end - start)))
     num = int(length / STEP) + 2 if np.isfinite(length) else 0

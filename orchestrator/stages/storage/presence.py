@@ -10,9 +10,8 @@ from pathlib import Path
 
 from orchestrator.stages.storage.stage_files import stage_path
 
-FEWEST = (
-    50  # of a folder for which it is listed: a large folder takes as long as 50 attempts to open
-)
+# Stages of a folder for which it is listed: a large one takes as long as 50 attempts to open.
+FEWEST = 50
 
 
 def find_absent(root: Path, keys: Iterable[str]) -> set[str]:
