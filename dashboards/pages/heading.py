@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboards.data.folders import newest_record
 from dashboards.data.warehouse import Warehouse
-from orchestrator.results.units import duration_text
+from orchestrator.results.units import duration_text, noun_text
 from orchestrator.terminal.escaping import escape_markdown
 
 NARROW = 900  # pixels: a screen without room for a chart beside the filters
@@ -56,7 +56,7 @@ def show_folders(dirs: Sequence[Path], warehouse: Warehouse) -> None:
     sweeps = len(warehouse.folders)
     parts = [", ".join(escape_markdown(folder) for folder in dirs)]
     if sweeps:
-        parts.append(f"{sweeps:,} sweep{'s' if sweeps > 1 else ''}")
+        parts.append(noun_text(f"{sweeps:,}", "sweep"))
     newest = newest_record(warehouse.folders)
     if newest:
         parts.append(freshness_text(newest))

@@ -10,6 +10,7 @@ from dashboards.data.running import read_endings
 from dashboards.data.scope import IS_COMPARED
 from dashboards.data.stages import StoredProgress, count_trials, read_progress
 from dashboards.data.warehouse import Warehouse
+from orchestrator.results.units import noun_text
 from orchestrator.terminal.failures import group_endings, trials_line
 
 MOST_KINDS = 8  # of failures
@@ -60,6 +61,6 @@ def _incomplete_notes(warehouse: Warehouse) -> Iterator[str]:
     for row in rows.to_dict("records"):
         story = "" if pd.isna(row["story"]) else f": {str(row['story']).splitlines()[0]}"
         configurations, n = int(row["configurations"]), int(row["n"])
-        what = f"{configurations} configuration{'s' if configurations > 1 else ''}"
-        trials = f"{n} trial{'s' if n > 1 else ''}, a seed each"
+        what = noun_text(str(configurations), "configuration")
+        trials = f"{noun_text(str(n), 'trial')}, a seed each"
         yield f"{row['sweep']}: {row['status']}: {what} ({trials}){story}"

@@ -11,6 +11,7 @@ from dashboards.data.sharing import count_shared
 from dashboards.data.stages import read_progress
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.cost_captions import ALL_SWEEPS, spared_text, stages_text
+from orchestrator.results.units import noun_text
 
 VERSIONS = ("repertoire-cl", "torch", "python", "ray")
 
@@ -52,6 +53,6 @@ def version_facts(folder: SweepFolder) -> Iterator[str]:
 def cost_facts(row: Mapping[Hashable, Any]) -> Iterator[str]:
     """Yield the hardware of a row of `count_shared`, and what was asked for and spared."""
     if row["devices"] and row["nodes"]:
-        yield f"on {row['devices']}, {row['nodes']} machine{'s' if row['nodes'] != 1 else ''}"
+        yield f"on {row['devices']}, {noun_text(str(row['nodes']), 'machine')}"
     yield stages_text(row)
     yield spared_text(row)

@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
+from orchestrator.results.units import noun_text
+
 Row = Mapping[Any, Any]
 MAX_TRIALS = 3  # named in a line
 
@@ -66,7 +68,7 @@ def seeds_text(rows: list[Row]) -> str:
 
 def tasks_text(row: Row) -> str:
     """Return the tasks that a row has done: 1 task, or 2 tasks."""
-    return f"{row['tasks_done']} task{'s' * (row['tasks_done'] != 1)}"
+    return noun_text(str(row["tasks_done"]), "task")
 
 
 def enumerate_text(words: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches
+from orchestrator.results.units import noun_text
 from orchestrator.terminal.failures import group_endings, traceback_lines, trials_line
 from orchestrator.terminal.search_page import search_tables
 
@@ -40,7 +41,7 @@ def _sweep_lines(evaluated: pd.DataFrame) -> Iterator[str]:
     for sweep, rows in evaluated.groupby("sweep", sort=False):
         done = rows["status"] == "complete"
         trials, seeds = rows["trial_id"].nunique(), rows["seed"].nunique()
-        counts = f"{trials} trial{'s' * (trials != 1)}, {seeds} seed{'s' * (seeds != 1)}"
+        counts = f"{noun_text(str(trials), 'trial')}, {noun_text(str(seeds), 'seed')}"
         yield f"{sweep}: {counts}, {done.sum()} of {len(rows)} complete"
 
 

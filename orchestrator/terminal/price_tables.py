@@ -12,7 +12,7 @@ from rich.text import Text
 from orchestrator.columns import COLUMNS
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import distinct_numbers, interval_text
+from orchestrator.results.units import distinct_numbers, interval_text, noun_text
 from orchestrator.terminal.surface_budgets import describe_excess
 from orchestrator.terminal.surface_names import cell_name, seed_count_text
 
@@ -40,7 +40,7 @@ def price_table(surface: Surface, prices: Prices) -> Group:
 
 def describe_prices(prices: Prices) -> str:
     """Return a sentence on what the prices cover."""
-    months = f"{prices.months:g} month{'s' * (prices.months != 1)}"
+    months = noun_text(f"{prices.months:g}", "month")
     work, predictions = "training and consolidation", ""
     if prices.predictions:
         work = "training, consolidation and predictions"

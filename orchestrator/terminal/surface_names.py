@@ -7,7 +7,7 @@ import numpy as np
 from orchestrator.columns import OTHERS_BY_NAME
 from orchestrator.results.surface.excess import Mask
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.units import bytes_text
+from orchestrator.results.units import bytes_text, noun_text
 from orchestrator.sweep.means.budget_text import epochs_text, fine_tuning_text
 
 # Why a cell has no value.
@@ -28,8 +28,7 @@ def empty_reason(surface: Surface, cell: tuple[int, int, int]) -> str | None:
 
 def seed_count_text(surface: Surface) -> str:
     """Return the number of seeds as text: `1 seed`."""
-    count = len(surface.seeds)
-    return f"{count} seed{'s' * (count != 1)}"
+    return noun_text(str(len(surface.seeds)), "seed")
 
 
 def storage_name(size: int | None) -> str:
