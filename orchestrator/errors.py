@@ -95,8 +95,10 @@ def suggest(given: str, valid: Iterable[str], compared: Callable[[str], str] = s
     if not names:
         return "there is none"
     given, folded = _fold(compared(given)), {_fold(compared(name)): name for name in names}
-    cutoff = 0.5 if len(given) > 3 else 0.6
-    near = get_close_matches(given, folded, n=1, cutoff=cutoff)
+    near = get_close_matches(given, folded, n=1, cutoff=0.6)
+    if not near and len(given) > 3:  # half alike is enough where the beginning agrees
+        begin_alike = [name for name in folded if name[:1] == given[0]]
+        near = get_close_matches(given, begin_alike, n=1, cutoff=0.5)
     hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     if len(names) > MANY_NAMES:
         alike = get_close_matches(given, folded, n=MANY_NAMES // 2, cutoff=0.0)

@@ -18,11 +18,18 @@ from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
+from orchestrator.results.lookup import with_labels
+from orchestrator.results.results import Results
 from orchestrator.results.searches import searches
 from orchestrator.results.units import duration_text
 from orchestrator.terminal.comparison.rendering import render_first
 from orchestrator.terminal.console import terminal_width
-from orchestrator.terminal.failures import group_endings, trials_line
+from orchestrator.terminal.failures import (
+    fell_short,
+    group_endings,
+    is_searched,
+    trials_line,
+)
 from orchestrator.terminal.search_page import search_tables
 
 
@@ -100,8 +107,8 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
         console.print(search_tables(outcomes))
     trials, searched = results.trials, results.trials["phase"] == "search"
     unfit, bad = trials["status"] == INFEASIBLE, short_trials(trials)
-    unfinished = describe_short(bad)
-    lines = [*describe_failures(folder, trials), *closing]
+    unfinished = describe_short(results, bad[~is_searched(bad)])
+    lines = [*unfinished, *traceback_hints(folder, bad), *closing]
     if unfit.any():
         count = trials.loc[unfit, "trial_id"].nunique()
         sums = f"the sums that show it: repertoire show {folder} TRIAL"
@@ -119,23 +126,29 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
 
 def print_shortfall(console: Console, folder: Path, missing: Sequence[str]) -> int:
     """Print the incomplete trials and what is missing, alone; return the exit code."""
-    bad = short_trials(load(folder).trials)
-    for line in [*describe_short(bad), *missing]:
+    results = load(folder)
+    bad = short_trials(results.trials)
+    for line in [*describe_short(results, bad), *missing]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(len(bad) > 0 or len(missing) > 0)
 
 
-def describe_failures(folder: Path, trials: pd.DataFrame) -> list[str]:
+def describe_failures(folder: Path, results: Results) -> list[str]:
     """Return a line for each way in which trials fell short, and how to see the first traceback."""
-    bad = short_trials(trials)
+    bad = short_trials(results.trials)
+    return [*describe_short(results, bad), *traceback_hints(folder, bad)]
+
+
+def traceback_hints(folder: Path, bad: pd.DataFrame) -> list[str]:
+    """Return a line with the command that prints the traceback of the first that failed, if any."""
     failed = bad.loc[bad["status"] == "failed", "trial_id"].head(1)
-    hints = [f"its traceback: repertoire show {folder} {trial} --traceback" for trial in failed]
-    return [*describe_short(bad), *hints]
+    return [f"its traceback: repertoire show {folder} {trial} --traceback" for trial in failed]
 
 
-def describe_short(bad: pd.DataFrame) -> list[str]:
-    """Return a line for each way in which the rows of `short_trials` ended."""
-    return [trials_line(alike) for alike in group_endings(bad.to_dict("records"), by=())]
+def describe_short(results: Results, bad: pd.DataFrame) -> list[str]:
+    """Return a line for each way in which rows of `short_trials` ended."""
+    rows = with_labels(bad, results).to_dict("records")
+    return [trials_line(alike) for alike in group_endings(rows, by=())]
 
 
 def short_trials(trials: pd.DataFrame) -> pd.DataFrame:
@@ -143,5 +156,4 @@ def short_trials(trials: pd.DataFrame) -> pd.DataFrame:
 
     Candidates that a search stopped and trials that do not fit their means are left out.
     """
-    incomplete = ~trials["status"].isin(["complete", INFEASIBLE]) & (trials["phase"] != "search")
-    return trials[(trials["status"] == "failed") | incomplete]
+    return trials[fell_short(trials) & (trials["status"] != INFEASIBLE)]

@@ -43,6 +43,22 @@ def first_rows(results: Results) -> pd.DataFrame:
     )
 
 
+def with_labels(rows: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return rows of the trials table with the name of their configuration as `label`.
+
+    Where the trials of the results are of several settings the name has what they differ in:
+    `er (class)`.
+    """
+    if rows.empty:
+        return rows.assign(label=[])
+    first = first_rows(results).drop_duplicates("trial_id").set_index("trial_id")
+    labels = first["label"].astype(str)
+    varying = [name for name in TABLE if first[name].nunique() > 1]
+    if varying:
+        labels += " (" + first[varying].astype(str).agg(", ".join, axis=1) + ")"
+    return rows.assign(label=rows["trial_id"].map(labels).fillna(rows["trial_id"]))
+
+
 def find_configuration(results: Results, name: str, scenario: str | None = None) -> pd.Series[Any]:
     """Return the row of `first_rows` with a name.
 

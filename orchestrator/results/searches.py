@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from orchestrator.columns import METHOD_LABEL, UNFINISHED
+from orchestrator.results.early_ends import candidate_status, describe_early_ends
 from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.results import Results
 from orchestrator.results.winners import winner_hyperparameters
@@ -65,7 +66,8 @@ def _group_outcome(
     sweep: str, rows: pd.DataFrame, hyperparameters: Mapping[tuple[object, ...], str]
 ) -> GroupOutcome:
     candidates = _candidates(rows)
-    counts = Counter(map(_status, candidates.to_dict("records")))
+    ends = candidates.to_dict("records")
+    counts = Counter(map(candidate_status, ends))
     won = rows[(rows["phase"] == "evaluation") & (rows["selected"] == True)]  # noqa: E712
     winners = [
         (
@@ -76,7 +78,7 @@ def _group_outcome(
     ]
     statuses = {status: counts[status] for status in STATUSES if counts[status]}
     group = shown_group(rows.iloc[0])
-    return GroupOutcome(sweep, group, statuses, tuple(_reasons(candidates)), tuple(winners))
+    return GroupOutcome(sweep, group, statuses, tuple(describe_early_ends(ends)), tuple(winners))
 
 
 def _candidates(rows: pd.DataFrame) -> pd.DataFrame:
@@ -88,25 +90,3 @@ def _candidates(rows: pd.DataFrame) -> pd.DataFrame:
     )
     ranked = ranked.sort_values(["is_evaluation", "is_complete"], kind="stable")
     return ranked.drop_duplicates(["candidate", *by_seed]).sort_index()
-
-
-def _status(row: Mapping[Any, Any]) -> str:
-    unfinished = str(row["story"] or "").startswith(UNFINISHED)
-    return UNFINISHED if unfinished else str(row["status"])
-
-
-def _reasons(candidates: pd.DataFrame) -> Iterator[str]:
-    """Yield a line for each way in which candidates ended early."""
-    rows = [row for row in candidates.to_dict("records") if row["status"] != "complete"]
-    counts = Counter((_status(row), _reason(row)) for row in rows)
-    for (status, reason), number in counts.items():
-        yield f"{number} {status} {reason}"
-
-
-def _reason(row: Mapping[Any, Any]) -> str:
-    """Return the place at which a candidate ended, and the reason if no scheduler stopped it."""
-    done = row["tasks_done"]
-    place = "early" if pd.isna(done) else f"after {done:.0f} task{'s' * (done != 1)}"
-    story = str(row["story"] or "").partition("\n")[0]
-    # The value that a scheduler stopped a candidate for is its own.
-    return place if not story or row["status"] == "stopped" else f"{place}: {story}"

@@ -20,6 +20,7 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.means.cells import Cell
 from orchestrator.sweep.means.means import Means, check_means, read_means
 from orchestrator.sweep.measured_rows import MeasuredRows, describe_rows, read_rows
+from orchestrator.sweep.misplaced_keys import find_misplaced_keys, names_of
 from orchestrator.sweep.options import Mlflow, Options, Resources, RunBudget
 from orchestrator.sweep.reading.decoding import decode_fields, read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
@@ -192,11 +193,13 @@ class Sweep:
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
     """Note the mistakes in the keys, the name and the seeds of a file."""
+    misplaced = dict(find_misplaced_keys(content, names_of(TopLevel)))
+    mistakes.extend(misplaced.values())
     # The other sections are checked one by one.
     top = {
         key: value if key in ("name", "seeds") else None
         for key, value in content.items()
-        if key != "evaluate"
+        if key != "evaluate" and key not in misplaced
     }
     decode_fields(TopLevel, top, "", mistakes)
     name, seeds = content.get("name"), content.get("seeds")

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from rich.text import Text
 
 from orchestrator.results.units import noun_text
 
 Row = Mapping[Any, Any]
 MAX_TRIALS = 3  # named in a line
+
+
+def fell_short(trials: pd.DataFrame) -> pd.Series[bool]:
+    """Return for each row whether it failed, or is of the evaluation and not complete."""
+    evaluated = trials["phase"] == "evaluation"
+    return (trials["status"] == "failed") | (evaluated & (trials["status"] != "complete"))
+
+
+def is_searched(trials: pd.DataFrame) -> pd.Series[bool]:
+    """Return for each row whether the tables of the searches say how it ended."""
+    return (trials["phase"] == "search") & trials["candidate"].notna()
 
 
 def group_endings(rows: Iterable[Row], by: Sequence[str] = ("trial_id",)) -> list[list[Row]]:
@@ -29,9 +41,14 @@ def group_endings(rows: Iterable[Row], by: Sequence[str] = ("trial_id",)) -> lis
 
 
 def trials_line(rows: list[Row]) -> str:
-    """Return a line on trials that ended alike, with the id and seeds of the first of them."""
+    """Return a line on trials that ended alike, with the name and seeds of the first of them.
+
+    Args:
+        rows: of the trials table; a column `label`, if there is one, names the trials.
+    """
     row, trials = rows[0], group_endings(rows)
-    places = [f"{alike[0]['trial_id']} {seeds_text(alike)}" for alike in trials[:MAX_TRIALS]]
+    names = [alike[0].get("label", alike[0]["trial_id"]) for alike in trials[:MAX_TRIALS]]
+    places = [f"{name} {seeds_text(alike)}" for name, alike in zip(names, trials, strict=False)]
     others = len(trials) - MAX_TRIALS
     places += [f"{others} more trials"] if others > 0 else []
     return f"{row['status']}: {enumerate_text(places)} after {tasks_text(row)}{reason_text(row)}"

@@ -8,10 +8,17 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from orchestrator.results.lookup import with_labels
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches
 from orchestrator.results.units import noun_text
-from orchestrator.terminal.failures import group_endings, traceback_lines, trials_line
+from orchestrator.terminal.failures import (
+    fell_short,
+    group_endings,
+    is_searched,
+    traceback_lines,
+    trials_line,
+)
 from orchestrator.terminal.search_page import search_tables
 
 
@@ -23,16 +30,13 @@ def overview(results: Results, traceback: bool = False) -> RenderableType:
         traceback: whether to show the tracebacks of what failed.
     """
     trials = results.trials
+    short = fell_short(trials) & (~is_searched(trials) | traceback)
     evaluated = trials[trials["phase"] == "evaluation"]
-    short = trials[
-        (trials["status"] == "failed")
-        | ((trials["phase"] == "evaluation") & (trials["status"] != "complete"))
-    ]
     outcomes = searches(results)
     return Group(
         *(Text(line, style="bold") for line in _sweep_lines(evaluated)),
         *([search_tables(outcomes)] if outcomes else []),
-        *_ending_lines(short, traceback),
+        *_ending_lines(with_labels(trials[short], results), traceback),
         Text("one of them: repertoire show DIR TRIAL; all in a table: repertoire compare DIR"),
     )
 

@@ -218,6 +218,8 @@ def test_an_object_that_no_worker_could_import_says_what_is_needed(
     assert "is defined in the script study.py, which importing it would run" in refusal(cell)
     script.write_text("class Cell: pass\nif __name__ == '__main__':\n    print(1)\n")
     assert "finds no module 'study'; give the folder" in refusal(cell)
+    script.write_text("if __name__ == '__main__':\n    class Cell: pass\n")
+    assert "Cell is defined in study.py under `if __name__" in refusal(cell)
     (tmp_path / "own_methods.py").write_text("class Mine: pass\n")
     assert f"takes module 'own_methods' from {tmp_path}" in refusal(own.Mine, tmp_path)
 
@@ -289,7 +291,7 @@ def test_what_fails_or_is_interrupted_is_in_the_results_and_the_same_call_goes_o
         assert "no such thing" in results.trials["story"].iloc[0]
         assert "left out, by (trial, seed): 1 failed" in results._repr_html_()
         failure, hint, counts = said[-3:]
-        assert failure.startswith("failed: own_methods_Broken-")
+        assert failure.startswith("failed: own_methods:Broken seed 0 after 0 tasks: ")
         assert failure.endswith("no such thing (own_methods.py:10, in loss)")
         assert hint.startswith(f"its traceback: repertoire show {tmp_path / 'small'} ")
         assert "1 failed" in counts

@@ -406,7 +406,10 @@ def test_several_folders_are_read_as_one_and_without_a_trial_there_is_an_overvie
     assert "a: 1 trial, 1 seed, 1 of 1 complete b: 5 trials, 2 seeds, 0 of 10 complete" in page
     # All that failed alike are one line, with the error and its place once.
     assert page.count("disk is full (mine.py:7, in loss)") == 1
-    assert "failed: er-0 seeds 0 and 1, er-1 seeds 0 and 1, er-2 seeds 0 and 1 and 2 more" in page
+    assert (
+        "failed: ewc er-0 seeds 0 and 1, ewc er-1 seeds 0 and 1, ewc er-2 seeds 0 and 1 and 2"
+        in page
+    )
     whole = CliRunner().invoke(app, ["show", str(tmp_path), "--traceback"]).output
     assert whole.count("Traceback: line 7") == 1
 

@@ -395,6 +395,10 @@ def test_messages_call_own_modules_as_the_user_s_files_do(tmp_path: Path) -> Non
     file = write(tmp_path, {**FILES, "mine.py": text, "half.py": "from settings import NONE\n"})
     with pytest.raises(SweepError, match=r"no class 'Mien' in .*/mine\.py; did you mean 'Mine'"):
         load(file, "'mine:Mien'")
+    guarded = "if __name__ == '__main__':\n    class Mine(): ...\n"
+    (file / "script.py").write_text(guarded)
+    with pytest.raises(SweepError, match=r"Mine is defined in .*/script\.py under `if __name__"):
+        load(file, "'script:Mine'")
     with pytest.raises(SweepError, match=r"cannot import name 'NONE' from 'settings' \(.*\)"):
         load(file, "'half:Mine'")
     sweep, store = load(file, "'mine:Raises'"), open_store(tmp_path, None)

@@ -184,6 +184,10 @@ WRONG = {
         text_of() + "trainning: {}\n",
         "trainning: unknown key 'trainning'; did you mean 'training'?",
     ),
+    "a key of a section at the top": (
+        text_of() + "scenario: class\n",
+        "scenario: is a key of benchmark; write it there",
+    ),
     "a misspelt key of a section": (
         text_of(training="{learning_rate: 1}"),
         "training.learning_rate: unknown key 'learning_rate'; valid: augment, batch_size",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from methods import METHODS
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
+from orchestrator.stages.code.main_guard import has_guard, is_guarded, under_guard
 from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.code.own_files import find_on_path, find_own_file
 from orchestrator.stages.learning.decays import SCHEDULES
@@ -53,6 +53,8 @@ def object_name(given: Named, folder: Path) -> str:
             f"{title} is defined in the script {file.name}, which importing it would run again; "
             f'put what the script does under `if __name__ == "__main__":`, or {SAVE}'
         )
+    if is_guarded(file, given.__qualname__):
+        raise ValueError(under_guard(title, file.name))
     require_same_file(title, module, file, folder)
     return f"{module}:{given.__qualname__}"
 
@@ -62,12 +64,6 @@ def source_file(given: Named) -> Path | None:
     module = sys.modules.get(given.__module__)
     path = Path(getattr(module, "__file__", None) or "")
     return path.resolve() if path.suffix == ".py" and path.is_file() else None
-
-
-def has_guard(file: Path) -> bool:
-    """Return whether a script has a part that runs only when it is not imported."""
-    body = ast.parse(file.read_bytes()).body
-    return any(isinstance(node, ast.If) and "__name__" in ast.unparse(node.test) for node in body)
 
 
 def require_same_file(title: str, module: str, file: Path, folder: Path) -> None:

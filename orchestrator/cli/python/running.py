@@ -64,7 +64,7 @@ def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Results:
     display = open_display()
     finished = run_in_folder(sweep, folder, store, options, display)
     results = load(finished.folder)
-    failures = describe_failures(finished.folder, results.trials)
+    failures = describe_failures(finished.folder, results)
     for line in [*finished.messages, *failures, *finished.closing_lines]:
         display.say(line)
     return results

@@ -18,6 +18,7 @@ from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.networks.zoo import find_zoo_class, is_zoo_name
 from orchestrator.stages.code.capture import capture_source
+from orchestrator.stages.code.main_guard import is_guarded, under_guard
 from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.code.own_files import OURS
 from orchestrator.stages.code.source import Source, strip_package
@@ -123,6 +124,8 @@ def missing_class(module: ModuleType, name: str, base: type[Any]) -> str:
     classes = [cls for cls in vars(module).values() if isinstance(cls, type)]
     own = [c.__name__ for c in classes if c.__module__ == module.__name__ and issubclass(c, base)]
     where = getattr(module, "__file__", module.__name__)
+    if Path(where).is_file() and is_guarded(Path(where), name):
+        return under_guard(name, where)
     return f"no class {name!r} in {where}" + (f"; {suggest(name, own)}" if own else "")
 
 

@@ -1,0 +1,60 @@
+"""Reasons why candidates of a search ended early, one line for all that ended alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.columns import UNFINISHED
+from orchestrator.results.units import noun_text, objective_text
+
+Row = Mapping[Any, Any]
+# A scheduler notes the value that it stopped a candidate for: each candidate has its own.
+STOPPED = re.compile(r"(?P<what>stopped by .+ with \S+) (?P<value>\S+)")
+
+
+def candidate_status(row: Row) -> str:
+    """Return the status of a candidate by its row of the trials table."""
+    unfinished = str(row["story"] or "").startswith(UNFINISHED)
+    return UNFINISHED if unfinished else str(row["status"])
+
+
+def describe_early_ends(candidates: Sequence[Row]) -> Iterator[str]:
+    """Yield a line for each way in which candidates ended early: those that got less far first.
+
+    Args:
+        candidates: a row of the trials table for each.
+    """
+    alike: dict[str, list[float]] = {}
+    early = [row for row in candidates if row["status"] != "complete"]
+    for row in sorted(early, key=_depth):
+        reason, value = _reason(row)
+        values = alike.setdefault(reason, [])
+        values.append(value)
+    for reason, values in alike.items():
+        yield f"{len(values)} {reason}{_range_text(values)}"
+
+
+def _depth(row: Row) -> float:
+    return -1.0 if pd.isna(row["tasks_done"]) else float(row["tasks_done"])
+
+
+def _reason(row: Row) -> tuple[str, float]:
+    """Return how a candidate ended, and the value that it was stopped for, or NaN."""
+    story = str(row["story"] or "").partition("\n")[0]
+    if stopped := STOPPED.fullmatch(story):
+        return stopped["what"], float(stopped["value"])
+    if story.startswith("stopped by "):
+        return story, float("nan")
+    done = row["tasks_done"]
+    place: str = "early" if pd.isna(done) else f"after {noun_text(f'{done:.0f}', 'task')}"
+    return f"{candidate_status(row)} {place}{f': {story}' if story else ''}", float("nan")
+
+
+def _range_text(values: Sequence[float]) -> str:
+    """Return the least and the largest value as text, empty for none."""
+    texts = [objective_text(value) for value in (min(values), max(values)) if value == value]
+    return f" {' to '.join(dict.fromkeys(texts))}" if texts else ""

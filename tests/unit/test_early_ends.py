@@ -1,0 +1,56 @@
+"""Lines on how candidates ended early, and the names in lines on trials that fell short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orchestrator.errors import suggest
+from orchestrator.results.early_ends import describe_early_ends
+from orchestrator.terminal.failures import trials_line
+
+
+def candidate(status: str, tasks_done: float, story: str | None) -> dict[str, Any]:
+    return {"status": status, "tasks_done": tasks_done, "story": story}
+
+
+def stopped(tasks: int, value: str) -> dict[str, Any]:
+    return candidate("stopped", tasks, f"stopped by asha after {tasks} tasks with acc {value}")
+
+
+def test_candidates_that_a_scheduler_stopped_are_counted_by_task_with_their_values() -> None:
+    rows = [stopped(4, "0.91"), stopped(2, "0.8103"), candidate("complete", 5, None)]
+    rows += [stopped(2, "0.5086"), stopped(2, "0.62")]
+    assert list(describe_early_ends(rows)) == [
+        "3 stopped by asha after 2 tasks with acc 0.5086 to 0.8103",
+        "1 stopped by asha after 4 tasks with acc 0.91",
+    ]
+
+
+def test_other_ends_have_their_place_and_reason_once() -> None:
+    error = "OSError: disk is full (mine.py:7, in loss)\nTraceback ..."
+    rows = [candidate("failed", 1, error), candidate("failed", 1, error)]
+    rows += [candidate("stopped", 3, "stopped by median after 3 tasks")]
+    rows += [candidate("stopped", float("nan"), "stopped, since for the first 3 candidates none")]
+    rows += [candidate("stopped", 0, "not finished: the run was interrupted")]
+    assert list(describe_early_ends(rows)) == [
+        "1 stopped early: stopped, since for the first 3 candidates none",
+        "1 not finished after 0 tasks: not finished: the run was interrupted",
+        "2 failed after 1 task: OSError: disk is full (mine.py:7, in loss)",
+        "1 stopped by median after 3 tasks",
+    ]
+
+
+@pytest.mark.parametrize(("label", "name"), [({"label": "ER (ours)"}, "ER (ours)"), ({}, "er-01")])
+def test_a_failure_is_named_by_the_label_of_its_trial(label: dict[str, str], name: str) -> None:
+    about = {"trial_id": "er-01", "phase": "evaluation", "num_tasks": 5, **label}
+    rows = pd.DataFrame([{**candidate("failed", 1, "no"), **about, "seed": n} for n in (0, 1)])
+    line = trials_line(rows.to_dict("records"))
+    assert line == f"failed: {name} seeds 0 and 1 after 1 task: no"
+
+
+def test_a_name_that_is_half_alike_is_suggested_only_if_it_begins_alike() -> None:
+    assert suggest("lmbda", ["lam", "lr"]).startswith("did you mean 'lam'?")
+    assert suggest("bogus", ["backend", "out"]) == "valid: backend, out"
