@@ -52,7 +52,8 @@ MEANINGS = {
     "saved_flops": "FLOPs of a frozen body that features stood for",
     "means_storage_bytes": "the budget of storage of its cell, in bytes",
     "means_compute": "the budget of computation, in multiples of fine-tuning a task for an epoch",
-    "means_dial": "what was solved for to meet the budgets, as JSON",
+    "means_dial": "what was solved for to meet the budgets, as JSON; with the steps "
+    "that tasks took where these follow from what was learned",
     "means_flops": "FLOPs that the budget of computation allows: of the task, or of all tasks",
     "method_label": "the label of its entry in the sweep file",
     "split": '"validation" or "test"',

@@ -59,6 +59,11 @@ class Costs:
     saved_flops: int | None = field(default=None, metadata={"since": "0.2"})
     gpu_memory_share: float | None = field(default=None, metadata={"since": "0.2"})
 
+    @property
+    def num_batches(self) -> int:
+        """The batches that were trained on, without phases of their own length."""
+        return sum(count for count, _ in self.batch_flops.values())
+
 
 RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on
 

@@ -79,6 +79,8 @@ def _list_unfusible_options(training: Training) -> Iterator[str]:
     for name in ("schedule", "clip", "keep_optimizer", "early_stopping", "precision", "compile"):
         if getattr(training, name) != getattr(plain, name):
             yield f"training.{name} cannot be fused"
+    if training.step_budget is not None:
+        yield "the number of steps follows from what each has learned"
     if training.augment:
         yield "training.augment cannot be fused"
     if training.optimizer not in FUSED:

@@ -13,6 +13,7 @@ from orchestrator.hashing import digest_json, to_json, to_keyed_json
 from orchestrator.stages.build_stages import Common, build_chain, fill_defaults
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.features.feature_inputs import use_features
+from orchestrator.stages.learning.step_budget import STEP_BUDGET
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.spaces.nesting import replace_values
@@ -117,9 +118,12 @@ class Trial:
         return tuple({**both, **values} for both, values in zip(self.schedule, own, strict=True))
 
     def dial_on(self, seed: int) -> Values:
-        """Return what was solved for on a seed, by place: of steps a number for each task."""
+        """Return what was solved for on a seed, by place: of steps a number for each task.
+
+        Where they follow from the state their list is empty.
+        """
         schedule = self.schedules.get(seed, ())
-        places = schedule[0] if schedule else ()
+        places = [place for place in schedule[0] if place != STEP_BUDGET] if schedule else ()
         return {**self.dial, **{place: [values[place] for values in schedule] for place in places}}
 
     def stages(self, seed: int, common: Common | None = None) -> tuple[Stage, ...]:

@@ -30,12 +30,14 @@ def hyperparameter_texts(sweep: Sweep, chains: Sequence[Chain], rows: pd.DataFra
     spaces = {group.name: list(group.space) for group in sweep.groups}
     columns = [str(name) for name in rows if str(name).startswith("config.")]
     shown, at_each_task = [], []
-    for chain in chains:
+    values = rows[columns].notna().to_numpy()
+    for chain, has_value in zip(chains, values, strict=True):
         dials = parse_json(chain.means_dial) if chain.means_dial else {}
         chosen = dict.fromkeys([*spaces.get(chain.group or "", []), *dials])
         places = (*_set_places(entries, chain), *chosen)
         shown.append(tuple(name for name in columns if _is_below(name, places)))
-        without = [place for place in chosen if not any(_is_below(c, [place]) for c in columns)]
+        own = [name for name, given in zip(columns, has_value, strict=True) if given]
+        without = [place for place in chosen if not any(_is_below(c, [place]) for c in own)]
         at_each_task.append([f"{place.rpartition('.')[2]}=per task" for place in without])
     texts = zip(_value_texts(rows, shown), at_each_task, strict=True)
     return [" ".join(filter(None, (values, *more))) for values, more in texts]

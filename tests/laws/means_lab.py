@@ -40,13 +40,13 @@ class Stages:
 
     done: dict[str, tuple[State | None, Record]] = field(default_factory=dict)
 
-    def run(self, trial: Trial) -> list[Record]:
+    def run(self, trial: Trial, seed: int = 0) -> list[Record]:
         """Return the records of the tasks 1..T."""
-        stages = trial.stages(0)
+        stages = trial.stages(seed)
         for stage in stages:
             if stage.key not in self.done:
                 parent = self.done[stage.parent][0] if stage.parent else None
-                self.done[stage.key] = run_stage(stage, parent, ("lab", trial.trial_id, 0))
+                self.done[stage.key] = run_stage(stage, parent, ("lab", trial.trial_id, seed))
         return [self.done[stage.key][1] for stage in stages[1:]]
 
     def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
@@ -58,7 +58,8 @@ class Stages:
     def solve(self, trial: Trial, storage: int | None, compute: float) -> Cell:
         """Return the cell of a trial, its prices counted."""
         for price in solve_cell(trial, storage, compute, price_list(self)).prices:
-            self.run(price)
+            for seed in price.seeds:
+                self.run(price, seed)
         return solve_cell(trial, storage, compute, price_list(self))
 
     def prices(self, trial: Trial) -> tuple[TaskPrices, TaskPrices]:

@@ -35,12 +35,12 @@ from orchestrator.results.units import si_text
 from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.learning.task_price import TaskPrice, price_from_costs
 from orchestrator.stages.record import Costs
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
-from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.means.storage import fixed_bytes
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.solve_means import solve_sweep

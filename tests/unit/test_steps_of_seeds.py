@@ -21,7 +21,7 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.price import count_prices
-from orchestrator.sweep.means.cells import ITERATIONS, set_steps
+from orchestrator.sweep.means.dials import ITERATIONS, set_steps
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
 from orchestrator.sweep.sweep import Sweep
 

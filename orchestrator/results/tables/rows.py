@@ -22,11 +22,12 @@ from orchestrator.columns import (
     SELECTABLE,
     SUMMED,
 )
-from orchestrator.hashing import canonical_json, to_json
+from orchestrator.hashing import canonical_json
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.names.trial_ids import former_id
 from orchestrator.results.r_matrix import build_r
 from orchestrator.results.tables.schemas import IDENTITY, SPLITS, STAGES, TRIALS
+from orchestrator.results.tables.steps_taken import dial_text, hyperparameter_json
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage.record_cache import Records
 
@@ -60,6 +61,7 @@ def trial_row(
     row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical_json(chain.config)}
     own = ("group", "candidate", "objective", CODE, *MEANS, METHOD_LABEL)
     row |= {name: getattr(chain, name) for name in own}
+    row["means_dial"] = dial_text(chain, records)
     row[MEANS_FLOPS] = sum(chain.means_flops) if chain.means_flops else None
     if status == "complete":
         row |= _metrics(chain, records)
@@ -186,7 +188,7 @@ def stage_row(chain: Chain, record: Record) -> Row:
     row["cached"] = not own
     row |= _worker_columns(record)
     if chain.hyperparameters:
-        row["hyperparameters"] = canonical_json(to_json(chain.hyperparameters[record.after]))
+        row["hyperparameters"] = hyperparameter_json(chain, record)
     if chain.means_flops and record.after:
         row[MEANS_FLOPS] = chain.means_flops[record.after - 1]
     return tuple(map(row.get, STAGE_COLUMNS))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from methods.base import Phase
+from methods.base import Phase, neutral
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_keyed_json
 from orchestrator.stages.code.capture import capture_source
@@ -16,6 +16,7 @@ from orchestrator.stages.code.data_function import function_identity
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning import optimizer_state
+from orchestrator.stages.learning.step_budget import GrowthFlops, StepBudget
 from orchestrator.stages.learning.training_options import TrainingOptions
 
 
@@ -28,10 +29,13 @@ class Training(TrainingOptions):
             installed; of a dotted name without it, the code is captured.
         fuse: siblings that are trained together at most, or "auto"; None trains each by itself.
             In a key it is `numerics`, where it makes a difference (`stages.siblings`).
+        step_budget: from which the iterations follow when the task begins (`settle_length`); None:
+            they are given, or the epochs are.
     """
 
     source: Source | None = field(default=None, repr=False, metadata={"unkeyed": True})
     fuse: int | Literal["auto"] | None = field(default=None, repr=False, metadata={"unkeyed": True})
+    step_budget: StepBudget | None = neutral(None)  # noqa: RUF009 - a field
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,6 +54,19 @@ class Training(TrainingOptions):
     @cached_property
     def _description(self) -> dict[str, Any]:
         return flatten_options(to_keyed_json(self))
+
+    def settle_length(self, growth: Callable[[], GrowthFlops]) -> Training:
+        """Return the training of a task that begins, with the iterations that its budget allows.
+
+        Args:
+            growth: returns what has grown in the state that the task begins with.
+
+        Raises:
+            RepertoireError: the budget does not allow a single one.
+        """
+        if self.step_budget is None:
+            return self
+        return replace(self, iterations=self.step_budget.iterations(growth()), step_budget=None)
 
     @property
     def own_code(self) -> dict[str, str]:
@@ -80,7 +97,8 @@ def create_training(
     if any(map(is_dotted, (options.optimizer_name, options.schedule_name))):
         return Training(**vars(options), source=source, fuse=fuse)
     training = object.__new__(Training)
-    vars(training).update(vars(options), source=None, fuse=fuse)  # the options are checked already
+    # The options are checked already.
+    vars(training).update(vars(options), source=None, fuse=fuse, step_budget=None)
     return training
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.stages.learning.task_price import TaskPrice
 from orchestrator.sweep.means.budget_text import fine_tuning_text
 from orchestrator.sweep.means.chain_prices import ChainPrices
-from orchestrator.sweep.means.steps import TaskPrice
 from orchestrator.sweep.means.storage import BackboneBytes, TooDear, fit_storage
 from orchestrator.sweep.trial import Trial
 

@@ -67,7 +67,9 @@ def have_different_dials(one: Cell, other: Cell) -> bool:
     if other.outcome is not None:  # a candidate that fails or diverges is no matter of means
         return other.outcome[0] == INFEASIBLE
     return one.memory != other.memory or bool(
-        one.steps and other.steps and one.steps != other.steps
+        one.steps
+        and other.steps
+        and (one.steps != other.steps or one.step_budgets != other.step_budgets)
     )
 
 
@@ -110,5 +112,15 @@ def describe_dials(cell: Cell, value: object, seed: int | None) -> str:
     dials = [] if cell.memory is None else [f"{cell.memory:,} {unit} of memory"]
     if seed is not None and cell.steps:
         where = "" if len({*cell.steps.values()}) == 1 else f" of seed {seed}"
-        dials.append(f"{', '.join(map(str, cell.steps[seed]))} steps on the tasks{where}")
+        steps = f"{', '.join(map(str, cell.steps[seed]))} steps on the tasks{where}"
+        dials.append(describe_growth(cell, seed, steps) if cell.step_budgets else steps)
     return f"at {value}, {' and '.join(dials)}"
+
+
+def describe_growth(cell: Cell, seed: int, steps: str) -> str:
+    """Return the fewest steps as text, with what the last task costs before anything grows."""
+    last = cell.step_budgets[seed][-1].price
+    return (
+        f"at least {steps} (the last: {last.flops(1):,} FLOP for a step and consolidation, and "
+        "what has grown)"
+    )

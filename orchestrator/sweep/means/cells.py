@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestrator.columns import INFEASIBLE
+from orchestrator.stages.learning.step_budget import StepBudget
 from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds
 from orchestrator.sweep.means.all_seeds import fit_memory, most_steps
 from orchestrator.sweep.means.budget_text import fine_tuning_text
 from orchestrator.sweep.means.chain_prices import TaskPrices
+from orchestrator.sweep.means.dials import memory_dial, set_step_budgets, set_steps
 from orchestrator.sweep.means.prices import (
     Unpriceable,
     Unpriced,
@@ -25,8 +27,6 @@ from orchestrator.sweep.trial import Trial
 # Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
 PriceList = Callable[[Trial], tuple[TaskPrices, ...]]
 
-ITERATIONS = "training.iterations"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -40,7 +40,11 @@ class Cell:
         memory: bytes of the memory that were solved for, or examples of a memory of files; None if
             the method has no such dial.
         steps: seed -> iterations on each task that were solved for; empty: not yet, or not at all.
+            Where something grows by what is learned they are the fewest.
+        step_budgets: seed -> what decides on the steps of each task where something grows; else
+            empty.
         flops: seed -> those of training and consolidation of each task, by arithmetic; likewise.
+            Where something grows they are those of the fewest steps at its most.
         budgets: seed -> the FLOPs that `compute` allows each task, once they are known.
         outcome: (status, story) of a trial that is not run; None of one that is.
         prices: the price trials from which the steps follow, if they are not all stored yet: that
@@ -55,6 +59,7 @@ class Cell:
     backbone: BackboneBytes = "counted"
     memory: int | None = None
     steps: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    step_budgets: Mapping[int, tuple[StepBudget, ...]] = field(default_factory=dict)
     flops: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     outcome: tuple[str, str] | None = None
@@ -101,6 +106,9 @@ def solve_cell(
             # A method that takes no steps costs what it costs, and has no dial.
             dial = for_all_seeds(fitted, steps) if trial.method.cls.takes_steps else {}
             cell = replace(cell, steps=dial, flops=for_all_seeds(fitted, spent), prices=())
+            if dial and chains[0].growth:
+                growing = for_all_seeds(fitted, [c.step_budgets(compute) for c in chains])
+                cell = replace(cell, step_budgets=growing)
     except TooDear as error:
         cell = replace(cell, outcome=(INFEASIBLE, str(error)), prices=())
     except Unpriceable as error:
@@ -157,36 +165,9 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     trial = replace(trial, selection=selection, budgets=cell.budgets)
     if cell.memory is not None:
         trial = replace(set_memory(trial, cell.memory), dial=memory_dial(trial, cell.memory))
+    if cell.step_budgets:
+        return set_step_budgets(trial, cell.step_budgets)
     return set_steps(trial, cell.steps) if cell.steps else trial
-
-
-def memory_dial(trial: Trial, size: int) -> dict[str, object]:
-    """Return what sets the memory of a trial to a size, by place."""
-    # Also by another size, since the file may give the very one that was solved for.
-    others = [vars(each.method.config) for each in (trial, set_memory(trial, 2 * size))]
-    values = vars(set_memory(trial, size).method.config)
-    # Setting the memory may also clear its other unit, which is no dial.
-    return {
-        f"method.{name}": value
-        for name, value in values.items()
-        if value is not None and any(value != other[name] for other in others)
-    }
-
-
-def set_steps(trial: Trial, steps: Mapping[int, tuple[int, ...]]) -> Trial:
-    """Return a trial that takes a number of steps on each task of a seed.
-
-    They are part of its configuration if all seeds have the same.
-    """
-    trial = replace(trial, training=replace(trial.training, epochs=1, iterations=None))
-    schedules = {
-        seed: tuple({ITERATIONS: number} for number in numbers) for seed, numbers in steps.items()
-    }
-    (first, numbers), *_ = steps.items()
-    if any(numbers != others for others in steps.values()):
-        return replace(trial, schedules=schedules)
-    dial = {**trial.dial, ITERATIONS: list(numbers)}
-    return replace(trial, schedule=schedules[first], dial=dial)
 
 
 def describe_cell(cell: Cell) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from methods.base import Config
 from orchestrator.stages.build_stages import benchmark_setting
+from orchestrator.stages.learning.step_budget import GrowthFlops, StepBudget, create_step_budget
+from orchestrator.stages.learning.task_price import TaskPrice
 from orchestrator.stages.stage import Stage
-from orchestrator.sweep.means.steps import TaskPrice
 
 TaskPrices = tuple[TaskPrice, ...]
 # (examples shown of each task learned, examples of a batch) -> stored examples that a step replays
@@ -26,23 +27,29 @@ class ChainPrices:
 
     Attributes:
         units: of fine-tuning on the tasks 1..T, for one epoch.
-        counted: of the method, with the epochs of its price trial on each task before.
+        counted: of the method, with the epochs of its price trial on each task before, without what
+            grows by what is learned.
         replay: how many stored examples a step of the next task replays.
         draw: the most stored examples that a step draws from a memory that fills, by the examples
             of its batch.
+        growth: the most FLOPs of what grows in each task; () where nothing does.
     """
 
     units: TaskPrices
     counted: TaskPrices
     replay: CountReplayed
     draw: Callable[[int], int]
+    growth: tuple[GrowthFlops, ...] = ()
 
     def budget(self, task: int, compute: float) -> float:
         """Return the FLOPs of a task, numbered from 0, at `compute` epochs of fine-tuning."""
         return budget_flops(self.units[task], compute)
 
     def next_price(self, steps: Sequence[int]) -> TaskPrice:
-        """Return the price of the next task, given the number of steps on each task before it."""
+        """Return the price of the next task, given the number of steps on each task before it.
+
+        Where something grows it is the most that it can be.
+        """
         learned, price = self.counted[: len(steps)], self.counted[len(steps)]
         shown = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
         # What the price trial had been shown of each task.
@@ -53,7 +60,19 @@ class ChainPrices:
             * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
             for size in set(price.sizes)
         }
-        return replace(price.change(changes), uneven=self._is_uneven(price, unit, bool(steps)))
+        even = replace(price.change(changes), uneven=self._is_uneven(price, unit, bool(steps)))
+        return even.add(*self.growth[len(steps)]) if self.growth else even
+
+    def step_budgets(self, compute: float) -> tuple[StepBudget, ...]:
+        """Return what decides on the steps of each task where something grows; () elsewhere."""
+        # Whatever the steps before will be: all examples of the tasks before are shown.
+        return tuple(
+            create_step_budget(
+                self.budget(task, compute),
+                replace(price, uneven=self._is_uneven(price, self.units[task], task > 0)),
+            )
+            for task, (price, _) in enumerate(zip(self.counted, self.growth, strict=False))
+        )
 
     def _is_uneven(self, price: TaskPrice, unit: TaskPrice, later: bool) -> bool:
         """Return whether steps of the first epoch after its first may cost less than the last."""

@@ -2,34 +2,31 @@
 
 A price trial of such a method learns without growth (`Config.without_growth`), since how far its
 state grows depends on its steps. What the growth costs follows from sizes, which are largest in a
-method as it is built.
+method as it is built. A sweep is solved for these, so that what fits does so for certain; a task
+takes the steps that what really has grown allows (`StepBudget`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.stages.learning.step_budget import GrowthFlops
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method
-from orchestrator.sweep.means.steps import TaskPrice
-
-GrowthFlops = tuple[int, int, int]  # FLOPs of the first step, of each step, of consolidation
 
 # By the key of the stage: it has a cell for each budget.
 _GROWTH: dict[str, GrowthFlops] = {}
 
 
-def add_growth(prices: Sequence[TaskPrice], stages: Sequence[Stage]) -> tuple[TaskPrice, ...]:
-    """Return the prices of tasks with the most that growth can cost in each.
+def most_growth(stages: Sequence[Stage]) -> tuple[GrowthFlops, ...]:
+    """Return the most FLOPs of growth in each of the tasks 1..T; () where nothing grows.
 
     Args:
-        prices: of the tasks 1..T, without growth.
         stages: of the chain, from stage 0 on.
     """
     if stages[-1].method.config.without_growth() is None:
-        return tuple(prices)
-    pairs = zip(prices, stages[1:], strict=True)
-    return tuple(price.add(*find_growth(stage)) for price, stage in pairs)
+        return ()
+    return tuple(map(find_growth, stages[1:]))
 
 
 def find_growth(stage: Stage) -> GrowthFlops:

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from methods.finetune import Finetune
 from orchestrator.stages.code.components import create_component
+from orchestrator.stages.learning.task_price import TaskPrice, price_from_costs
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
 from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds, smallest_task
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
-from orchestrator.sweep.means.growth import add_growth
-from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
+from orchestrator.sweep.means.growth import most_growth
 from orchestrator.sweep.trial import Trial
 
 # The options that say for how long a task is trained, and what follows from it.
@@ -98,7 +98,7 @@ def chain_prices(
     own = (tuple(replace(p, interval=interval) for p in prices) for prices in counted)
     chains = (trial.stages(seed) for seed in priced_seeds(trial))
     return tuple(
-        ChainPrices(unit, add_growth(prices, stages), replay_rule(stages), draw)
+        ChainPrices(unit, prices, replay_rule(stages), draw, most_growth(stages))
         for unit, prices, stages in zip(units, own, chains, strict=True)
     )
 
