@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import ceil, floor, inf, log10
 from textwrap import wrap
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.charts.theme import SCALE, bar_title
-from orchestrator.results.units import si_text
+from orchestrator.results.units import short_number, si_text
 
 # Up to so many decades -> ticks in each: of a panel as wide as the page, of one half as wide.
 Steps = dict[float, tuple[float, ...]]
@@ -41,20 +42,42 @@ def axis_layout(table: pd.DataFrame, name: str, narrow: bool = False) -> dict[st
 
 
 def ticks(name: str, low: float, high: float, steps_below: Steps) -> dict[str, Any]:
-    """Return round ticks with units between two exponents, more of them on a short axis."""
-    steps = next((steps for most, steps in steps_below.items() if high - low < most), (1,))
-    values = [m * 10.0**e for e in range(floor(low), ceil(high) + 1) for m in steps]
-    shown = [value for value in values if low <= log10(value) <= high]
+    """Return round ticks with units between two exponents, two at least, more on a short axis."""
+    shown = round_values(low, high, steps_below)
     texts = [tick_text(name, value) for value in shown]
     return {"range": [low, high], "tickangle": 0, "tickvals": shown, "ticktext": texts}
+
+
+def round_values(low: float, high: float, steps_below: Steps) -> list[float]:
+    """Return round values between two exponents: the same in each decade, or else even ones."""
+    suiting = sum(high - low >= most for most in steps_below)
+    for steps in reversed([*steps_below.values(), (1,)][: suiting + 1]):
+        values = [m * 10.0**e for e in range(floor(low), ceil(high) + 1) for m in steps]
+        shown = [value for value in values if low <= log10(value) <= high]
+        if len(shown) > 1:
+            return shown
+    return even_values(10.0**low, 10.0**high)
+
+
+def even_values(low: float, high: float) -> list[float]:
+    """Return two to five multiples of 1, 2 or 5 times a power of ten from `low` to `high`."""
+    decade = floor(log10(high - low))
+    steps = (m * 10.0**e for e in (decade, decade - 1) for m in (5, 2, 1))
+    numbers = ((range(ceil(low / step), floor(high / step) + 1), step) for step in steps)
+    return next([n * step for n in several] for several, step in numbers if len(several) > 1)
 
 
 def tick_text(name: str, value: float) -> str:
     """Return a round value of a quantity with its unit; of a time always in seconds: `2,000 s`."""
     quantity = find_quantity(name)
     if quantity.unit == "s" and value >= 1:
-        return f"{value:,.0f} s"
-    return quantity.value_text(value)
+        return f"{short_number(value)} s"
+    return trim_zeros(quantity.value_text(value))
+
+
+def trim_zeros(text: str) -> str:
+    """Return a quantity without zeros at the end of its decimals: `1.5 kB` for `1.50 kB`."""
+    return re.sub(r"\.0+(?= |$)|(?<=\.)(\d*[1-9])0+(?= |$)", r"\1", text)
 
 
 def linear_ticks(highest: float, unit: str) -> dict[str, Any]:
@@ -68,7 +91,7 @@ def linear_ticks(highest: float, unit: str) -> dict[str, Any]:
     step = magnitude * max(m for m in (1, 2, 5) if 4 * m * magnitude <= highest)
     # Beyond the highest value too, where the axis may end.
     values = [number * step for number in range(floor(highest / step) + 2)]
-    texts = [si_text(value, unit) for value in values]
+    texts = [trim_zeros(si_text(value, unit)) for value in values]
     return {"rangemode": "tozero", "tickvals": values, "ticktext": texts}
 
 

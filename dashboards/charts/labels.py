@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from dashboards.charts.label_scene import MARKER, OTHER_LABEL, LabelScene
 from orchestrator.results.intervals import Floats
 
 # Directions from a point to its label, and free space between them in pixels, nearest first.
@@ -15,14 +16,10 @@ DIRECTIONS = (
     *((0.7, -0.8), (-0.7, -0.8), (0.0, 1.0), (0.0, -1.0)),
 )
 REACHES = (9.0, 15.0, 24.0, 36.0, 50.0, 68.0, 90.0, 120.0)
-STEP = 15.0  # pixels between the places that are tried all over a crowded panel
+STEP = 15.0  # pixels between the places that are tried all over a panel
 # In a crowded panel: how far a label may stand, in pixels, and how many boxes it may cover.
 FARTHEST, MOST_COVERED = 36.0, 2
-OUTSIDE = 1e6  # boxes that a place outside of the panel is worse than
-OTHER_LABEL = 1e3  # boxes that a place on another label, where neither can be read, is worse than
-OTHER_POINT = 3.0  # boxes that a place nearer to the point of another label is worse than
-ROUNDING = 1e-6  # pixels
-MARKER = 6.0  # half the width of a marker, in pixels
+ROUNDS = 2  # of a panel that is not crowded: the second moves labels off what later ones took
 
 
 def place_labels(
@@ -31,17 +28,18 @@ def place_labels(
     panel: Sequence[float],
     bars: Floats | None = None,
     required: int | None = None,
+    widths: Sequence[float] = (1.0,),
 ) -> Floats:
     """Return the offset of the centre of each label from its point [N, 2].
 
-    A label covers no point, no bar and no other label, is nearest to its own of the points with a
-    label, and does not leave the panel. A label without such a place goes where it covers the
-    fewest labels, and of those the fewest others. One that leaves the panel wherever it is beside
-    its point may stand anywhere.
+    A label covers no point, no bar, no other label and no leader of one, is nearest to its own of
+    the points with a label, and does not leave the panel. A label without such a place beside its
+    point may stand anywhere, for a line leads to its point: where it covers the fewest labels, and
+    of those the fewest others.
 
     In a crowded panel a label is left out if it would cover a label: its offset is NaN. A required
-    one may stand anywhere, for a line leads to its point; the others are left out too if they would
-    cover more than MOST_COVERED boxes, or stand farther than FARTHEST from their points.
+    one may stand anywhere; the others are left out too if they would cover more than MOST_COVERED
+    boxes, or stand farther than FARTHEST from their points.
 
     Args:
         points: [N, 2] or more rows, those without a label last; in pixels from the lower left.
@@ -49,66 +47,67 @@ def place_labels(
         panel: its width and height.
         bars: boxes to keep free, left, bottom, right and top [K, 4].
         required: of a crowded panel, how many of the first labels are required; None of another.
+        widths: in which the panel may be shown, as multiples of its own; labels keep their sizes.
     """
-    taken = np.hstack([points - MARKER, points + MARKER])
-    taken = np.vstack([taken, *([] if bars is None else [bars])])
-    chosen, labels = np.full((len(sizes), 2), np.nan), np.empty((0, 4))
-    for i, (point, size) in enumerate(zip(points[: len(sizes)], sizes, strict=True)):
-        offsets, most = label_places(point, size, panel, required is None, i < (required or 0))
-        boxes = np.hstack([point + offsets - size / 2, point + offsets + size / 2])
-        covered = count_covered(boxes, taken) + OTHER_LABEL * count_covered(boxes, labels)
-        covered += OTHER_POINT * count_nearer(boxes, points[: len(sizes)], i)
-        covered += OUTSIDE * leaves_panel(boxes, panel)
-        best = int(np.argmin(covered))
-        if covered[best] <= most:
-            chosen[i] = offsets[best]
-            labels = np.vstack([labels, boxes[best]])
+    bars = np.empty((0, 4)) if bars is None else bars
+    scenes = [make_scene(points, sizes, panel, bars, width) for width in widths]
+    chosen = np.full((len(sizes), 2), np.nan)
+    for _ in range(ROUNDS if required is None else 1):
+        for own in range(len(sizes)):
+            is_required = required is None or own < required
+            most = MOST_COVERED if not is_required else np.inf if required is None else OTHER_LABEL
+            if rate_places(scenes, own, chosen[[own]], chosen).any():
+                chosen[own] = place_label(scenes, own, chosen, most)
     return chosen
 
 
-def label_places(
-    point: Floats, size: Floats, panel: Sequence[float], alone: bool, is_required: bool
-) -> tuple[Floats, float]:
-    """Return the offsets to try for a label [N, 2], and how many boxes it may cover.
+def rate_places(scenes: Sequence[LabelScene], own: int, offsets: Floats, chosen: Floats) -> Floats:
+    """Return the faults of a label in each width at each of several offsets [W, B]; see `faults`.
+
+    A label without a place has NaN.
+    """
+    return np.stack([scene.faults(own, offsets, chosen) for scene in scenes])
+
+
+def make_scene(
+    points: Floats, sizes: Floats, panel: Sequence[float], bars: Floats, width: float
+) -> LabelScene:
+    """Return a panel at a multiple of its width."""
+    wide, stretch = points * [width, 1], np.array([width, 1, width, 1])
+    markers = np.hstack([wide - MARKER, wide + MARKER])
+    shown = (panel[0] * width, panel[1])
+    return LabelScene(wide[: len(sizes)], sizes, markers, bars * stretch, shown)
+
+
+def place_label(scenes: Sequence[LabelScene], own: int, chosen: Floats, most: float) -> Floats:
+    """Return the offset of a label from its point; NaN if no place has few enough faults.
 
     Args:
-        point: its point.
-        size: its width and height.
-        panel: the size of the panel.
-        alone: whether the panel is not crowded.
-        is_required: of a crowded panel, whether the label is required.
+        scenes: the panel in each of its widths.
+        own: the label.
+        chosen: the offsets of the others [N, 2].
+        most: faults that it may have; up to MOST_COVERED it does not stand far away.
     """
-    width, height = map(float, size)
-    if not (alone or is_required):
-        return np.array(list(label_offsets(width, height, FARTHEST))), MOST_COVERED
-    near, most = np.array(list(label_offsets(width, height))), np.inf if alone else OTHER_LABEL - 1
-    boxes = np.hstack([point + near - size / 2, point + near + size / 2])
-    if alone and not leaves_panel(boxes, panel).all():
-        return near, most
-    sides = (np.arange(half, end - half, STEP) for half, end in zip(size / 2, panel, strict=True))
-    anywhere = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2) - point
-    anywhere = anywhere[np.argsort(np.hypot(*anywhere.T), kind="stable")]
-    return np.vstack([near, anywhere]), most
+    width, height = map(float, scenes[0].sizes[own])
+    near = np.array([*label_offsets(width, height, FARTHEST if most <= MOST_COVERED else np.inf)])
+    offsets = near
+    faults = rate_places(scenes, own, offsets, chosen)
+    if most > MOST_COVERED and faults.mean(axis=0).min() > 0:
+        offsets = np.vstack([near, far_offsets(scenes[0], own)])
+        faults = rate_places(scenes, own, offsets, chosen)
+    allowed = faults.max(axis=0) <= most
+    if not allowed.any():
+        return np.full(2, np.nan)
+    best = np.argmin(np.where(allowed, faults.mean(axis=0), np.inf))
+    return np.asarray(offsets[best])
 
 
-def count_covered(boxes: Floats, taken: Floats) -> Floats:
-    """Return the number of taken boxes that each box overlaps [N]."""
-    apart = (boxes[:, None, :2] >= taken[:, 2:]) | (boxes[:, None, 2:] <= taken[:, :2])
-    return np.asarray((~apart.any(axis=2)).sum(axis=1), dtype=float)
-
-
-def count_nearer(boxes: Floats, points: Floats, own: int) -> Floats:
-    """Return the number of points that are nearer to each box than its own one is [N]."""
-    nearest = np.clip(points, boxes[:, None, :2], boxes[:, None, 2:])
-    distances = np.linalg.norm(points - nearest, axis=2)
-    return np.asarray((distances < distances[:, [own]] - ROUNDING).sum(axis=1), dtype=float)
-
-
-def leaves_panel(boxes: Floats, panel: Sequence[float]) -> Floats:
-    """Return 1 for each box that is not inside a panel of this width and height, else 0 [N]."""
-    low, high = boxes[:, :2] + ROUNDING, boxes[:, 2:] - ROUNDING
-    outside = (low < 0).any(axis=1) | (high > panel).any(axis=1)
-    return outside.astype(float)
+def far_offsets(scene: LabelScene, own: int) -> Floats:
+    """Return the offsets of a label to places all over its panel, nearest first [B, 2]."""
+    half = scene.sizes[own] / 2
+    sides = (np.arange(low, end - low, STEP) for low, end in zip(half, scene.panel, strict=True))
+    offsets = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2) - scene.points[own]
+    return np.asarray(offsets[np.argsort(np.hypot(*offsets.T), kind="stable")])
 
 
 def label_offsets(

@@ -10,8 +10,10 @@ import pandas as pd
 
 from orchestrator.results.intervals import Floats
 
-# Labels are placed for panels of this size in pixels, the narrowest; a wider one has more room.
+# Labels are placed for panels of this size in pixels, the narrowest, and of multiples of its width:
+# the report on 800 pixels, the dashboard on as many and on 1280, a printed report.
 NARROW_WIDTH, NARROW_HEIGHT = 260, 380
+SHOWN_WIDTHS = (1.0, 1.2, 1.4, 1.6)
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,13 @@ class PanelScale:
         return np.asarray((places - low) / (high - low) * [NARROW_WIDTH, NARROW_HEIGHT])
 
     def bars(self, rows: pd.DataFrame) -> Floats:
-        """Return the boxes of the vertical intervals: left, bottom, right, top [N, 4]."""
-        means = rows[[f"{self.cost}_mean", f"{self.metric}_mean"]].to_numpy(float)
-        half = np.stack([np.zeros(len(rows)), half_widths(rows, self.metric)], axis=1)
-        return thin_boxes(self.pixels(means - half), self.pixels(means + half))
+        """Return the boxes of the intervals of both: left, bottom, right, top [2 N, 4]."""
+        names = (self.cost, self.metric)
+        means = rows[[f"{name}_mean" for name in names]].to_numpy(float)
+        spread = np.stack([half_widths(rows, name) for name in names], axis=1)
+        halves = (spread * [1, 0], spread * [0, 1])
+        ends = [(self.pixels(means - half), self.pixels(means + half)) for half in halves]
+        return np.vstack([thin_boxes(*pair) for pair in ends])
 
     def steps(self, corners: Floats) -> Floats:
         """Return the boxes of the lines of a staircase [K, 4], given its corners."""

@@ -38,7 +38,11 @@ def _column_text(column: str, values: pd.Series[Any]) -> str:
 
 
 def panels(
-    titles: Sequence[str], columns: int = 2, height: int = HEIGHT, gap: float = GAP
+    titles: Sequence[str],
+    columns: int = 2,
+    height: int = HEIGHT,
+    gap: float = GAP,
+    between: int = BETWEEN,
 ) -> go.Figure:
     """Return a figure with a panel for each title, at least one.
 
@@ -47,16 +51,17 @@ def panels(
         columns: largest number of panels in a row.
         height: of a panel without its surroundings, in pixels.
         gap: width between panels, all of a row together, as a share of the figure.
+        between: height between panels, for their axes and titles, in pixels.
     """
     across = max(1, min(columns, len(titles)))
     down = -(-max(1, len(titles)) // across)
-    total = down * (height + BETWEEN) + EDGES
+    total = down * (height + between) + EDGES
     figure = make_subplots(
         rows=down,
         cols=across,
         subplot_titles=list(titles) if any(titles) else None,
         horizontal_spacing=gap / across,
-        vertical_spacing=BETWEEN / (total - EDGES),
+        vertical_spacing=between / (total - EDGES),
     )
     figure.update_layout(template=template(), height=total, legend=legend(total - EDGES))
     return figure.update_annotations(font={"size": 14})

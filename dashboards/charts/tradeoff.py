@@ -22,7 +22,7 @@ from dashboards.charts.tradeoff_labels import front_corners, is_few, marked_rows
 from orchestrator.results.pareto import front_mask
 
 AXIS_COSTS = ("storage_bytes", "compute_flops")
-GAP = 0.07
+GAP, BETWEEN = 0.07, 110  # between panels: a share of the width, and pixels for titles of two lines
 UNMARKED = 0.45  # opacity of a point without bars
 FRONT = "Pareto front of the means"
 
@@ -54,7 +54,7 @@ def trade_off(
     table = escape_texts(table.assign(short=short, cells=short.map(cell_len)))
     settings = split_by_setting(table)
     titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
-    figure = panels(titles, len(costs), NARROW_HEIGHT, GAP)
+    figure = panels(titles, len(costs), NARROW_HEIGHT, GAP, BETWEEN)
     lines, symbols = assign_lines(table["method"]), assign_symbols(table["method"])
     looks = {m: (lines[m]["color"], symbols[m]) for m in lines}
     unnamed = False

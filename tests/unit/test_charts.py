@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards import charts
-from dashboards.charts import hyperparameters, labels, matrix, short_names, theme
+from dashboards.charts import hyperparameters, label_scene, labels, matrix, short_names, theme
 from dashboards.charts.cost_axes import linear_ticks
 from dashboards.charts.metric_cells import metric_cells
 from dashboards.charts.quantities import find_quantity
@@ -206,9 +206,9 @@ def test_a_label_that_has_no_room_beside_its_point_stands_elsewhere_in_the_panel
     point, size, panel = np.array([[80.0, 190.0]]), np.array([[180.0, 15.0]]), (260, 380)
     (offset,) = labels.place_labels(point, size, panel)
     low, high = point[0] + offset - size[0] / 2, point[0] + offset + size[0] / 2
-    assert (low >= -labels.ROUNDING).all()
-    assert (high <= np.add(panel, labels.ROUNDING)).all()
-    assert (np.abs(offset) >= size[0] / 2 + labels.MARKER).any()  # beside the point
+    assert (low >= -label_scene.ROUNDING).all()
+    assert (high <= np.add(panel, label_scene.ROUNDING)).all()
+    assert (np.abs(offset) >= size[0] / 2 + label_scene.MARKER).any()  # beside the point
 
 
 def test_a_letter_of_two_cells_counts_twice_in_a_name() -> None:
