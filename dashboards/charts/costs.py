@@ -33,6 +33,7 @@ STAGE_PARTS = {
     "computed": "computed",
     "repeated": "shared within the sweep",
     "stored": "already in the store",
+    "lacking": "no result: failed, diverged or not over",
 }
 
 
@@ -59,11 +60,11 @@ def computation(table: pd.DataFrame) -> go.Figure:
 
 
 def sharing(counts: pd.DataFrame) -> go.Figure:
-    """Draw how many of the requested stages of each sweep were computed, and where others were.
+    """Draw how many of the stages that a sweep asked to train were computed, and where others are.
 
     Args:
-        counts: `sweep`, `stages`, `distinct` and `computed`, as from `count_shared`. The row on all
-            sweeps, whose name is empty, is left out.
+        counts: `sweep`, `to_train`, `stages`, `distinct` and `computed`, as from `count_shared`.
+            The row on all sweeps, whose name is empty, is left out.
     """
     rows = counts[counts["sweep"].astype(str) != ""]
     if rows.empty:
@@ -72,9 +73,10 @@ def sharing(counts: pd.DataFrame) -> go.Figure:
         label=rows["sweep"].astype(str),
         repeated=rows["stages"] - rows["distinct"],
         stored=rows["distinct"] - rows["computed"],
+        lacking=rows["to_train"] - rows["stages"],
     )
     table = table[["label", *STAGE_PARTS]]  # without the sweep, which is no setting here
-    return _stacked_bars(table, STAGE_PARTS, "trained stages asked for (count)", "")
+    return _stacked_bars(table, STAGE_PARTS, "stages to train that were asked for (count)", "")
 
 
 def _stacked_bars(
@@ -94,7 +96,7 @@ def _stacked_bars(
         figure.update_xaxes(linear_ticks(longest, unit), **panel_position(index, 1))
     figure.update_xaxes(title=title)
     figure.update_yaxes(autorange="reversed", **short_ticks(table["label"]))
-    return figure.update_layout(barmode="stack")
+    return figure.update_layout(barmode="stack", showlegend=True)
 
 
 def _bars(

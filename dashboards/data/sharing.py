@@ -1,4 +1,4 @@
-"""How many trained stages were requested and computed, and the FLOPs that sharing spared."""
+"""How many stages trials asked for, how many were computed, and the FLOPs that sharing spared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from dashboards.data.scope import EVERYTHING, Scope
 from dashboards.data.warehouse import Warehouse
-from orchestrator.columns import FLOPS, PHASE_SECONDS
+from orchestrator.columns import FLOPS, INFEASIBLE, PHASE_SECONDS, UNFINISHED
 
 WORK_SQL, WALL_SQL = (
     " + ".join(f"coalesce({name}, 0)" for name in names) for names in (FLOPS, PHASE_SECONDS)
@@ -32,11 +32,12 @@ def count_shared(warehouse: Warehouse, scope: Scope = EVERYTHING) -> pd.DataFram
     a table lacks count as 0.
 
     Returns:
-        The columns `sweep` ("" in the row on all); `stages`, requested by all chains; `copies`,
-        the sum over sweeps of their distinct stages; `distinct`; `computed`, those distinct ones
-        that the sweep (in the row on all: any of the sweeps) computed; the FLOPs of each,
-        `flops`, `copies_flops`, `distinct_flops` and `computed_flops`; the `seconds` of those
-        computed; `devices` and `nodes` of the distinct ones.
+        The columns `sweep` ("" in the row on all); `first_states` and `to_train`, the stages that
+        the trials asked for, see `count_asked`; `stages`, those to train that there are;
+        `copies`, the sum over sweeps of their distinct stages; `distinct`; `computed`, those
+        distinct ones that the sweep (in the row on all: any of the sweeps) computed; the FLOPs of
+        each, `flops`, `copies_flops`, `distinct_flops` and `computed_flops`; the `seconds` of
+        those computed; `devices` and `nodes` of the distinct ones.
     """
     used = (
         "SELECT sweep, key, count(*) AS times, 1 AS copies, min(place) AS place "
@@ -57,6 +58,7 @@ def count_shared(warehouse: Warehouse, scope: Scope = EVERYTHING) -> pd.DataFram
     rows = warehouse.frame(
         f"SELECT sweep, {COUNTS} FROM ({each}) GROUP BY sweep ORDER BY min(place)"
     )
+    rows = rows.merge(count_asked(warehouse, scope), "left", "sweep")
     if len(rows) < 2:
         return rows
     merged = (
@@ -65,4 +67,30 @@ def count_shared(warehouse: Warehouse, scope: Scope = EVERYTHING) -> pd.DataFram
         f"FROM ({each}) GROUP BY key"
     )
     total = warehouse.frame(f"SELECT '' AS sweep, {COUNTS} FROM ({merged})")
+    total = total.assign(**rows[["first_states", "to_train"]].sum())
     return pd.DataFrame([*rows.to_dict("records"), *total.to_dict("records")])
+
+
+def count_asked(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return how many stages the trials of each sweep in scope asked for.
+
+    A trial on a seed asks for its first state and a stage for each of its tasks, whether it
+    reaches them or fails before. A candidate that a scheduler stopped asked for those it has, and
+    what does not fit its means asked for none.
+
+    Returns:
+        The columns `sweep`, `first_states` and `to_train`.
+    """
+    there = (
+        "SELECT sweep, trial_id, seed, count(*) FILTER (after > 0) AS there "
+        "FROM stages GROUP BY ALL"
+    )
+    decided = f"phase = 'search' AND status = 'stopped' AND NOT starts_with(story, '{UNFINISHED}')"
+    where = scope.where(f"status <> '{INFEASIBLE}'")
+    return warehouse.frame(
+        f"SELECT sweep, count(*)::BIGINT AS first_states, sum(CASE WHEN {decided} "
+        "THEN coalesce(there, 0) ELSE greatest(coalesce(num_tasks, 0), coalesce(there, 0)) END)"
+        "::BIGINT AS to_train "
+        f"FROM trials LEFT JOIN ({there}) USING (sweep, trial_id, seed) "
+        f"WHERE {where} GROUP BY sweep"
+    )

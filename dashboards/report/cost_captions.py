@@ -83,12 +83,19 @@ def sharing(rows: pd.DataFrame) -> list[str]:
 
 
 def stages_text(row: Row) -> str:
-    """Return how many trained stages of a row of `count_shared` were asked for and computed."""
+    """Return how many stages of a row of `count_shared` were asked for, lack, and were computed."""
     stored = row["distinct"] - row["computed"]
     stored_flops = row["distinct_flops"] - row["computed_flops"]
     which = "this sweep" if row["sweep"] else "these sweeps"
+    asked, lacking = row["first_states"] + row["to_train"], row["to_train"] - row["stages"]
+    trained = (
+        f"{row['to_train']:,} of them to train, of which {lacking:,} have no result (their trials "
+        f"failed, diverged or are not over) and {row['stages']:,} are trained"
+        if lacking
+        else f"{row['to_train']:,} of them trained"
+    )
     return (
-        f"{row['stages']:,} trained stages asked for ({flops_text(row['flops'])}), "
+        f"{asked:,} stages asked for, {trained} ({flops_text(row['flops'])}), "
         f"{row['distinct']:,} of them distinct ({flops_text(row['distinct_flops'])}): "
         f"{row['computed']:,} computed for {which} ({flops_text(row['computed_flops'])} in "
         f"{duration_text(row['seconds'])}), "

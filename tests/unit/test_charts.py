@@ -579,12 +579,14 @@ def test_stages_are_counted_as_computed_shared_within_the_sweep_or_in_the_store(
     """The sweep a asks for s, t, s, u and computes them; b asks for s, t, v and computes v."""
     counts = pd.DataFrame(
         {"sweep": ["a", "b", ""], "stages": [4, 3, 7], "distinct": [3, 3, 4], "computed": [3, 1, 4]}
+        | {"to_train": [4, 5, 9]}
     )
     values = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in charts.sharing(counts).data}
     assert values == {
         "computed": {"a": 3, "b": 1},
         "shared within the sweep": {"a": 1, "b": 0},
         "already in the store": {"a": 0, "b": 2},
+        "no result: failed, diverged or not over": {"a": 0, "b": 2},
     }
 
 
@@ -771,7 +773,9 @@ def test_a_trial_without_a_stage_of_its_own_has_a_row_in_the_graph() -> None:
         charts.storage(comparison()[:0]),
         charts.computation(comparison()[:0]),
         charts.differences(pd.DataFrame()),
-        charts.sharing(pd.DataFrame({"sweep": [], "stages": [], "distinct": [], "computed": []})),
+        charts.sharing(
+            pd.DataFrame(columns=["sweep", "to_train", "stages", "distinct", "computed"])
+        ),
         charts.parallel_coordinates(candidates()[:0]),
         charts.importance(candidates()[:0]),
         charts.learning_curves(learning("a", 0, 0)),

@@ -173,7 +173,7 @@ def test_the_page_begins_with_its_contents_and_what_the_study_cost(tmp_path: Pat
         for frame in (stages, distinct)
     ]
     whole, part = (si_text(value, "FLOP") for value in flops)
-    assert f"{len(stages)} trained stages asked for ({whole}), " in line
+    assert f" stages asked for, {len(stages)} of them trained ({whole}), " in line
     assert f"{len(distinct)} of them distinct ({part}): " in line
     page = render(warehouse, "repertoire report")
     places = re.findall(r'href="#([\w-]+)"', page)

@@ -40,8 +40,9 @@ def write(folder: Path, chains: Sequence[Chain]) -> Path:
     trials = [
         sweep
         | {"trial_id": name, "phase": "evaluation", "status": "complete", "config": "{}"}
-        | {"method": name[:-2], "scenario": "class", "benchmark": "b", "num_tasks": 2}
-        for name, _ in chains
+        | {"method": name[:-2], "scenario": "class", "benchmark": "b"}
+        | {"num_tasks": len(keys) - 1}
+        for name, keys in chains
     ]
     stages = [
         sweep | STAGE | CLOCK | {"trial_id": name, "after": after, "key": key, "cached": cached}
@@ -85,17 +86,55 @@ def test_each_sweep_and_all_together_count_what_was_asked_for_and_computed(
 def test_what_was_asked_for_is_the_sum_of_what_was_computed_and_spared(both: Warehouse) -> None:
     first, second, total = sharing(count_shared(both))
     assert first == (
-        "a: 4 trained stages asked for (400 FLOP), 3 of them distinct (300 FLOP): 3 computed for "
-        "this sweep (300 FLOP in 9 s), 0 already in the store (0 FLOP); 25.0% of the computation "
-        "was spared: 100 FLOP by sharing within a sweep, 0 FLOP by the store."
+        "a: 6 stages asked for, 4 of them trained (400 FLOP), 3 of them distinct (300 FLOP): "
+        "3 computed for this sweep (300 FLOP in 9 s), 0 already in the store (0 FLOP); 25.0% of "
+        "the computation was spared: 100 FLOP by sharing within a sweep, 0 FLOP by the store."
     )
     assert "1 computed for this sweep (100 FLOP in 3 s), 2 already in the store" in second
     # 700 = 400 + 100 + 100 + 100
     assert total == (
-        "All sweeps together: 7 trained stages asked for (700 FLOP), 5 of them distinct "
-        "(500 FLOP): 4 computed for these sweeps (400 FLOP in 12 s), 1 already in the store "
-        "(100 FLOP); 42.9% of the computation was spared: 100 FLOP by sharing within a sweep, "
-        "100 FLOP by sharing between these sweeps, 100 FLOP by the store."
+        "All sweeps together: 11 stages asked for, 7 of them trained (700 FLOP), 5 of them "
+        "distinct (500 FLOP): 4 computed for these sweeps (400 FLOP in 12 s), 1 already in the "
+        "store (100 FLOP); 42.9% of the computation was spared: 100 FLOP by sharing within a "
+        "sweep, 100 FLOP by sharing between these sweeps, 100 FLOP by the store."
+    )
+
+
+def test_stages_that_a_trial_asked_for_and_did_not_reach_are_asked_for(tmp_path: Path) -> None:
+    """Of three tasks one trial learns all, one fails at 2, one diverges at 1, one has not begun.
+
+    A scheduler stopped a candidate, which asked for no more, and what does not fit asked for none.
+    """
+    kinds = [("complete", "", 3), ("failed", "raised", 1), ("diverged", "nan", 1)]
+    kinds += [("stopped", "not finished", 0), ("infeasible", "too large", 0)]
+    kinds += [("stopped", "stopped by asha", 2)]
+    phases = ["evaluation"] * 5 + ["search"]
+    trials = [
+        {"sweep": "a", "seed": 0, "trial_id": f"t-{i}", "phase": phase, "status": status}
+        | {"story": story, "config": "{}", "method": "er", "scenario": "class", "num_tasks": 3}
+        for i, ((status, story, _), phase) in enumerate(zip(kinds, phases, strict=True))
+    ]
+    stages = [
+        {"sweep": "a", "seed": 0, "trial_id": f"t-{i}", "after": after, "cached": False}
+        | STAGE
+        | CLOCK
+        | {"key": f"{i}-{after}" if after else "i"}
+        for i, (*_, done) in enumerate(kinds)
+        for after in range(done + 1 if done else 0)
+    ]
+    tables = Tables(
+        with_config_columns(pa.Table.from_pylist(trials, TRIALS)),
+        pa.Table.from_pylist([], ACCURACY),
+        pa.Table.from_pylist(stages, STAGES),
+    )
+    write_tables(tables, tmp_path / "a")
+    rows = count_shared(Warehouse.open(tmp_path / "a"))
+    (row,) = rows.to_dict("records")
+    # 3 + 3 + 3 + 3 + 0 + 2 to train; 3 + 1 + 1 + 0 + 0 + 2 are there.
+    assert (row["first_states"], row["to_train"], row["stages"]) == (5, 14, 7)
+    assert sharing(rows)[0].startswith(
+        "a: 19 stages asked for, 14 of them to train, of which 7 have no result (their trials "
+        "failed, diverged or are not over) and 7 are trained (700 FLOP), 7 of them distinct"
     )
 
 
