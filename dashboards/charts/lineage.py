@@ -1,78 +1,90 @@
-"""The trial graph of a small sweep, which shows the stages that trials share."""
+"""The trial graph of a small sweep: the stages that trials share, and where trials ended early."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.charts.lineage_ends import Ends, find_ends
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import escape_column, plain_texts
-from dashboards.charts.theme import COLOURS, GREY, template
+from dashboards.charts.theme import COLOURS, GREY, HIGHLIGHT, template
 
 MAX_STAGES = 400  # more cannot be told apart in the drawing
 ROW, EDGES = 22, 130  # in pixels
+# What a stage is -> the symbol and the colour of its mark, in the order of the legend.
+MARKS = {
+    "computed": ("circle", COLOURS[4]),
+    "already there": ("circle-open", COLOURS[4]),
+    "diverged": ("triangle-down", COLOURS[0]),
+    "failed": ("x", HIGHLIGHT),
+    "not run": ("circle-open-dot", GREY),
+}
 
 
 @plain_texts
-def trial_graph(stages: pd.DataFrame) -> go.Figure:
+def trial_graph(stages: pd.DataFrame, trials: pd.DataFrame | None = None) -> go.Figure:
     """Draw the stages of a sweep from left to right, each once, with a line to its parent.
 
     A trial on a seed is a row; a stage that several trials share is in the row of the first, and
     its size grows with their number. Filled: computed for this sweep; hollow: the store had it.
+    Where a trial diverged or failed is a mark, and grey circles are stages that were not run.
 
     Args:
         stages: rows of `stages.parquet`: `trial_id`, `seed`, `after`, `key`, `parent`, `cached`,
-            and `label` if the trials have names.
+            maybe `status`, and `label` if the trials have names.
+        trials: `trial_id`, `seed`, `label`, `status`, `num_tasks` and `story` of the trials, whose
+            texts are escaped; None: those with a stage, and nothing on where they ended.
     """
     if stages.empty:
         return empty_figure("No stage has been computed.")
     if "label" not in stages:
         stages = stages.assign(label=escape_column(stages["trial_id"]))
-    stages = stages.sort_values("seed", kind="stable")
-    nodes = _nodes(stages)
+    if trials is None:
+        trials = stages.drop_duplicates(["seed", "trial_id"])
+    rows = trials.sort_values("seed", kind="stable").reset_index(drop=True).rename_axis("row")
+    placed = stages.merge(rows.reset_index()[["seed", "trial_id", "row"]], on=["seed", "trial_id"])
+    nodes = _nodes(placed)
     if len(nodes) > MAX_STAGES:
         return empty_figure(f"{len(nodes)} stages: too many to draw (at most {MAX_STAGES}).")
+    ends = find_ends(placed, nodes, rows)
     figure = go.Figure(layout={"template": template(), "hovermode": "closest"})
-    figure.add_trace(_branch_points(nodes))
-    for cached, rows in nodes.groupby("cached"):
-        figure.add_trace(_circles(rows, bool(cached)))
+    figure.add_trace(_branches(nodes, ends))
+    figure.add_traces([*_stage_marks(nodes), *_end_marks(ends)])
     figure.update_xaxes(title="tasks learned", dtick=1)
-    names = _row_names(stages)
     figure.update_yaxes(
         title="trial and seed",
-        range=[len(names) - 0.3, -0.7],  # a row of stages that others share has no circle
-        tickvals=list(range(len(names))),
-        ticktext=names,
+        range=[len(rows) - 0.3, -0.7],  # a row of stages that others share has no circle
+        tickvals=list(range(len(rows))),
+        ticktext=list(rows["label"].astype(str) + " · " + rows["seed"].astype(str)),
         tickfont={"size": 10},
     )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
-    return figure.update_layout(height=ROW * len(names) + EDGES, legend=legend)
+    height = ROW * len(rows) + EDGES
+    return figure.update_layout(height=height, legend=legend, showlegend=True)
 
 
-def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per distinct stage: its position, the trials that share it, `cached`."""
-    named = stages.assign(
-        cached=stages["cached"].fillna(value=False).astype(bool),
-        row=stages.groupby(["seed", "trial_id"], sort=False).ngroup(),
-        trials=stages["label"].astype(str) + " seed " + stages["seed"].astype(str),
+def _nodes(placed: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per distinct stage: its position, the trials that share it, what it is."""
+    cached = placed["cached"].fillna(value=False).astype(bool)
+    named = placed.assign(
+        cached=cached,
+        status=placed.get("status", "complete"),
+        trials=placed["label"].astype(str) + " seed " + placed["seed"].astype(str),
     )
-    return (
-        named.groupby("key", sort=False)
-        .agg(
-            after=("after", "first"),
-            parent=("parent", "first"),
-            row=("row", "min"),
-            cached=("cached", "all"),
-            shared_by=("trials", "nunique"),
-            trials=("trials", _list_names),
-        )
-        .reset_index()
+    nodes = named.groupby("key", sort=False).agg(
+        after=("after", "first"),
+        parent=("parent", "first"),
+        row=("row", "min"),
+        cached=("cached", "all"),
+        status=("status", "first"),
+        shared_by=("trials", "nunique"),
+        trials=("trials", _list_names),
     )
-
-
-def _row_names(stages: pd.DataFrame) -> list[str]:
-    first = stages.drop_duplicates(["seed", "trial_id"])
-    return list(first["label"].astype(str) + " · " + first["seed"].astype(str))
+    kind = nodes["cached"].map({True: "already there", False: "computed"})
+    return nodes.assign(kind=kind.mask(nodes["status"] == "diverged", "diverged")).reset_index()
 
 
 def _list_names(names: pd.Series[str]) -> str:
@@ -80,32 +92,49 @@ def _list_names(names: pd.Series[str]) -> str:
     return "<br>".join([*listed[:8], *([f"and {len(listed) - 8} more"] if len(listed) > 8 else [])])
 
 
-def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
+def _stage_marks(nodes: pd.DataFrame) -> Iterator[go.Scatter]:
+    """Yield the marks of the stages that there are, by kind."""
+    for kind in ("computed", "already there", "diverged"):
+        rows = nodes[nodes["kind"] == kind]
+        texts = [
+            f"<b>stage {key[:8]}</b>, {after} tasks learned<br>{trials}"
+            for key, after, trials in zip(rows["key"], rows["after"], rows["trials"], strict=True)
+        ]
+        if len(rows):
+            sizes = (7 + 3 * rows["shared_by"]).clip(upper=26)
+            yield _marks(kind, rows, texts).update(
+                customdata=rows["key"], marker={"size": sizes, "line": {"width": 1.5}}
+            )
+
+
+def _end_marks(ends: Ends) -> Iterator[go.Scatter]:
+    """Yield the marks of the stages that there are not: failed, and not run."""
+    for kind, rows in (("failed", ends.failed), ("not run", ends.not_run)):
+        if len(rows):
+            yield _marks(kind, rows, rows["text"]).update(marker={"size": 9, "line": {"width": 1}})
+
+
+def _marks(kind: str, rows: pd.DataFrame, texts: object) -> go.Scatter:
+    symbol, colour = MARKS[kind]
     return go.Scatter(
-        name="already there" if cached else "computed",
+        name=kind,
         mode="markers",
         x=rows["after"],
         y=rows["row"],
-        customdata=rows["key"],
         hoverinfo="text",
-        marker={
-            "symbol": "circle-open" if cached else "circle",
-            "color": COLOURS[4],
-            "size": (7 + 3 * rows["shared_by"]).clip(upper=26),
-            "line": {"width": 1.5},
-        },
-        hovertext=[
-            f"<b>stage {key[:8]}</b>, {after} tasks learned<br>{trials}"
-            for key, after, trials in zip(rows["key"], rows["after"], rows["trials"], strict=True)
-        ],
+        hovertext=texts,
+        marker={"symbol": symbol, "color": colour},
     )
 
 
-def _branch_points(nodes: pd.DataFrame) -> go.Scatter:
+def _branches(nodes: pd.DataFrame, ends: Ends) -> go.Scatter:
+    """Return the lines to each stage from its parent, and to one that failed."""
     joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
+    columns = ["after_from", "after", "row_from", "row"]
+    lines = pd.concat([joints[columns], ends.failed[columns].dropna()])
     return go.Scatter(
-        x=_line_ends(joints["after_from"], joints["after"]),
-        y=_line_ends(joints["row_from"], joints["row"]),
+        x=_line_ends(lines["after_from"], lines["after"]),
+        y=_line_ends(lines["row_from"], lines["row"]),
         mode="lines",
         line={"color": GREY, "width": 1},
         hoverinfo="skip",

@@ -12,6 +12,7 @@ from dashboards.data.comparing import add_labels
 from dashboards.data.folders import PROGRESS, SweepFolder
 from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
+from orchestrator.columns import INFEASIBLE
 from orchestrator.results.folder.owner import OWNER, STALE_SECONDS, modified_time
 
 
@@ -115,5 +116,18 @@ def stage_rows(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
         f"SELECT s.*, phase FROM (SELECT * FROM stages WHERE {where}) AS s "
         f"JOIN (SELECT trial_id, seed, phase, place FROM trials WHERE {where}) "
         "USING (trial_id, seed) ORDER BY place, after"
+    )
+    return add_labels(warehouse, answer)
+
+
+def trial_rows(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
+    """Return `trial_id`, `seed`, `status`, `num_tasks`, `story` and `label` of a sweep's trials.
+
+    Those that do not fit their means are left out: they have no stages.
+    """
+    answer = warehouse.frame(
+        "SELECT sweep, phase, trial_id, seed, status, coalesce(num_tasks, 0) AS num_tasks, story "
+        f"FROM trials WHERE sweep = {sql_literal(sweep)} AND status <> '{INFEASIBLE}' "
+        "ORDER BY place"
     )
     return add_labels(warehouse, answer)

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
+from dashboards.charts.plain import escape_texts
 from dashboards.data.folders import SweepFolder
 from dashboards.data.stages import (
     StoredProgress,
@@ -16,6 +17,7 @@ from dashboards.data.stages import (
     count_trials,
     read_progress,
     stage_rows,
+    trial_rows,
 )
 from dashboards.page import Page
 from dashboards.pages.live_rows import show_events, show_failures, show_running
@@ -118,4 +120,8 @@ def _show_graph(page: Page, sweep: str) -> None:
     elif num:
         st.subheader("Trial graph")
         rows: pd.DataFrame = stage_rows(page.warehouse, sweep)
-        page.chart(charts.trial_graph(rows), "trial graph")
+        trials = escape_texts(trial_rows(page.warehouse, sweep))
+        page.chart(charts.trial_graph(rows, trials), "trial graph")
+        st.caption(
+            "A stage that several trials share is drawn once, larger, in the row of the first."
+        )

@@ -762,6 +762,34 @@ def test_a_trial_without_a_stage_of_its_own_has_a_row_in_the_graph() -> None:
     assert top < 0  # the first row is on top
 
 
+def test_the_graph_shows_where_trials_failed_and_diverged_and_what_was_not_run() -> None:
+    """Of three tasks a fails at the second, b diverges at the first, c at the start."""
+    rows = [
+        ("a", 0, "root", None, "complete"),
+        ("a", 1, "a1", "root", "complete"),
+        ("b", 0, "root", None, "complete"),
+        ("b", 1, "b1", "root", "diverged"),
+    ]
+    stages = pd.DataFrame(rows, columns=["trial_id", "after", "key", "parent", "status"])
+    trials = pd.DataFrame(
+        {"trial_id": ["a", "b", "c"], "label": ["a", "b", "c"], "seed": 0, "num_tasks": 3}
+        | {"status": ["failed", "diverged", "failed"], "story": ["no row\nat line 3", "", ""]}
+    )
+    figure = charts.trial_graph(stages.assign(seed=0, cached=False, label="x"), trials)
+    places = {t.name: list(zip(t.x, t.y, strict=True)) for t in figure.data if t.name}
+    assert places == {
+        "computed": [(0, 0), (1, 0)],
+        "diverged": [(1, 1)],
+        "failed": [(2, 0), (0, 2)],
+        "not run": [(3, 0), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2)],
+    }
+    (failed,) = (trace for trace in figure.data if trace.name == "failed")
+    assert failed.hovertext[0] == "<b>failed at task 2</b><br>a seed 0<br>no row"
+    lines = list(zip(figure.data[0].x, figure.data[0].y, strict=True))
+    assert lines[-3:] == [(1, 0), (2, 0), (None, None)]
+    assert figure.layout.showlegend
+
+
 @pytest.mark.parametrize(
     "figure",
     [

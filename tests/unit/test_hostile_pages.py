@@ -23,7 +23,7 @@ from dashboards.charts.plain import escape_texts
 from dashboards.data.comparing import configurations, differences
 from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.data.sharing import count_shared
-from dashboards.data.stages import stage_rows
+from dashboards.data.stages import stage_rows, trial_rows
 from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES, draw
 from dashboards.figures.canvas import save
@@ -83,7 +83,7 @@ def test_no_chart_has_html_of_a_text(hostile):
         charts.forgetting(read_curves(warehouse, rows)),
         charts.average_accuracy(read_average_curves(warehouse, rows)),
         charts.differences(differences(warehouse, rows, 0, "acc")),
-        charts.trial_graph(stage_rows(warehouse, "s")),
+        charts.trial_graph(stage_rows(warehouse, "s"), escape_texts(trial_rows(warehouse, "s"))),
         charts.sharing(count_shared(warehouse)),
         charts.trial_graph(unlabelled.assign(trial_id=HOSTILE)),
     ]
