@@ -75,6 +75,14 @@ class Config:
         """
         return None
 
+    @property
+    def stores_repeats(self) -> bool:
+        """Whether a memory stores an example again when it is shown again, in a later epoch.
+
+        It then fills for as many epochs as it takes, and holds what `num_drawn` says later.
+        """
+        return False
+
     def num_drawn(self, batch_size: int) -> int:
         """Return the most stored examples that a step draws from a memory that fills meanwhile.
 

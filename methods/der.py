@@ -62,6 +62,11 @@ class DER(Rehearsal):
             """The budget of the memory, with the type of its logits."""
             return replace(super().budget, logits=getattr(torch, self.logits_dtype))
 
+        @property
+        def stores_repeats(self) -> bool:
+            """Whether the reservoir is offered an example in every epoch."""
+            return self.offered == "every_epoch"
+
     # The logits of a mixture would be stored with the plain image of its first part.
     takes_mixtures: ClassVar[bool] = False
     strength: ClassVar[str | None] = "alpha"
@@ -78,7 +83,7 @@ class DER(Rehearsal):
 
     def begin_epoch(self, epoch: int) -> None:
         """Offer the task's examples to the reservoir again, if the option says so."""
-        if epoch > 1 and self.config.offered == "every_epoch":
+        if epoch > 1 and self.config.stores_repeats:
             self.memory.begin_pass()
 
     @classmethod

@@ -5,13 +5,16 @@ A memory is empty at the first step, which may be the only one of its size.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from alike import each_method
-from means_lab import MakeTrial, Stages, most_of_one_step, spent
+from means_lab import FILLED, MakeTrial, Stages, most_of_one_step, spent
 
 from methods import METHODS
 from orchestrator.sweep.means.prices import price_trial
+from orchestrator.sweep.trial import Trial
 
 pytestmark = pytest.mark.slow
 
@@ -53,3 +56,32 @@ def test_a_part_of_an_epoch_is_never_above_the_budget_while_a_memory_fills(
         assert cell.outcome is None
         budgets = [chain.budget(task, cell.compute or 0) for task in range(2)]
         assert (spent(stages.run(cell.trial)) <= np.array(budgets)).all()
+
+
+# Of tasks of 72: below a task, above it, above all there is, and a draw above the memory.
+@pytest.mark.parametrize(("replayed", "size"), [(20, 30), (100, FILLED), (100, 250), (300, 250)])
+@pytest.mark.parametrize("name", ["der", "derpp"])
+def test_a_memory_that_is_offered_examples_in_every_epoch_meets_its_budget(
+    name: str, replayed: int, size: int, stages: Stages, make_trial: MakeTrial
+) -> None:
+    """It holds an example several times, so that it fills over as many epochs as it takes."""
+    trial = replayed_in_every_epoch(make_trial(name), replayed, size)
+    chain = stages.chain(trial)
+    for compute in (most_of_one_step(chain) * share for share in (1, 2.3, 8, 20, 70)):
+        cell = stages.solve(trial, None, compute)
+        assert cell.outcome is None
+        flops = spent(stages.run(cell.trial))
+        shares = flops / [chain.budget(task, compute) for task in range(2)]
+        story = f"{name} spent {shares} of its budgets in {cell.steps[0]} steps"
+        assert (shares <= 1).all(), story
+    # A budget of many epochs is spent to a step.
+    assert min(cell.steps[0]) >= 60
+    dearest = np.array([max(price.batches) for price in chain.counted])
+    assert (flops > np.array(cell.budgets[0]) - dearest).all(), story
+
+
+def replayed_in_every_epoch(trial: Trial, replayed: int, size: int) -> Trial:
+    config = replace(
+        trial.method.config, memory_size=size, replay_batch_size=replayed, offered="every_epoch"
+    )
+    return replace(trial, method=replace(trial.method, config=config))

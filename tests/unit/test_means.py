@@ -190,6 +190,13 @@ def test_steps_that_cost_more_as_a_memory_fills_are_priced_at_the_dearest_by_han
     assert [price.most_iterations(9) for price in (rising, first_apart)] == [2, 3]
 
 
+def test_a_memory_that_fills_in_every_epoch_is_priced_by_hand() -> None:
+    """Both steps of three epochs cost 1, 2 and 4; those of further epochs 4."""
+    price = TaskPrice(14 - 2 * 8, (4, 4), 0, sizes=(1, 1), uneven_epochs=3)
+    assert [price.flops(n) for n in (1, 2, 3, 4, 5, 6, 7, 8)] == [4, 8, 12, 14, 14, 14, 18, 22]
+    assert [price.most_iterations(budget) for budget in (3, 13, 14, 17, 40)] == [0, 3, 6, 6, 12]
+
+
 @pytest.mark.parametrize(("compute", "interval"), [(6, 10), (11, 3)])
 def test_rwalk_meets_a_budget_with_its_measures_exactly(
     tmp_path: Path, compute: int, interval: int

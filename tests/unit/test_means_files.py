@@ -86,3 +86,14 @@ def test_what_is_carried_is_never_above_the_budget(
             assert sum(record.costs.storage.values()) <= budget
     assert count == 40
     assert sum(record.costs.storage.values()) == everything
+
+
+def test_a_file_that_is_stored_again_may_be_the_largest_each_time(
+    make_trial: Callable[..., Trial],
+) -> None:
+    once, again = (
+        make_trial(f"{{name: der, codec: png{more}}}") for more in ("", ", offered: every_epoch")
+    )
+    largest = file_sizes(once.stages(0)[0], "png")[0]
+    assert largest_files(again) == [largest * count for count in range(41)]
+    assert largest_files(once)[2] <= largest_files(again)[2]

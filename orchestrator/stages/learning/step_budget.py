@@ -26,7 +26,7 @@ class StepBudget:
     Attributes:
         flops: of training and consolidation, at most.
         batches: of an epoch, in order: (how many alike, examples, FLOPs of the steps on each).
-        epoch, consolidation, interval, uneven: see `TaskPrice`.
+        epoch, consolidation, interval, uneven_epochs: see `TaskPrice`.
     """
 
     flops: float
@@ -34,7 +34,7 @@ class StepBudget:
     epoch: int
     consolidation: int
     interval: int | None = neutral(None)
-    uneven: bool = neutral(False)
+    uneven_epochs: int = neutral(0)
 
     @property
     def price(self) -> TaskPrice:
@@ -47,7 +47,7 @@ class StepBudget:
             consolidation=self.consolidation,
             sizes=tuple(size for size, _ in pairs),
             interval=self.interval,
-            uneven=self.uneven,
+            uneven_epochs=self.uneven_epochs,
         )
 
     def iterations(self, growth: GrowthFlops) -> int:
@@ -79,5 +79,5 @@ def create_step_budget(flops: float, price: TaskPrice) -> StepBudget:
         epoch=price.epoch,
         consolidation=price.consolidation,
         interval=price.interval,
-        uneven=price.uneven,
+        uneven_epochs=price.uneven_epochs,
     )

@@ -22,7 +22,8 @@ class TaskPrice:
     """The FLOPs of learning a task.
 
     Attributes:
-        epoch: of all training with one epoch, phases with lengths of their own included.
+        epoch: of all training with one epoch, phases with lengths of their own included, if further
+            epochs cost what `batches` say.
         batches: of the steps on each batch of a further epoch, in order; none if the method takes
             no step on the task.
         consolidation: after training, whatever its length.
@@ -30,8 +31,9 @@ class TaskPrice:
         interval: steps after each of which the method measures what it otherwise measures in its
             consolidation, on the batch of the step; it also does at the end, if steps are left
             over. None: it does so at the end alone.
-        uneven: whether steps of the first epoch after its first may cost less than `batches` say,
-            such as those that replay a memory which fills; a part of it is priced by `batches`.
+        uneven_epochs: the first epochs that have steps which may cost less than `batches` say, the
+            first step apart, such as those that replay a memory which fills; a part of these epochs
+            is priced by `batches`.
         num_epochs: of the stage that was counted.
         is_bound: whether FLOPs are the most that they can be, which depends on what is learned.
     """
@@ -41,7 +43,7 @@ class TaskPrice:
     consolidation: int
     sizes: tuple[int, ...] = ()
     interval: int | None = None
-    uneven: bool = False
+    uneven_epochs: int = 0
     num_epochs: int = 1
     is_bound: bool = False
 
@@ -54,10 +56,11 @@ class TaskPrice:
         if not self.batches:
             return self.epoch
         epochs, rest = divmod(iterations, len(self.batches))
-        if self.uneven and not epochs:
-            return min(sum(self.batches[:rest]), self.epoch)
-        further = (epochs - 1) * sum(self.batches) + sum(self.batches[:rest])
-        return self.epoch + further + self._interval_flops(iterations)
+        whole, part = sum(self.batches), sum(self.batches[:rest])
+        if epochs < self.uneven_epochs:
+            counted = self.epoch + (self.uneven_epochs - 1) * whole
+            return min(epochs * whole + part, counted)
+        return self.epoch + (epochs - 1) * whole + part + self._interval_flops(iterations)
 
     def consolidation_flops(self, iterations: int) -> int:
         """Return the FLOPs of consolidation after a number of iterations."""
@@ -77,7 +80,8 @@ class TaskPrice:
         cost = sum(self.batches) * (self.interval or 1) + self._interval_flops(period)
         if not cost:
             return max(len(self.batches), 1)
-        upper = period * (int(budget) // cost + 2)
+        # Below 0 where the first epochs cost less than further ones.
+        upper = period * ((int(budget) - min(self.epoch, 0)) // cost + 2)
         least = self.consolidation if self.interval is None else 0
         most = bisect_right(range(1, upper), budget - least, key=self.training_flops)
         while self.flops(most) > budget:  # a short last interval may cost more than a step

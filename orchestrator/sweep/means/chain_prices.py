@@ -33,6 +33,7 @@ class ChainPrices:
         draw: the most stored examples that a step draws from a memory that fills, by the examples
             of its batch.
         growth: the most FLOPs of what grows in each task; () where nothing does.
+        repeats: whether the memory fills in every epoch (`Config.stores_repeats`).
     """
 
     units: TaskPrices
@@ -40,6 +41,7 @@ class ChainPrices:
     replay: CountReplayed
     draw: Callable[[int], int]
     growth: tuple[GrowthFlops, ...] = ()
+    repeats: bool = False
 
     def budget(self, task: int, compute: float) -> float:
         """Return the FLOPs of a task, numbered from 0, at `compute` epochs of fine-tuning."""
@@ -60,8 +62,9 @@ class ChainPrices:
             * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
             for size in set(price.sizes)
         }
-        even = replace(price.change(changes), uneven=self._is_uneven(price, unit, bool(steps)))
-        return even.add(*self.growth[len(steps)]) if self.growth else even
+        uneven = self._uneven_epochs(price, unit, bool(steps))
+        changed = replace(price.change(changes), uneven_epochs=uneven)
+        return changed.add(*self.growth[len(steps)]) if self.growth else changed
 
     def step_budgets(self, compute: float) -> tuple[StepBudget, ...]:
         """Return what decides on the steps of each task where something grows; () elsewhere."""
@@ -69,15 +72,21 @@ class ChainPrices:
         return tuple(
             create_step_budget(
                 self.budget(task, compute),
-                replace(price, uneven=self._is_uneven(price, self.units[task], task > 0)),
+                replace(
+                    price, uneven_epochs=self._uneven_epochs(price, self.units[task], task > 0)
+                ),
             )
             for task, (price, _) in enumerate(zip(self.counted, self.growth, strict=False))
         )
 
-    def _is_uneven(self, price: TaskPrice, unit: TaskPrice, later: bool) -> bool:
-        """Return whether steps of the first epoch after its first may cost less than the last."""
-        if not price.batches:
-            return False
+    def _uneven_epochs(self, price: TaskPrice, unit: TaskPrice, later: bool) -> int:
+        """Return the number of epochs with steps, but the first, that may cost less than others."""
+        if not price.batches or not self._has_cheap_steps(price, unit, later):
+            return 0
+        return price.num_epochs if self.repeats else 1
+
+    def _has_cheap_steps(self, price: TaskPrice, unit: TaskPrice, later: bool) -> bool:
+        """Return whether steps of the first epoch, but its first, may cost less than the last."""
         # A memory that holds a batch more after each step may not have what the next one draws. On
         # a later task the first step replays too, so that its own cost does not show it.
         if later and self.draw(price.sizes[0]) > price.sizes[0]:

@@ -24,14 +24,19 @@ _LARGEST: dict[tuple[object, ...], list[int]] = {}
 def largest_files(trial: Trial) -> list[int]:
     """Return the bytes of the largest 0, 1, ..., N files of a stream, the most of all seeds.
 
+    A memory that stores an example again may have the largest file N times.
+
     Args:
         trial: a method whose memory has a codec.
     """
-    codec = trial.method.config.codec
+    codec, repeats = trial.method.config.codec, trial.method.config.stores_repeats
     chains = [trial.stages(seed) for seed in trial.seeds]
-    key = (codec, *(stages[0].task_keys for stages in chains))
+    key = (codec, repeats, *(stages[0].task_keys for stages in chains))
     if key not in _LARGEST:
-        sums = [[*accumulate(file_sizes(stages[0], codec), initial=0)] for stages in chains]
+        files = [file_sizes(stages[0], codec) for stages in chains]
+        if repeats:
+            files = [[max(sizes)] * len(sizes) for sizes in files]
+        sums = [[*accumulate(sizes, initial=0)] for sizes in files]
         longest = max(map(len, sums))
         filled = ([*each, *[each[-1]] * (longest - len(each))] for each in sums)
         _LARGEST[key] = [max(column) for column in zip(*filled, strict=True)]

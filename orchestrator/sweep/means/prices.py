@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any, Protocol
 
 from methods.finetune import Finetune
@@ -18,6 +19,7 @@ from orchestrator.stages.storage.record_cache import NO_TASKS
 from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds, smallest_task
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
 from orchestrator.sweep.means.growth import most_growth
+from orchestrator.sweep.means.storage import memories
 from orchestrator.sweep.trial import Trial
 
 # The options that say for how long a task is trained, and what follows from it.
@@ -75,12 +77,19 @@ def price_epochs(trial: Trial) -> int:
     """Return the number of epochs that price a trial: those after which further steps cost alike.
 
     One, if in that of the smallest task a full batch comes twice, and the memory has all that a
-    step draws before the last; else two, since a memory does not change after the first.
+    step draws before the last; else two, since a memory does not change after the first. Where it
+    does, as many as give it what a step draws.
     """
-    smallest = smallest_task(trial)
+    smallest, config = smallest_task(trial), trial.method.config
     batch = min(trial.training.batch_size, smallest)
-    enough = batch + max(batch, trial.method.config.num_drawn(batch))
-    return 1 if smallest >= enough else 2
+    drawn: int = config.num_drawn(batch)
+    enough = batch + max(batch, drawn)
+    if smallest >= enough:
+        return 1
+    if not config.stores_repeats:
+        return 2
+    rows = sum(memory.capacity for memory in memories(trial, trial.seeds[0]))
+    return max(2, ceil((batch + min(rows, drawn)) / smallest))
 
 
 def chain_prices(
@@ -93,12 +102,13 @@ def chain_prices(
         units: the prices of its unit trial, for each seed.
         counted: those of its price trial.
     """
-    even, draw = trial.method.config.without_interval(), trial.method.config.num_drawn
+    config = trial.method.config
+    even, draw, repeats = config.without_interval(), config.num_drawn, config.stores_repeats
     interval = None if even is None else even[1]
     own = (tuple(replace(p, interval=interval) for p in prices) for prices in counted)
     chains = (trial.stages(seed) for seed in priced_seeds(trial))
     return tuple(
-        ChainPrices(unit, prices, replay_rule(stages), draw, most_growth(stages))
+        ChainPrices(unit, prices, replay_rule(stages), draw, most_growth(stages), repeats)
         for unit, prices, stages in zip(units, own, chains, strict=True)
     )
 

@@ -111,7 +111,10 @@ def carried_bytes(trial: Trial, seed: int) -> Bytes:
     else:
         # After the last task, whose examples may all be stored, like those of the tasks before.
         tasks = trial.stages(seed)[0].benchmark.tasks()
-        size = size_when_full(full, sum(task.num_train for task in tasks))
+        examples = sum(task.num_train for task in tasks)
+        if trial.method.config.stores_repeats:
+            examples = sum(each.capacity for each in full)
+        size = size_when_full(full, examples)
     return {**fixed, MEMORY: fixed.get(MEMORY, 0) + size}
 
 
