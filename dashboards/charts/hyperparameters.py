@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from math import ceil, floor
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
+from rich.cells import cell_len
 
 from dashboards.charts.panels import empty_figure
+from dashboards.charts.parallel_axes import ParallelAxis, hyperparameter_axis, objective_axis
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.theme import GREY, HIGHLIGHT, SCALE, template
-from orchestrator.results.units import objective_text
+from dashboards.charts.short_names import shorten
+from dashboards.charts.theme import COLOURS, FAINT, GREY, HIGHLIGHT, template
 from orchestrator.results.variation import varying_columns
 from orchestrator.terminal.escaping import escape_plotly
 
-DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
-DARKEST = 0.3  # share of the colour scale that is left out
-CLOSE = 1e-9  # difference of equal exponents
-MAX_TICKS = 6  # up to so many different values, each has a tick
-# Plotly draws all lines of parallel coordinates one pixel wide. A winner is several lines side by
-# side, so many shares of an axis apart.
-OFFSETS = (-0.006, -0.003, 0.0, 0.003, 0.006)
+HEIGHT, NARROW_WIDTH = 420, 700  # pixels; of the width, what the narrowest page has
+LETTER, ROOM = 6.5, 12.0  # width of a letter of a tick, and the free space beside it, in pixels
+TITLE_LETTER = 7.5  # width of a letter of a title, in pixels
+MOST_BAND = 0.36  # half the width of the widest band, as a share of the distance of two axes
+# Lines of candidates are in so many colours between two: those of low and of high objectives.
+LEVELS, LOW_HIGH = 6, [COLOURS[1], COLOURS[4]]
+MOST_WINNERS = 3  # with a name in the legend
+ENDED = "stopped before it had an objective"
 
 
 @plain_texts
@@ -33,74 +35,39 @@ def parallel_coordinates(
 ) -> go.Figure:
     """Draw a line per candidate through its hyperparameters to its objective.
 
-    Grey lines to the bottom of the last axis are candidates without an objective, which were
-    stopped. Lines of winners are thick, and have a colour that no other line has.
+    An axis is a band that lines do not enter, with its ticks inside. Lines are the darker and the
+    thicker the higher the objective; those of winners are thick, and have a colour that no other
+    line has. Grey ones, to the bottom of the last axis, had no objective.
 
     Args:
         candidates: a row per candidate: `config.*` columns (those that vary are drawn),
-            `tasks_done`, the objective, and maybe `selected`, of winners.
+            `tasks_done`, the objective, and maybe `label` and `selected`, of winners.
         objective: the column that ranks candidates (validation).
         logarithmic: paths of hyperparameters whose space is logarithmic.
     """
     names = varying_hyperparameters(candidates)
     if candidates.empty or not names:
         return empty_figure("No hyperparameter varies among these candidates.")
-    values = candidates[objective].astype(float)
-    low, high = (values.min(), values.max()) if values.notna().any() else (0.0, 1.0)
-    # A little below the lowest value, where the scale is grey.
-    room = 0.06 * ((high - low) or 1.0)
-    unknown, won = low - room, high + room
-    dimensions = [
-        dimension(name, candidates[name], name.removeprefix("config.") in logarithmic)
+    values = candidates[objective].astype(float).reset_index(drop=True)
+    axes = [
+        hyperparameter_axis(name, candidates[name], name.removeprefix("config.") in logarithmic)
         for name in names
     ]
     if "tasks_done" in candidates and candidates["tasks_done"].nunique() > 1:
-        dimensions.append(dimension("tasks learned", candidates["tasks_done"]))
-    dimensions.append(_objective_axis(objective, values, (unknown, low, high)))
-    winners = values.isna() & False
-    if "selected" in candidates:
-        winners = candidates["selected"].astype(bool)
-    colours = values.fillna(unknown).mask(winners, won)
-    line = {
-        "color": _with_copies(colours, winners),
-        "cmin": unknown,
-        "cmax": won,
-        "colorscale": _scale_with_ends(),
-        "showscale": False,
-    }
-    figure = go.Figure(layout={"template": template(), "height": 420})
-    thick = [_thicken(each, winners) for each in dimensions]
-    figure.add_trace(go.Parcoords(dimensions=thick, line=line))
-    return figure.update_layout(margin={"t": 70, "l": 70, "r": 70, "b": 30})
-
-
-def _with_copies(values: pd.Series[Any], winners: pd.Series[Any]) -> list[float]:
-    """Return the values, then those of the winners once for each further line of theirs."""
-    return [*values, *(value for value in values[winners] for _ in OFFSETS[1:])]
-
-
-def _thicken(axis: dict[str, Any], winners: pd.Series[Any]) -> dict[str, Any]:
-    """Return an axis on which each winner has a value for each of OFFSETS, none off its range."""
-    values = np.asarray(axis["values"], float)
-    low, high = values.min(), values.max()
-    lines = values[winners.to_numpy(), None] + (high - low) * np.array(OFFSETS)
-    # The first place of a winner is its own; the copies are last.
-    copies = np.delete(lines, OFFSETS.index(0.0), axis=1).clip(low, high)
-    return {**axis, "range": [low, high], "values": [*values, *copies.ravel()]}
-
-
-def _objective_axis(
-    objective: str, values: pd.Series[Any], ends: tuple[float, float, float]
-) -> dict[str, Any]:
-    """Return the axis of the objective, given the place of unknown values, the least and most."""
-    ticks = ends if values.isna().any() else ends[1:]
-    texts = ["not known", *map(objective_text, ends[1:])]
-    return {
-        "label": f"{objective} (validation)",
-        "values": values.fillna(ends[0]),
-        "tickvals": list(ticks),
-        "ticktext": texts[-len(ticks) :],
-    }
+        axes.append(hyperparameter_axis("tasks learned", candidates["tasks_done"]))
+    axes.append(objective_axis(objective, values))
+    halves = band_widths(axes)
+    figure = go.Figure(layout={"template": template(), "height": HEIGHT, "hovermode": "closest"})
+    figure.add_traces([*_lines(candidates, values, axes, halves), *_axis_texts(axes)])
+    for place, half in enumerate(halves):
+        ends = {"x0": place - half, "x1": place + half, "y0": -0.03, "y1": 1.03}
+        figure.add_shape(type="rect", layer="below", fillcolor=FAINT, opacity=0.5, **ends)
+    figure.update_shapes(line_width=0)
+    left, right = (_end_room(axes, halves, place) for place in (0, len(axes) - 1))
+    figure.update_xaxes(visible=False, range=[-left, len(axes) - 1 + right])
+    figure.update_yaxes(visible=False, range=[-0.06, 1.16])
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    return figure.update_layout(margin={"t": 40, "b": 10}, legend=legend, showlegend=True)
 
 
 def varying_hyperparameters(candidates: pd.DataFrame) -> list[str]:
@@ -109,60 +76,86 @@ def varying_hyperparameters(candidates: pd.DataFrame) -> list[str]:
     return varying_columns(candidates, config)
 
 
-def dimension(name: str, values: pd.Series[Any], logarithmic: bool = False) -> dict[str, Any]:
-    """Return an axis of parallel coordinates, with numbers, exponents or names."""
-    label = escape_plotly(name.removeprefix("config.").removeprefix("method."))
-    if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
-        names = sorted({value_name(value) for value in values})
-        codes = [names.index(value_name(value)) for value in values]
-        ticks = {"tickvals": list(range(len(names))), "ticktext": names}
-        return {"label": label, "values": codes, **ticks}
-    wide = values.min() > 0 and values.max() / values.min() >= 10**DECADES
-    if wide or (logarithmic and values.min() > 0):
-        return {"label": label, "values": np.log10(values), **_exponent_ticks(values)}
-    if values.nunique() <= MAX_TICKS:
-        shown = sorted(values.unique())
-        texts = [tick_text(float(value)) for value in shown]
-        return {"label": label, "values": values, "tickvals": shown, "ticktext": texts}
-    return {"label": label, "values": values, "tickformat": ".3~g"}
+def band_widths(axes: Sequence[ParallelAxis]) -> list[float]:
+    """Return half the width of the band of each axis, as a share of the distance of two axes."""
+    distance = NARROW_WIDTH / len(axes)
+    longest = [max(map(cell_len, axis.ticks.values())) for axis in axes]
+    return [min(MOST_BAND, (LETTER * letters + ROOM) / 2 / distance) for letters in longest]
 
 
-def value_name(value: object) -> str:
-    """Return the name of a value that is no number; a dash if it is missing."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _end_room(axes: Sequence[ParallelAxis], halves: Sequence[float], place: int) -> float:
+    """Return the room beside an axis at an end, for its band and its title."""
+    title = TITLE_LETTER * cell_len(axes[place].title) / 2 * len(axes) / NARROW_WIDTH
+    return max(halves[place], title)
 
 
-def _exponent_ticks(values: pd.Series[Any]) -> dict[str, Any]:
-    """Return ticks at the powers of ten, or at the least and most if fewer than two are inside.
+def _lines(
+    candidates: pd.DataFrame,
+    values: pd.Series[float],
+    axes: Sequence[ParallelAxis],
+    halves: Sequence[float],
+) -> Iterator[go.Scatter]:
+    """Yield the lines without an objective, those of each level from low to high, the winners'."""
+    won = np.zeros(len(values), dtype=bool)
+    if "selected" in candidates:
+        won = candidates["selected"].fillna(value=False).to_numpy(bool)
+    names = candidates.get("label", candidates.index)
+    labels = [*map(str, names)]
+    low, high = values.min(), values.max()
+    level = ((values - low) / ((high - low) or 1.0) * (LEVELS - 1)).round()
+    draw = {"axes": axes, "halves": halves, "labels": labels}
+    unknown = np.flatnonzero(values.isna() & ~won)
+    if len(unknown):
+        yield _draw_lines(unknown, GREY, 1.0, **draw).update(name=ENDED, opacity=0.8)
+    for number, colour in enumerate(sample_colorscale(LOW_HIGH, LEVELS)):
+        rows = np.flatnonzero((level == number) & ~won)
+        if len(rows):
+            width = 1.2 + number / (LEVELS - 1)
+            yield _draw_lines(rows, colour, width, **draw).update(showlegend=False)
+    winners = np.flatnonzero(won)
+    for rows in [[row] for row in winners] if len(winners) <= MOST_WINNERS else [winners]:
+        name = f"winner: {labels[rows[0]]}" if len(rows) == 1 else "winners"
+        yield _draw_lines(rows, HIGHLIGHT, 4.0, **draw).update(name=name)
 
-    If fewer than three powers are inside, there are ticks at 2 and 5 times the powers too.
-    """
-    low, high = np.log10(values.min()), np.log10(values.max())
-    powers = range(floor(low), floor(high) + 1)
-    steps = (1, 2, 5) if floor(high) - ceil(low) < 2 else (1,)
-    marks = [exponent + np.log10(step) for exponent in powers for step in steps]
-    inside = [mark for mark in marks if low - CLOSE <= mark <= high + CLOSE]
-    if len(inside) < 2:
-        inside = [low, high]
-    return {"tickvals": inside, "ticktext": [tick_text(10.0**mark) for mark in inside]}
+
+def _draw_lines(
+    rows: Sequence[int],
+    colour: str,
+    width: float,
+    *,
+    axes: Sequence[ParallelAxis],
+    halves: Sequence[float],
+    labels: Sequence[str],
+) -> go.Scatter:
+    """Draw the lines of some candidates from band to band, with gaps in the bands."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    texts: list[str] = []
+    for row in rows:
+        for place, (axis, half) in enumerate(zip(axes, halves, strict=True)):
+            height = float(axis.places[row])
+            sides = (place - half, None, place + half)
+            x += sides
+            y += (height, None, height)
+            texts += [
+                f"<b>{labels[row]}</b><br>{escape_plotly(axis.title)}: {axis.texts[row]}"
+            ] * len(sides)
+        x[-1] = y[-1] = None  # after the last axis; before the first stands a point alone
+    line = {"color": colour, "width": width}
+    marker = {"size": 1, "color": colour}
+    style: dict[str, Any] = {"mode": "lines+markers", "line": line, "marker": marker}
+    return go.Scatter(x=x, y=y, hoverinfo="text", hovertext=texts, **style)
 
 
-def tick_text(value: float) -> str:
-    """Return a number with three digits, and without an exponent from 0.0001 to 99999."""
-    rounded = float(f"{value:.3g}")
-    return f"{rounded:g}"
-
-
-def _scale_with_ends() -> list[tuple[float, str]]:
-    """Return the colour scale with grey below the lowest known value, and a winner's colour above.
-
-    The darkest colours, which a dark background hides, are left out.
-    """
-    end = 0.05
-    inner = np.linspace(0.0, 1.0, 6)
-    colours = sample_colorscale(SCALE, DARKEST + (1 - DARKEST) * inner)
-    places = np.linspace(end, 1 - end, len(inner)).round(4)  # a scale that goes back is not drawn
-    between = list(zip(map(float, places), colours, strict=True))
-    return [(0.0, GREY), (end, GREY), *between, (1 - end, HIGHLIGHT), (1.0, HIGHLIGHT)]
+def _axis_texts(axes: Sequence[ParallelAxis]) -> Iterator[go.Scatter]:
+    """Yield the ticks in the bands, and the titles above them."""
+    letters = int(NARROW_WIDTH / len(axes) / TITLE_LETTER)
+    ticks = [(i, place, text) for i, axis in enumerate(axes) for place, text in axis.ticks.items()]
+    titles = [
+        (i, 1.1, f"<b>{escape_plotly(shorten(axis.title, letters))}</b>")
+        for i, axis in enumerate(axes)
+    ]
+    for texts, size in ((ticks, 11), (titles, 12)):
+        x, y, shown = zip(*texts, strict=True)
+        style: dict[str, Any] = {"mode": "text", "textfont": {"size": size}, "hoverinfo": "skip"}
+        yield go.Scatter(x=x, y=y, text=shown, showlegend=False, cliponaxis=False, **style)

@@ -10,8 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboards.charts.hyperparameters import value_name, varying_hyperparameters
+from dashboards.charts.hyperparameters import varying_hyperparameters
 from dashboards.charts.panels import empty_figure
+from dashboards.charts.parallel_axes import value_name
 from dashboards.charts.theme import COLOURS, template
 from orchestrator.terminal.escaping import escape_plotly
 
@@ -25,7 +26,7 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
         candidates[candidates[objective].notna()] if objective in candidates else candidates[:0]
     )
     names = varying_hyperparameters(ranked)
-    if reason := _reason_for_nothing(len(ranked), len(names)):
+    if reason := reason_for_nothing(len(ranked), len(names)):
         return empty_figure(reason)
     shares = importances(ranked, names, objective)
     figure = go.Figure(layout={"template": template(), "height": BAR * len(shares) + EDGES})
@@ -42,7 +43,8 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
     return figure.update_yaxes(autorange="reversed")
 
 
-def _reason_for_nothing(num_candidates: int, num_varying: int) -> str:
+def reason_for_nothing(num_candidates: int, num_varying: int) -> str:
+    """Return why so many candidates with so many varying hyperparameters give no importance."""
     if num_candidates < MIN_CANDIDATES:
         given = f"there are {num_candidates}"
         return f"Importance takes {MIN_CANDIDATES} candidates at full depth; {given}."

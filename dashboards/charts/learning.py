@@ -39,7 +39,7 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
     for status, trace in _end_marks(ordered):
         figure.add_trace(trace.update(name=status))
     figure.update_xaxes(title="tasks learned", dtick=max(1, int(curves["after"].max()) // 10))
-    figure.update_yaxes(title="accuracy over the tasks learned so far (validation)")
+    figure.update_yaxes(title="accuracy over the tasks<br>learned so far (validation)")
     return figure.update_layout(legend=legend(HEIGHT))
 
 

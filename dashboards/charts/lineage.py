@@ -20,7 +20,7 @@ MARKS = {
     "already there": ("circle-open", COLOURS[4]),
     "diverged": ("triangle-down", COLOURS[0]),
     "failed": ("x", HIGHLIGHT),
-    "not run": ("circle-open-dot", GREY),
+    "not run": ("circle-open", GREY),
 }
 
 
@@ -102,16 +102,14 @@ def _stage_marks(nodes: pd.DataFrame) -> Iterator[go.Scatter]:
         ]
         if len(rows):
             sizes = (7 + 3 * rows["shared_by"]).clip(upper=26)
-            yield _marks(kind, rows, texts).update(
-                customdata=rows["key"], marker={"size": sizes, "line": {"width": 1.5}}
-            )
+            yield _marks(kind, rows, texts).update(customdata=rows["key"], marker_size=sizes)
 
 
 def _end_marks(ends: Ends) -> Iterator[go.Scatter]:
     """Yield the marks of the stages that there are not: failed, and not run."""
     for kind, rows in (("failed", ends.failed), ("not run", ends.not_run)):
         if len(rows):
-            yield _marks(kind, rows, rows["text"]).update(marker={"size": 9, "line": {"width": 1}})
+            yield _marks(kind, rows, rows["text"]).update(marker_size=9)
 
 
 def _marks(kind: str, rows: pd.DataFrame, texts: object) -> go.Scatter:
@@ -123,7 +121,7 @@ def _marks(kind: str, rows: pd.DataFrame, texts: object) -> go.Scatter:
         y=rows["row"],
         hoverinfo="text",
         hovertext=texts,
-        marker={"symbol": symbol, "color": colour},
+        marker={"symbol": symbol, "color": colour, "line": {"width": 1.5, "color": colour}},
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
 from dashboards.data.comparing import add_labels
 from dashboards.data.folders import SEARCH
@@ -12,6 +15,7 @@ from dashboards.data.scope import Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import VALIDATED
 from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.units import three_digit_number
 
 IS_SEARCH = "phase = 'search'"
 CANDIDATE = 'sweep, "group", candidate, trial_id'
@@ -37,7 +41,34 @@ def read_candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         f"count(*) AS n, {means} "
         f"FROM trials WHERE {scope.where(IS_SEARCH)} GROUP BY ALL ORDER BY min(place)"
     )
-    return add_labels(warehouse, with_config_columns(answer).to_pandas().assign(phase="search"))
+    rows = with_config_columns(answer).to_pandas().assign(phase="search")
+    return round_labels(add_labels(warehouse, rows))
+
+
+def round_labels(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return candidates with three digits of each hyperparameter in their labels, as in drawings.
+
+    Whole numbers stay, and so do all digits of labels that would be alike.
+    """
+    real = [name for name in rows if str(name).startswith("config.") and is_float_dtype(rows[name])]
+    digits = [
+        {f"{value:g}": three_digit_number(value) for value in values if isfinite(value)}
+        for values in rows[real].to_numpy(float)
+    ]
+    short = pd.Series(
+        [_round_words(label, texts) for label, texts in zip(rows["label"], digits, strict=True)],
+        rows.index,
+        object,
+    )
+    group = rows["sweep"].astype(str) + "\0" + rows["group"].astype(str) + "\0" + short
+    return rows.assign(label=short.mask(group.duplicated(keep=False), rows["label"]))
+
+
+def _round_words(label: str, texts: Mapping[str, str]) -> str:
+    words = (word.rpartition("=") for word in label.split(" "))
+    return " ".join(
+        f"{name}{sign}{texts.get(value, value) if sign else value}" for name, sign, value in words
+    )
 
 
 def read_learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
@@ -53,7 +84,8 @@ def read_learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         f"WHERE {scope.where(IS_SEARCH)}) USING (sweep, trial_id, seed) "
         "GROUP BY ALL ORDER BY min(place), after"
     )
-    return add_labels(warehouse, answer.assign(phase="search"))
+    names = read_candidates(warehouse, scope)[["sweep", "trial_id", "label"]]
+    return answer.merge(names, "left", ["sweep", "trial_id"])
 
 
 def read_searches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -10,11 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.charts.hyperparameters import tick_text
-from dashboards.charts.theme import GREY
+from dashboards.charts.hyperparameters import varying_hyperparameters
+from dashboards.charts.importances import reason_for_nothing
 from dashboards.data.candidates import read_candidates, read_learning_curves, read_searches
 from dashboards.page import Page
-from dashboards.pages.tables import show_table
+from dashboards.pages.tables import (
+    TABLE_WIDTH,
+    row_height,
+    show_table,
+    table_height,
+    text_width,
+)
 from orchestrator.columns import COLUMNS, SELECTABLE
 from orchestrator.results.units import METRIC_FORMAT, OBJECTIVE, objective_text
 from orchestrator.terminal.escaping import escape_markdown
@@ -31,11 +36,9 @@ TITLES = {
 }
 ENDED = {"label": "candidate", "status": "status", "tasks_done": "tasks learned", "story": "why"}
 SHOWN_WINNERS = 3
-FRACTION = re.compile(r"(?<==)-?\d+\.\d+(?:e[+-]?\d+)?(?=\s|$)")  # of a hyperparameter, in a label
-# Plotly draws the axes of parallel coordinates in black, and has no option for it.
-AXES = f"""<style>
-.parcoords .domain, .parcoords .tick > line {{ stroke: {GREY}; stroke-opacity: 0.8; }}
-</style>"""
+# Widths of columns in pixels, so that none is cut on 800; the name of the candidate has the rest.
+WIDTHS = {"chosen": 58, "status": 78, "objective": 74, "forgetting": 78}
+SMALL = 54  # of the others
 
 
 def show(page: Page) -> None:
@@ -63,18 +66,26 @@ def show(page: Page) -> None:
 def _show_hyperparameters(page: Page, rows: pd.DataFrame, logarithmic: Container[str]) -> None:
     st.subheader("Hyperparameters and objective")
     objective = "objective" if rows["objective"].notna().any() else "val_acc"
-    st.html(AXES)
     page.chart(charts.parallel_coordinates(rows, objective, logarithmic), "parallel chart")
     st.caption(colours_text(rows, objective))
-    page.chart(charts.importance(rows, objective), "importance chart")
+    ranked = rows[rows[objective].notna()]
+    if reason := reason_for_nothing(len(ranked), len(varying_hyperparameters(ranked))):
+        st.caption(reason)
+    else:
+        page.chart(charts.importance(rows, objective), "importance chart")
 
 
 def colours_text(rows: pd.DataFrame, objective: str) -> str:
     """Return what the colours of the candidates' lines mean, of those that are drawn."""
-    winner = "Thick and orange: a winner. " if rows["selected"].any() else ""
-    unknown = rows[objective].isna().any()
-    stopped = ' Grey, to "not known": stopped before it had an objective.' if unknown else ""
-    return f"{winner}From blue to yellow: the objective, from low to high.{stopped}"
+    others = rows.loc[~rows["selected"].astype(bool), objective]
+    sentences = {
+        "Thick and orange: a winner.": rows["selected"].any(),
+        "From light and thin to dark and thick: the objective, from low to high.": (
+            others.notna().any()
+        ),
+        'Grey, to "not known": stopped before it had an objective.': others.isna().any(),
+    }
+    return " ".join(sentence for sentence, applies in sentences.items() if applies)
 
 
 def _pick_search(table: pd.DataFrame) -> pd.DataFrame:
@@ -131,12 +142,7 @@ def _show_winners(rows: pd.DataFrame) -> None:
     for row in won.to_dict("records"):
         value = row["objective"]
         objective = "" if pd.isna(value) else f", objective {objective_text(value)}"
-        st.success(f"Chosen: {escape_markdown(round_fractions(row['label']))}{objective}")
-
-
-def round_fractions(label: str) -> str:
-    """Return a label whose hyperparameters have three significant digits, save whole numbers."""
-    return FRACTION.sub(lambda number: tick_text(float(number.group())), label)
+        st.success(f"Chosen: {escape_markdown(row['label'])}{objective}")
 
 
 def _curves(page: Page, rows: pd.DataFrame) -> pd.DataFrame:
@@ -154,12 +160,22 @@ def _show_ended_early(rows: pd.DataFrame) -> None:
 
 
 def _show_table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
-    number = st.column_config.NumberColumn
-    metrics = dict.fromkeys(LABELS.values(), number(format=f"%{METRIC_FORMAT}"))
+    number, titles = st.column_config.NumberColumn, [TITLES[name] for name in columns]
+    widths = {title: WIDTHS.get(title, SMALL) for title in titles[1:]}
+    name = TABLE_WIDTH - sum(widths.values())
+    row = row_height(text_width(max(rows["label"], key=len)) / name)
+    formats = dict.fromkeys(LABELS.values(), f"%{METRIC_FORMAT}") | {"objective": f"%.{OBJECTIVE}"}
     st.dataframe(
         rows[list(columns)].rename(columns=TITLES),
         hide_index=True,
         key=key,
         placeholder="–",
-        column_config=metrics | {"objective": number(format=f"%.{OBJECTIVE}")},
+        width="stretch",
+        height=table_height(len(rows), row),
+        row_height=row,
+        column_config={
+            titles[0]: st.column_config.TextColumn(width=name),
+            **{title: st.column_config.Column(width=width) for title, width in widths.items()},
+            **{t: number(format=f, width=widths[t]) for t, f in formats.items() if t in widths},
+        },
     )

@@ -90,6 +90,15 @@ def three_digits(value: float) -> str:
     return f"{value:,.{max(2 - _exponent(value), 0)}f}"
 
 
+def three_digit_number(value: float) -> str:
+    """Return a number to three significant digits as in a sweep file: `0.00238`, `47900`, `1e+06`.
+
+    A whole number of up to six digits is exact.
+    """
+    exact = value == round(value) and abs(value) < 1e6
+    return f"{value:.6g}" if exact else f"{float(f'{value:.3g}'):g}"
+
+
 def fit_prefix(column: Column, values: Iterable[float]) -> Column:
     """Return a column with the prefix of its unit that fits all values, so that they compare.
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards import charts
-from dashboards.charts import hyperparameters, label_scene, labels, matrix, short_names, theme
+from dashboards.charts import label_scene, labels, matrix, short_names, theme
 from dashboards.charts.cost_axes import linear_ticks
 from dashboards.charts.metric_cells import metric_cells
 from dashboards.charts.quantities import find_quantity
@@ -628,65 +628,6 @@ def candidates(num: int = 20) -> pd.DataFrame:
             "tasks_done": 5,
         }
     )
-
-
-def test_parallel_coordinates_take_the_exponent_where_a_space_spans_decades() -> None:
-    table = candidates()
-    table.loc[3, "objective"] = NAN
-    (lines,) = charts.parallel_coordinates(table).data
-    axes = {axis.label: axis for axis in lines.dimensions}
-    assert list(axes) == ["lam", "training.lr", "objective (validation)"]  # what does not vary: not
-    assert list(axes["lam"]["values"]) == pytest.approx(np.log10(table["config.method.lam"]))
-    assert dict(zip(axes["lam"].tickvals, axes["lam"].ticktext, strict=True))[2] == "100"
-    unknown = lines.line.color[3]
-    assert unknown < table["objective"].min()
-    assert axes["objective (validation)"].ticktext[0] == "not known"
-
-
-def test_the_winner_has_a_colour_of_its_own_and_a_logarithmic_space_an_axis_of_exponents() -> None:
-    table = candidates().assign(selected=[True] + [False] * 19)
-    (lines,) = charts.parallel_coordinates(table, logarithmic={"training.lr"}).data
-    axes = {axis.label: axis for axis in lines.dimensions}
-    exponents = np.log10(table["config.training.lr"])
-    values = np.asarray(axes["training.lr"]["values"])
-    assert values[:20] == pytest.approx(exponents)
-    assert all(len(text) <= 7 for text in axes["training.lr"].ticktext)
-    assert len(axes["objective (validation)"].ticktext) == 2  # none is unknown
-    places = [place for place, _ in lines.line.colorscale]
-    assert places == sorted(places)
-    share = (np.asarray(lines.line.color) - lines.line.cmin) / (lines.line.cmax - lines.line.cmin)
-    assert lines.line.colorscale[-1][1] == theme.HIGHLIGHT
-    # The winner's line and those beside it, which make it thick, at most 1 % of the axis away.
-    assert [i for i in range(len(share)) if share[i] > 0.95] == [0, 20, 21, 22, 23]
-    for axis in lines.dimensions:
-        low, high = axis.range
-        beside = np.asarray(axis["values"])[20:] - axis["values"][0]
-        assert 0 < np.abs(beside).max() <= 0.01 * (high - low)
-        assert low == min(axis["values"])
-        assert high == max(axis["values"])
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "texts"),
-    [
-        (0.003, 0.06, ["0.005", "0.01", "0.02", "0.05"]),
-        (1.0, 20.0, ["1", "2", "5", "10", "20"]),
-        (0.5, 400.0, ["1", "10", "100"]),
-        (0.21, 0.49, ["0.21", "0.49"]),
-    ],
-)
-def test_a_logarithmic_axis_of_few_powers_has_ticks_between_them(
-    low: float, high: float, texts: list[str]
-) -> None:
-    axis = hyperparameters.dimension("config.training.lr", pd.Series([low, high]), True)
-    assert axis["ticktext"] == texts
-    assert list(axis["tickvals"]) == pytest.approx(np.log10(np.array(texts, float)))
-
-
-def test_a_hyperparameter_of_names_has_a_place_for_each_name() -> None:
-    axis = hyperparameters.dimension("config.method.policy", pd.Series(["ring", None, "reservoir"]))
-    values = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
-    assert [values[code] for code in axis["values"]] == ["ring", "–", "reservoir"]
 
 
 def test_importance_finds_the_hyperparameter_that_the_objective_is_made_of() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from dashboards.data.candidates import round_labels
 from dashboards.first_page import AT_ROOT, read_first_page
 from dashboards.pages.choices import first_choice
 from dashboards.pages.equal_means import MOST_LINES, first_labels
 from dashboards.pages.leaderboard import readable_table
 from dashboards.pages.leaderboard_widths import COSTS, SMALLEST, leaderboard_widths
-from dashboards.pages.search import colours_text, round_fractions
+from dashboards.pages.search import colours_text
 from dashboards.pages.tables import (
     LINE,
     MOST_HEIGHT,
@@ -106,20 +107,37 @@ def test_rows_of_the_leaderboard_have_three_lines_at_most() -> None:
     assert leaderboard_widths(ranked("a name of 22 letters " * 20)).row == ROW + 2 * LINE
 
 
-def test_a_winner_has_three_digits_of_each_hyperparameter_and_whole_numbers_whole() -> None:
-    label = "ewc lam=1234567 training.lr=0.006631842 decay=1.23456e-07 v=1.2.3 momentum=0.9"
-    short = "ewc lam=1234567 training.lr=0.00663 decay=1.23e-07 v=1.2.3 momentum=0.9"
-    assert round_fractions(label) == short
+def test_candidates_have_three_digits_of_each_real_number_and_whole_numbers_whole() -> None:
+    rows = pd.DataFrame(
+        {
+            "sweep": "s",
+            "group": "ewc",
+            "config.method.lam": [682086.24, 100.0, 0.50011, 0.50012],
+            "config.training.lr": [0.006631842, 0.1, 1.23456e-07, 1.23456e-07],
+            "config.method.memory_size": [1234567, 5, 5, 5],
+        }
+    )
+    rows["label"] = [
+        f"ewc lam={lam:g} memory_size={size} lr={lr:g} v=1.2.3"
+        for lam, lr, size in rows.iloc[:, 2:].itertuples(index=False)
+    ]
+    assert round_labels(rows)["label"].tolist() == [
+        "ewc lam=682000 memory_size=1234567 lr=0.00663 v=1.2.3",
+        "ewc lam=100 memory_size=5 lr=0.1 v=1.2.3",
+        # They would be alike.
+        "ewc lam=0.50011 memory_size=5 lr=1.23456e-07 v=1.2.3",
+        "ewc lam=0.50012 memory_size=5 lr=1.23456e-07 v=1.2.3",
+    ]
 
 
 def test_the_colours_of_candidates_are_explained_and_those_that_none_has_are_not() -> None:
     rows = pd.DataFrame({"objective": [0.5, 0.7], "selected": [False, False]})
-    assert (
-        colours_text(rows, "objective") == "From blue to yellow: the objective, from low to high."
-    )
+    scale = "From light and thin to dark and thick: the objective, from low to high."
+    assert colours_text(rows, "objective") == scale
     ended = pd.DataFrame({"objective": [0.5, None], "selected": [True, False]})
-    assert colours_text(ended, "objective").startswith("Thick and orange: a winner.")
-    assert "Grey" in colours_text(ended, "objective")
+    assert colours_text(ended, "objective") == (
+        'Thick and orange: a winner. Grey, to "not known": stopped before it had an objective.'
+    )
 
 
 def test_the_best_of_each_method_is_shown_before_the_second_best_of_any() -> None:
