@@ -144,12 +144,12 @@ def learn(
         Diverged: a loss or a number of the state is not finite.
     """
     if stage.after:
-        training = stage.training.settle_length(method.growth_flops)
-        stage = replace(stage, training=training)
+        if stage.training.step_budget is not None:
+            stage = replace(stage, training=stage.training.settle_length(method.growth_flops))
         view, meters = task_view(stage, method, measured.device), measured.meters
         measured.raw_data = raw_data_bytes(method, view.examples)
         validate = partial(score_trained_tasks, stage, method, measured.device, meters["train"])
-        train = partial(train_task, method, view, training, meters["train"])
+        train = partial(train_task, method, view, stage.training, meters["train"])
         measured.trained = train_and_consolidate(
             partial(train, parent, validate) if share is None else share.train,
             *(method, view, measured.clock, meters["consolidate"]),

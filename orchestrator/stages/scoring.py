@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples, Method
+from orchestrator.networks.kept_inputs import KEPT_INPUTS
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Score
 from orchestrator.stages.stage import Stage
@@ -83,7 +84,8 @@ def score_examples(
         return Score(accuracy=0.0, loss=None, n=n)
     correct, losses = list[Tensor](), list[Tensor]()
     for part in evaluation_batches(examples):
-        scores = meter.measure((kind, len(part), task), predict, part.x, task)
+        with KEPT_INPUTS.keep_parts(examples.x):
+            scores = meter.measure((kind, len(part), task), predict, part.x, task)
         # By the mask of the scenario, not by the method: all methods answer among the same outputs.
         scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
         correct.append((scores.argmax(dim=1) == part.y).sum())

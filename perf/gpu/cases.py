@@ -111,12 +111,17 @@ def resnet_case(folder: Path, examples: int) -> Case:
 def run_in_store(chain: Chain, device: str) -> list[Record]:
     """Compute a chain into a new store, as a worker does; return the records of its tasks."""
     with tempfile.TemporaryDirectory() as folder:
-        store, owner, records = StageStore(folder), create_owner(), []
-        for stage in chain:
-            outcome = compute_order(StageOrder((stage,), COMPUTED_FOR), store, device, owner)
-            if not isinstance(outcome, StageDone):
-                raise RuntimeError(f"a stage was not computed: {outcome}")
-            records.append(store.record(stage.key))
+        return compute_chain(chain, device, folder)
+
+
+def compute_chain(chain: Chain, device: str, folder: str | Path) -> list[Record]:
+    """Compute a chain into the store in a folder; return the records of its tasks."""
+    store, owner, records = StageStore(folder), create_owner(), []
+    for stage in chain:
+        outcome = compute_order(StageOrder((stage,), COMPUTED_FOR), store, device, owner)
+        if not isinstance(outcome, StageDone):
+            raise RuntimeError(f"a stage was not computed: {outcome}")
+        records.append(store.record(stage.key))
     return [record for record in records[1:] if record is not None]
 
 

@@ -14,11 +14,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import torch
 
-from perf.gpu.cases import Chain, run_in_store
+from perf.gpu.cases import Chain, compute_chain
 from perf.gpu.timing import Seconds, Times, alternate, measure
 from perf.one_run.chains import build_chain, build_rival
 
@@ -60,10 +61,10 @@ def read_last_line(command: Sequence[str]) -> Any:
     return json.loads(printed.splitlines()[-1])
 
 
-def build_work(way: str, chain: Chain) -> Callable[[], object]:
-    """Return a run of a chain, into a new store; or of its rival."""
-    if way == "ours":
-        return lambda: run_in_store(chain, "cpu")
+def build_work(way: str, chain: Chain, folder: str) -> Callable[[], object]:
+    """Return a run of a chain, into a new store in a folder; or of its rival."""
+    if way == "ours":  # stores are deleted with the folder, after the clock
+        return lambda: compute_chain(chain, "cpu", mkdtemp(dir=folder))
     import_module("torch._dynamo")  # by any optimiser's first step, save in stages: seconds
     return build_rival(chain).run
 
@@ -72,14 +73,15 @@ def main(folder: str, name: str, run: str, which: str) -> None:
     """Print the seconds of a first run, or those of each way."""
     torch.set_num_threads(1)
     chain = build_chain(name, Path(folder))
-    if run == "first":
-        # Read before the clock, as the tensors of the rival are.
-        for task in chain[-1].benchmark.tasks():
-            _ = (task.train, task.validation, task.test)
-        print(json.dumps(measure(build_work(which, chain), "cpu")))
-    else:
-        works = {way: build_work(way, chain) for way in WAYS}
-        print(json.dumps(alternate(works, int(which), "cpu")))
+    with TemporaryDirectory() as stores:
+        if run == "first":
+            # Read before the clock, as the tensors of the rival are.
+            for task in chain[-1].benchmark.tasks():
+                _ = (task.train, task.validation, task.test)
+            print(json.dumps(measure(build_work(which, chain, stores), "cpu")))
+        else:
+            works = {way: build_work(way, chain, stores) for way in WAYS}
+            print(json.dumps(alternate(works, int(which), "cpu")))
 
 
 if __name__ == "__main__":
