@@ -64,7 +64,8 @@ class KeptInputs:
         entry = parts.get(place)
         if entry is None or entry[1:] != (entry.result._version, source._version):
             result = normalise(x)
-            if self.num_bytes + result.nbytes > self.capacity:
+            # Tensors of inference mode have no version, and do not tell of changes.
+            if result.is_inference() or self.num_bytes + result.nbytes > self.capacity:
                 return result
             parts[place] = entry = Kept(result, result._version, source._version)
         return entry.result

@@ -76,6 +76,14 @@ def test_what_exceeds_the_capacity_is_not_kept() -> None:
     assert (double.calls, kept.num_bytes) == (3, SIZE * 2)
 
 
+def test_what_is_computed_in_inference_mode_is_not_kept() -> None:
+    kept, double, x = KeptInputs(1000), Double(), images()
+    for _ in range(2):
+        with kept.keep_parts(x), torch.inference_mode():
+            assert torch.equal(kept.get(x, "double", double), x * 2.0)
+    assert (double.calls, kept.num_bytes) == (2, 0)
+
+
 def test_scores_of_kept_inputs_are_the_same_to_the_last_bit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
