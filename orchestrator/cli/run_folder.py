@@ -31,6 +31,7 @@ from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.writer import writer_lock
 from orchestrator.results.tables.sweep_folders import refuse_pipes
+from orchestrator.results.units import noun_text
 from orchestrator.search.features import compute_features
 from orchestrator.search.price import count_prices
 from orchestrator.search.validation import require_validation
@@ -171,7 +172,8 @@ def describe_begin(sweep: Sweep, brake: Brake) -> Iterator[str]:
     yield from sweep.remarks
     yield from describe_deadline(brake.deadline)
     if sweep.search is not None:
-        yield f"{sweep.name}: searching {len(sweep.groups)} groups of candidates"
+        groups = noun_text(str(len(sweep.groups)), "group")
+        yield f"{sweep.name}: searching {groups} of candidates"
 
 
 def with_recorded_shares(place: ComputePlace, sweep: Sweep, out: Path) -> ComputePlace:

@@ -21,7 +21,8 @@ from orchestrator.results.load import load
 from orchestrator.results.lookup import with_labels
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches
-from orchestrator.results.units import duration_text
+from orchestrator.results.units import duration_text, noun_text
+from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.terminal.comparison.rendering import render_first
 from orchestrator.terminal.console import terminal_width
 from orchestrator.terminal.failures import (
@@ -35,7 +36,9 @@ from orchestrator.terminal.search_page import search_tables
 
 def plan_line(plan: Plan) -> str:
     """Return a line on what a plan will compute."""
-    left = plan.estimated_seconds()
+    left, prices = plan.estimated_seconds(), len(missing_prices(plan.sweep))
+    if not plan.stages_to_run and prices:
+        return f"nothing can be computed before the {noun_text(str(prices), 'price')} of its means"
     if not plan.stages_to_run:
         return f"all {plan.stages_requested} stages are in the store; nothing to compute"
     guess = f", about {duration_text(left)} of processor time" if left else ""

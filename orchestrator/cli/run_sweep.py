@@ -119,9 +119,11 @@ def run_sweep(
 
 def close_sweep(outcome: SweepOutcome, tables: Tabulator) -> None:
     """Note in the folder of a sweep whether its end was reached."""
-    if outcome.search is not None and not outcome.complete:
-        # Else the file would show the end of the evaluation, as if the search were complete.
-        ProgressFile(tables.folder, tables.store.uri).close(outcome.search, complete=False)
+    if not outcome.complete:
+        # Else the file would show the end of the evaluation, as if the search, or the prices of its
+        # trials, were complete.
+        last = outcome.search or outcome.evaluation
+        ProgressFile(tables.folder, tables.store.uri).close(last, complete=False)
     if outcome.complete and not outcome.evaluation.to_go:
         tables.withdraw_others()
 
@@ -140,6 +142,8 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
         study.replay()
         winners = winner_chains(sweep, study.winners()) if study.complete else []
         rows += forecast(study, unpriced_cells(unsolved, sweep))
+    elif waiting := sum(bool(cell.prices) for cell in sweep.cells):
+        rows.append(("cells", f"{waiting} to solve for once their prices are counted"))
     planned = plan(sweep, store, winners)
     searched = study is None or study.complete
     if searched and not planned.stages_to_run and not missing_prices(sweep):

@@ -193,4 +193,7 @@ class Study:
             for each in self.searches
         }
         notes = {"notes": self.notes} if self.notes else {}
-        return describe_search(self.searches[0].state.search) | notes | {"groups": groups}
+        # Where no price is counted there is no group yet.
+        searched = self.searches[0].state.search if self.searches else self.sweep.search
+        options = {} if searched is None else describe_search(searched)
+        return options | notes | {"groups": groups}

@@ -149,7 +149,8 @@ class Sweep:
         rows = read_rows(content, mistakes)
         search = read_search(content, source, mistakes)
         trials, groups = read_entries(content, search, source, mistakes, data_folder or folder)
-        means = read_means(content, mistakes)
+        examples = [*trials, *(group.first_trial((0,)) for group in groups)]
+        means = read_means(content, mistakes, examples)
         trainings = [trial.training for trial in trials]
         trainings += [training for group in groups for training in group.parts[2].examples]
         per_task = search is not None and search.is_per_task

@@ -927,6 +927,18 @@ def test_a_mistake_in_the_means_is_named(tmp_path: Path, means: str, mistake: st
     assert mistake in str(caught.value)
 
 
+@pytest.mark.parametrize("methods", ["[finetune]", "[{name: l2, lam: {loguniform: [1, 9]}}]"])
+def test_a_budget_below_a_pass_is_said_with_the_sum(tmp_path: Path, methods: str) -> None:
+    whole = 64 * STEP
+    parts = {"search": "{algorithm: random, num_trials: 2}"} if "l2" in methods else {}
+    with pytest.raises(SweepError, match="1 mistake") as caught:
+        load_means(tmp_path, methods, "{compute: {grid: [0.25, 4]}}", **parts)
+    assert str(caught.value).endswith(
+        f"given 0.25: 0.25 x {whole:,} FLOP, a pass over task 1, = {whole // 4:,} FLOP, "
+        f"which is {whole - whole // 4:,} FLOP below it"
+    )
+
+
 @pytest.mark.parametrize(
     ("training", "place"),
     [

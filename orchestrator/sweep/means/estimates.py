@@ -6,6 +6,7 @@ Either their prices are not counted yet, or their computation is free, so that t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import accumulate
 
 import torch
@@ -109,6 +110,12 @@ def steps_by_size(training: Training, size: int) -> dict[int, int]:
         return {batch: training.iterations}
     steps = {batch: training.epochs * (size // batch), size % batch: training.epochs}
     return {examples: number for examples, number in steps.items() if examples}
+
+
+def pass_flops(trial: Trial) -> float:
+    """Return the FLOPs of a pass of fine-tuning over the first task, by a step on two examples."""
+    stages = unit_trial(replace(trial, seeds=trial.seeds[:1])).stages(trial.seeds[0])
+    return example_flops(stages) * stages[0].benchmark.tasks()[0].num_train
 
 
 def example_flops(stages: tuple[Stage, ...]) -> float:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, Literal
 
 from orchestrator.errors import suggest
 from orchestrator.stages.learning.training import Training
 from orchestrator.sweep.means.anchors import anchors_to_add, wrong_anchors
+from orchestrator.sweep.means.budget_text import epochs_number
+from orchestrator.sweep.means.estimates import pass_flops
 from orchestrator.sweep.options import Options
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.reading.decoding import decode_fields
 from orchestrator.sweep.reading.mistakes import abbreviate
+from orchestrator.sweep.trial import Trial
 
 FREE_SCHEDULES = ("constant", "cosine", "onecycle")  # of no given length
 LARGEST: Literal["largest"] = "largest"
@@ -76,8 +80,16 @@ class MeansSection(Options):
     anchors: bool | list[str] = False
 
 
-def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
-    """Return the means of a sweep file; None if it has none, or after noting the mistakes."""
+def read_means(
+    content: dict[str, Any], mistakes: list[str], trials: Sequence[Trial] = ()
+) -> Means | None:
+    """Return the means of a sweep file; None if it has none, or after noting the mistakes.
+
+    Args:
+        content: the whole file.
+        mistakes: receives a line for each.
+        trials: of the sweep, and the first of each of its groups, as far as they could be read.
+    """
     given = content.get("means")
     if given is None:
         return None
@@ -102,7 +114,8 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
     if isinstance(section.anchors, list):
         mistakes.extend(wrong_anchors(section.anchors))
     storage = _read_axis(values.get("storage"), "storage", _parse_storage, mistakes)
-    compute = _read_axis(values.get("compute"), "compute", _parse_compute, mistakes)
+    parse_compute = partial(_parse_compute, trials=trials)
+    compute = _read_axis(values.get("compute"), "compute", parse_compute, mistakes)
     anchors = tuple(anchors_to_add(content))
     return Means(storage, compute, section.backbone, anchors) if storage and compute else None
 
@@ -180,12 +193,25 @@ def _parse_storage(value: Any) -> int | Literal["largest"]:
     return LARGEST if value == LARGEST else parse_bytes(value)
 
 
-def _parse_compute(value: Any) -> float:
+def _parse_compute(value: Any, trials: Sequence[Trial]) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 1 <= value <= MOST_EPOCHS:
         valid = (
             f"a number of at least 1, a pass of fine-tuning over the task, and at most "
             f"{MOST_EPOCHS:,.0f}"
         )
-        raise ValueError(f"must be {valid}, given {abbreviate(value)}")
+        below = describe_low_compute(value, trials) if number and 0 < value < 1 else ""
+        raise ValueError(f"must be {valid}, given {abbreviate(value)}{below}")
     return float(value)
+
+
+def describe_low_compute(epochs: float, trials: Sequence[Trial]) -> str:
+    """Return the sum of a budget below a pass as text, for the first trial; "" if it has none."""
+    try:
+        whole = pass_flops(trials[0])
+    except Exception:  # a figure must not hide the mistake
+        return ""
+    return (
+        f": {epochs_number(epochs)} x {whole:,.0f} FLOP, a pass over task 1, = "
+        f"{epochs * whole:,.0f} FLOP, which is {(1 - epochs) * whole:,.0f} FLOP below it"
+    )
