@@ -10,6 +10,7 @@ from dashboards.charts.quantities import short_label
 from dashboards.charts.tradeoff_labels import FEW, is_few
 from dashboards.report.cost_captions import COST_NAMES, Row, cheapest_sentence, find_extremes
 from dashboards.report.search_captions import count_text
+from dashboards.report.ties import tie_text, tied_rows
 from orchestrator.columns import SHOWN_METRICS
 from orchestrator.results.cells import spread_tasks
 from orchestrator.results.units import (
@@ -44,13 +45,16 @@ def trade_off(rows: pd.DataFrame) -> str:
     ranked = rows[rows["acc_mean"].notna()].sort_values("acc_mean", ascending=False)
     if ranked.empty:
         return "ACC is undefined for every configuration."
-    best, *others = ranked.to_dict("records")
-    sentence = [f"{best['label']} reaches the highest ACC, {_acc_and_costs(best)}."]
-    if others:
+    best, tied = ranked.iloc[0].to_dict(), tied_rows(ranked, "acc_mean", ranked.iloc[0])
+    tie = tie_text(ranked, "acc_mean", best)
+    sentence = [f"{best['label']}{tie} reaches the highest ACC, {_acc_and_costs(best)}."]
+    if lower := ranked.drop(index=tied.index).iloc[1:].to_dict("records"):
+        tie = tie_text(ranked, "acc_mean", lower[0])
         sentence.append(
-            f"Next is {others[0]['label']}: "
-            f"{_acc_and_costs(others[0])}{_significance_text(others[0])}."
+            f"Next is {lower[0]['label']}{tie}: "
+            f"{_acc_and_costs(lower[0])}{_significance_text(lower[0])}."
         )
+    if len(ranked) > 1:
         sentence += [
             cheapest_sentence(rows, cost)
             for cost in COST_NAMES
@@ -89,10 +93,12 @@ def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         return "There is one task, so nothing can be forgotten."
     least, most = extremes
     sentence = tasks_sentence(curves) + (
-        f"{least['label']} forgets least: {_metric_text(least, 'forgetting')} on average over tasks"
+        f"{least['label']}{tie_text(rows, 'forgetting_mean', least)} forgets least: "
+        f"{_metric_text(least, 'forgetting')} on average over tasks"
     )
-    if rows["forgetting_mean"].count() > 1:
-        sentence += f"; {most['label']} most: {_metric_text(most, 'forgetting')}"
+    if most["forgetting_mean"] > least["forgetting_mean"]:
+        tie = tie_text(rows, "forgetting_mean", most)
+        sentence += f"; {most['label']}{tie} most: {_metric_text(most, 'forgetting')}"
     return f"{sentence}{_first_task_text(curves, most)}."
 
 
@@ -131,8 +137,9 @@ def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> s
     top = rows.sort_values("difference").iloc[-1]
     # One common seed has no interval.
     reach = f" {range_text(top['low'], top['high'])}" if isfinite(top["low"]) else ""
+    best = f"{top['label']}{tie_text(rows, 'difference', top)}"
     return (
-        f"On common seeds {top['label']} has the highest difference from {against} in "
+        f"On common seeds {best} has the highest difference from {against} in "
         f"{short_label(metric)}: {decimal_text(top['difference'])}{reach}. "
         f"The 95% paired t interval excludes 0 for {clear} of "
         f"{count_text(len(table), 'configuration')} (p < 0.05, each tested alone); "

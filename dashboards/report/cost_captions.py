@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dashboards.charts.costs import STORAGE_PARTS
+from dashboards.report.ties import tie_text
 from orchestrator.columns import LATE_STORAGE
 from orchestrator.results.units import (
     bytes_text,
@@ -32,7 +33,7 @@ def storage(rows: pd.DataFrame) -> str:
     if extremes is None:
         return NOT_COUNTED
     least, most = extremes
-    sentence = _extremes_sentence(most, least, "storage_bytes", "carries")
+    sentence = _extremes_sentence(rows, most, least, ("storage_bytes", "carries"))
     parts = {words: most.get(column, 0) or 0 for column, words in STORAGE_PARTS.items()}
     beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
     if beside[0] > 0:
@@ -64,7 +65,7 @@ def computation(rows: pd.DataFrame) -> str:
     if extremes is None:
         return NOT_COUNTED
     least, most = extremes
-    sentence = _extremes_sentence(most, least, "compute_flops", "computes")
+    sentence = _extremes_sentence(rows, most, least, ("compute_flops", "computes"))
     shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
     if shares.max() > 0:
         label = rows["label"].to_numpy()[shares.argmax()]
@@ -134,16 +135,20 @@ def cheapest_sentence(rows: pd.DataFrame, cost: str) -> str:
     row = rows.sort_values(f"{cost}_mean", kind="stable").iloc[0]
     least = column_text(cost, row[f"{cost}_mean"])
     acc = decimal_text(row["acc_mean"])
-    return f"{COST_NAMES[cost]} is least with {row['label']}: {least}, at ACC {acc}."
+    tie = tie_text(rows, f"{cost}_mean", row.to_dict())
+    return f"{COST_NAMES[cost]} is least with {row['label']}{tie}: {least}, at ACC {acc}."
 
 
-def _extremes_sentence(most: Row, least: Row, cost: str, does: str) -> str:
+def _extremes_sentence(rows: pd.DataFrame, most: Row, least: Row, said: tuple[str, str]) -> str:
+    """Return a sentence on the most and the least, given the cost and what is done with it."""
+    cost, does = said
     high, low = most[f"{cost}_mean"], least[f"{cost}_mean"]
-    if most["trial_id"] == least["trial_id"]:
-        return f"{most['label']} {does} {column_text(cost, high)}."
+    tie = tie_text(rows, f"{cost}_mean", most)
+    if high == low:
+        return f"{most['label']}{tie} {does} {column_text(cost, high)}."
     times = (
         f", {times_text(high / low)} as much as {least['label']} ({column_text(cost, low)})"
         if low
         else ""
     )
-    return f"{most['label']} {does} most: {column_text(cost, high)}{times}."
+    return f"{most['label']}{tie} {does} most: {column_text(cost, high)}{times}."

@@ -8,6 +8,7 @@ from math import isnan, nan
 import pandas as pd
 
 from dashboards.charts.growth import GROWING, describe_fits, growth_fits
+from dashboards.report.ties import MOST_NAMED
 from orchestrator.columns import HOUR_SECONDS
 from orchestrator.results.growth import Growth
 from orchestrator.results.surface.prices import (
@@ -18,7 +19,13 @@ from orchestrator.results.surface.prices import (
 )
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.trials import STORAGE_BUDGET
-from orchestrator.results.units import column_text, interval_text, short_number, times_text
+from orchestrator.results.units import (
+    column_text,
+    interval_text,
+    listed_text,
+    short_number,
+    times_text,
+)
 from orchestrator.terminal.growth_tables import formula
 from orchestrator.terminal.price_tables import describe_prices, reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
@@ -87,10 +94,13 @@ def prices(surface: Surface, given: Prices, winners: Sequence[PricedWinner]) -> 
 
 
 def winner_text(surface: Surface, winner: PricedWinner) -> str:
-    """Return a winner: `er at 35 kB and 2 x, ACC 0.686 ± 0.065`."""
+    """Return a winner: `er (not told apart from derpp) at 35 kB and 2 x, ACC 0.686 ± 0.065`."""
     at = (winner.method, *winner.place)
     acc = interval_text(float(surface.mean[at]), float(surface.half_width[at]))
-    return f"{surface.methods[winner.method]} at {cell_name(surface, *winner.place)}, ACC {acc}"
+    rivals = [surface.methods[method] for method, *_ in winner.ties[1:]]
+    tie = f" (not told apart from {listed_text(rivals, MOST_NAMED)})" if rivals else ""
+    name = f"{surface.methods[winner.method]}{tie}"
+    return f"{name} at {cell_name(surface, *winner.place)}, ACC {acc}"
 
 
 def rates_text(given: Prices) -> str:

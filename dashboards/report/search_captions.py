@@ -6,6 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
+from dashboards.report.ties import tie_text
 from orchestrator.results.units import objective_text, percent_text
 
 
@@ -23,7 +24,8 @@ def search(rows: pd.DataFrame) -> str:
     if pd.isna(winner["objective"]):
         return f"{sentence} Chosen: {', '.join(ranked['label'])}."
     value = objective_text(winner["objective"])
-    return f"{sentence} {winner['label']} won with {value} (validation)."
+    tie = tie_text(rows, "objective", winner.to_dict())
+    return f"{sentence} {winner['label']}{tie} won with {value} (validation)."
 
 
 def importance(shares: pd.Series[float]) -> str:

@@ -60,6 +60,12 @@ def noun_text(number: str, noun: str) -> str:
     return f"{number} {noun}{'' if number == '1' else 's'}"
 
 
+def listed_text(names: Sequence[str], most: int) -> str:
+    """Return names as text, of more than `most` the number of the others: `er, ewc and 3 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
 def hours_text(seconds: float) -> str:
     """Return seconds as hours in decimals, as processor time is paid: `0.20`."""
     return decimal_text(seconds / HOUR_SECONDS, 2)

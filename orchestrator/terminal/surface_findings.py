@@ -18,7 +18,7 @@ from orchestrator.results.surface.rate_cells import exchange_cells
 from orchestrator.results.surface.rates import mean_over_cells, rates_by_seed
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
-from orchestrator.results.units import bytes_text, change_text, interval_text
+from orchestrator.results.units import bytes_text, change_text, interval_text, listed_text
 from orchestrator.terminal.break_even_text import describe_break_even
 from orchestrator.terminal.surface_budgets import (
     describe_bodies,
@@ -28,6 +28,8 @@ from orchestrator.terminal.surface_budgets import (
     describe_unspent,
 )
 from orchestrator.terminal.surface_names import budget_text, cell_name
+
+MOST_TIED, MOST_RANKED = 12, 5  # methods named in a sentence, which says how many more there are
 
 
 def findings(surface: Surface) -> Iterator[str]:
@@ -59,8 +61,9 @@ def describe_winners(surface: Surface) -> Iterator[str]:
     tied = [cell for cell in cells if len(cell.ties) > 1]
     if tied:
         members = Counter(method for cell in tied for method in cell.ties)
-        most = ", ".join(f"{surface.methods[m]} in {n}" for m, n in members.most_common(5))
-        yield f"{len(tied)} of {len(cells)} cells are ties; among the best are {most}."
+        each = [f"{surface.methods[m]} in {n}" for m, n in members.most_common()]
+        best = listed_text(each, MOST_TIED)
+        yield f"{len(tied)} of {len(cells)} cells are ties; among the best are {best}."
 
 
 def describe_volumes(surface: Surface) -> Iterator[str]:
@@ -89,10 +92,11 @@ def describe_areas(surface: Surface) -> Iterator[str]:
 
 
 def best_text(surface: Surface, by_seed: Floats) -> str:
-    """Return the five methods with the largest means of values [M, S], with their intervals."""
+    """Return the methods with the largest means of values [M, S], with their intervals."""
     mean, half = by_seed.mean(axis=-1), half_width(by_seed)
     order = [i for i in np.argsort(-mean, kind="stable") if np.isfinite(mean[i]) and mean[i] > 0]
-    return ", ".join(f"{surface.methods[i]} {interval_text(mean[i], half[i])}" for i in order[:5])
+    each = [f"{surface.methods[i]} {interval_text(mean[i], half[i])}" for i in order]
+    return listed_text(each, MOST_RANKED)
 
 
 def describe_rates(surface: Surface) -> Iterator[str]:
