@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -86,7 +85,6 @@ def row_height(lines: float) -> int:
     return ROW if whole < 2 else max(WRAPPED, ROW + LINE * (whole - 1))
 
 
-def table_height(num_rows: int, row: int) -> int | Literal["auto"]:
+def table_height(num_rows: int, row: int) -> int:
     """Return the height of a table of rows of this height: of all of them, if there is room."""
-    whole = TITLES + num_rows * row
-    return whole if whole <= MOST_HEIGHT else "auto"
+    return min(MOST_HEIGHT, TITLES + num_rows * row)

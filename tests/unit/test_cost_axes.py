@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from math import floor, log10
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import booleans, floats
 
 from dashboards.charts.cost_axes import NARROW, WIDE, axis_layout, ticks, trim_zeros
+from dashboards.charts.surface.prices import price_ticks
 
 pytestmark = [pytest.mark.pages]
 
@@ -34,6 +36,13 @@ def test_an_axis_has_two_different_labels_or_more_of_at_most_three_digits(
 def test_equal_costs_have_ticks_around_them(cost: float, texts: list[str]) -> None:
     rows = pd.DataFrame({"compute_flops_mean": [cost, cost]})
     assert axis_layout(rows, "compute_flops", narrow=True)["ticktext"] == texts
+
+
+def test_an_axis_of_prices_has_few_round_ticks_without_those_that_cost_nothing() -> None:
+    axis = price_ticks(np.array([[np.nan, 0.0], [3.6e-6, 3.1e-5]]))
+    assert axis["ticktext"] == ["5e-06", "1e-05", "2e-05"]
+    assert axis["range"][0] < log10(3.6e-6) < log10(3.1e-5) < axis["range"][1]
+    assert price_ticks(np.array([0.0])) == {}
 
 
 def test_a_tick_has_no_zero_at_the_end_of_its_decimals() -> None:

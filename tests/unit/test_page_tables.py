@@ -170,4 +170,4 @@ def test_a_table_shows_all_of_its_rows_unless_they_are_many() -> None:
     assert table_height(5, 75) == TITLES + 5 * 75
     most = (MOST_HEIGHT - TITLES) // ROW
     assert table_height(most, ROW) == TITLES + most * ROW
-    assert table_height(most + 1, ROW) == "auto"
+    assert table_height(most + 1, ROW) == MOST_HEIGHT

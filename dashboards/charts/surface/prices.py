@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from math import log10
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboards.charts.cost_axes import WIDE, round_values
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.quantities import short_label
@@ -18,6 +22,7 @@ from orchestrator.terminal.price_tables import reason_without_prices
 from orchestrator.terminal.surface_names import cell_name
 
 HEIGHT, EDGES = 380, 130  # pixels
+ROOM = 0.05  # at both ends of the axis of prices, as a share of it
 
 
 def price_chart(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure:
@@ -36,10 +41,25 @@ def price_chart(surface: Surface, prices: Prices, metric: str = "acc") -> go.Fig
         cells = [(int(a), int(b)) for a, b in np.argwhere(np.isfinite(price[method]))]
         if cells:
             figure.add_trace(method_points(surface, method, style, cells, price[method]))
-    figure.update_xaxes(
-        type="log", title="price of a trial", tickformat=".2~e", nticks=6, tickangle=0
-    )
+    figure.update_xaxes(type="log", title="price of a trial", **price_ticks(price))
     return figure.update_yaxes(title=short_label(metric))
+
+
+def price_ticks(price: Floats) -> dict[str, Any]:
+    """Return the range and round ticks of a logarithmic axis of prices; of no price nothing."""
+    paid = price[price > 0]
+    if not len(paid):
+        return {}
+    low, high = log10(float(paid.min())), log10(float(paid.max()))
+    room = ROOM * (high - low) + 0.02
+    values = round_values(low - room, high + room, WIDE)
+    texts = [short_number(value) for value in values]
+    return {
+        "range": [low - room, high + room],
+        "tickvals": values,
+        "ticktext": texts,
+        "tickangle": 0,
+    }
 
 
 def best_line(surface: Surface, prices: Prices, highest: float) -> go.Scatter:
