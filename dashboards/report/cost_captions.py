@@ -33,7 +33,7 @@ def storage(rows: pd.DataFrame) -> str:
     if extremes is None:
         return NOT_COUNTED
     least, most = extremes
-    sentence = _extremes_sentence(rows, most, least, ("storage_bytes", "carries"))
+    sentence = _extremes_sentence(rows, most, least, "storage_bytes", "carries")
     parts = {words: most.get(column, 0) or 0 for column, words in STORAGE_PARTS.items()}
     beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
     if beside[0] > 0:
@@ -65,7 +65,7 @@ def computation(rows: pd.DataFrame) -> str:
     if extremes is None:
         return NOT_COUNTED
     least, most = extremes
-    sentence = _extremes_sentence(rows, most, least, ("compute_flops", "computes"))
+    sentence = _extremes_sentence(rows, most, least, "compute_flops", "computes")
     shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
     if shares.max() > 0:
         label = rows["label"].to_numpy()[shares.argmax()]
@@ -139,9 +139,8 @@ def cheapest_sentence(rows: pd.DataFrame, cost: str) -> str:
     return f"{COST_NAMES[cost]} is least with {row['label']}{tie}: {least}, at ACC {acc}."
 
 
-def _extremes_sentence(rows: pd.DataFrame, most: Row, least: Row, said: tuple[str, str]) -> str:
+def _extremes_sentence(rows: pd.DataFrame, most: Row, least: Row, cost: str, does: str) -> str:
     """Return a sentence on the most and the least, given the cost and what is done with it."""
-    cost, does = said
     high, low = most[f"{cost}_mean"], least[f"{cost}_mean"]
     tie = tie_text(rows, f"{cost}_mean", most)
     if high == low:

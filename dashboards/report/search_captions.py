@@ -24,7 +24,7 @@ def search(rows: pd.DataFrame) -> str:
     if pd.isna(winner["objective"]):
         return f"{sentence} Chosen: {', '.join(ranked['label'])}."
     value = objective_text(winner["objective"])
-    tie = tie_text(rows, "objective", winner.to_dict())
+    tie = tie_text(rows[rows["status"] == "complete"], "objective", winner.to_dict())
     return f"{sentence} {winner['label']}{tie} won with {value} (validation)."
 
 
