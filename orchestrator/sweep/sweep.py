@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.dotted_names import find_dotted_names
 from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.means.cells import Cell
+from orchestrator.sweep.means.cells import Cell, chosen_places
 from orchestrator.sweep.means.means import Means, check_means, read_means
 from orchestrator.sweep.measured_rows import MeasuredRows, describe_rows, read_rows
 from orchestrator.sweep.misplaced_keys import find_misplaced_keys, names_of
@@ -186,10 +187,12 @@ class Sweep:
                 steps = trial.stages(seed, common)
                 yield trial_chain(self.name, trial, seed, steps=steps, rows=self.evaluate)
         # Cells that are not run have rows too: a table says which methods do not fit, and why.
+        listed = {cell.trial.identity for cell in self.cells if not cell.space}
         for cell in self.cells:
             if cell.outcome is not None:
-                for seed in cell.trial.seeds:
-                    yield trial_chain(self.name, cell.trial, seed, outcome=cell.outcome)
+                unset = () if cell.trial.identity in listed else chosen_places(cell)
+                create = partial(trial_chain, self.name, outcome=cell.outcome, unset=unset)
+                yield from (create(cell.trial, seed) for seed in cell.trial.seeds)
 
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:

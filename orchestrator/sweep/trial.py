@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -101,9 +101,7 @@ class Trial:
         }
         changing = tuple(self.schedule[0]) if self.schedule else ()
         # A value that changes from task to task is in the schedule, and nowhere else.
-        for place in (*changing, *self.selection.get("per_task", ())):
-            section, _, name = place.partition(".")
-            config[section].pop(name.removesuffix(".name"), None)
+        config = drop_places(config, (*changing, *self.selection.get("per_task", ())))
         if changing:
             config["schedule"] = [dict(values) for values in self.schedule]
         if self.selection:
@@ -145,6 +143,18 @@ class Trial:
         training = replace_values(self.training, section_values("training", values))
         config = replace_values(self.method.config, section_values("method", values))
         return training, replace(self.method, config=config)
+
+
+def drop_places(config: Mapping[str, Any], places: Iterable[str]) -> dict[str, Any]:
+    """Return the configuration of a trial without the hyperparameters at some places."""
+    if not (dropped := {place.removesuffix(".name") for place in places}):
+        return dict(config)
+    return {
+        section: {k: v for k, v in fields.items() if f"{section}.{k}" not in dropped}
+        if isinstance(fields, Mapping)
+        else fields
+        for section, fields in config.items()
+    }
 
 
 def section_values(section: str, values: Values) -> dict[str, Any]:

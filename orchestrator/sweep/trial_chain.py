@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.hashing import canonical_json
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.measured_rows import MeasuredRows, restrict_to_rows
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import Trial, drop_places
 from orchestrator.sweep.trial_code import trial_code
 
 
@@ -23,7 +24,8 @@ def trial_chain(
         phase: "search" or "evaluation".
         more: further fields of `Chain`; with `outcome` the chain has no stages. `up_to`, the tasks
             after which the chain ends; `steps`, the stages of the trial on the seed if they are
-            known, since their keys take time; `rows`, those of R to measure in full (all).
+            known, since their keys take time; `rows`, those of R to measure in full (all);
+            `unset`, the places of hyperparameters without a value, which a search was to choose.
     """
     steps = more.pop("steps", None) or trial.stages(seed)
     code = canonical_json(trial_code(trial, steps))
@@ -31,6 +33,7 @@ def trial_chain(
     schedule = trial.schedule_on(seed)
     up_to = more.pop("up_to", trial.benchmark.num_tasks)
     rows: MeasuredRows = more.pop("rows", "all")
+    unset: Iterable[str] = more.pop("unset", ())
     steps = () if more.get("outcome") else restrict_to_rows(rows, steps)[: up_to + 1]
     chain = Chain(
         sweep=sweep,
@@ -42,7 +45,7 @@ def trial_chain(
         scenario=trial.benchmark.scenario,
         network=trial.network.name,
         num_tasks=trial.benchmark.num_tasks,
-        config=trial.config,
+        config=drop_places(trial.config, unset),
         keys=tuple(step.key for step in steps),
         task_keys=task_keys,
         measured=() if rows == "all" else tuple(frozenset(step.task_keys) for step in steps),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from random_tables import COSTS, random_tables
+from test_means import finish
 
 from dashboards.data.comparing import compare_configurations
 from dashboards.data.means import read_costs, read_growth, read_surfaces
@@ -103,3 +104,33 @@ def test_an_infeasible_cell_has_no_costs(pair: list[Path]) -> None:
     assert not surface.infeasible.all()
     for costs in (surface.carried, surface.spent, surface.seconds, surface.prediction_flops):
         assert np.isnan(costs[joint]).all()
+
+
+def test_what_is_searched_has_no_value_where_nothing_fits(tmp_path: Path) -> None:
+    trials = finish(
+        tmp_path,
+        "[{name: ewc, lam: {loguniform: [3, 100]}}, {name: ewc, lam: 7, label: mine}]",
+        "{storage: {grid: [3 kB, 20 kB]}}",
+        training="{batch_size: 8, lr: {loguniform: [0.01, 0.1]}}",
+        search="{algorithm: random, num_trials: 2}",
+    )
+    unfit = trials[trials["status"] == "infeasible"].set_index("method_label", drop=False)
+    searched, mine = unfit[unfit["method_label"].isna()], unfit.loc[["mine"]]
+    assert searched[["config.method.lam", "config.training.lr"]].isna().all(axis=None)
+    assert mine["config.method.lam"].tolist() == [7]
+    assert mine["config.training.lr"].isna().all(), "which is searched for it too"
+    assert searched["config.method.gamma"].notna().all(), "what the file leaves at its default"
+    (surface,) = surfaces(load(tmp_path / "results" / "lab"))
+    assert sorted(surface.methods) == ["ewc", "mine"]
+    assert surface.infeasible.sum() == 2
+
+
+def test_a_listed_trial_that_does_not_fit_keeps_its_values(tmp_path: Path) -> None:
+    trials = finish(
+        tmp_path,
+        "[{name: ewc, lam: {choice: [3, 9]}}, {name: ewc, lam: 3}, finetune]",
+        "{storage: 3 kB}",
+        search="{algorithm: grid}",
+    )
+    unfit = trials[trials["status"] == "infeasible"]
+    assert unfit["config.method.lam"].tolist() == [3]

@@ -170,6 +170,11 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     return set_steps(trial, cell.steps) if cell.steps else trial
 
 
+def chosen_places(cell: Cell) -> tuple[str, ...]:
+    """Return the places of what a search chooses in a cell, beside the setting of its trials."""
+    return tuple(place for place in cell.space if place.startswith(("method.", "training.")))
+
+
 def describe_cell(cell: Cell) -> str:
     """Return the reason that a cell is not run; without computation if storage is the reason."""
     status, story = cell.outcome or ("", "")
