@@ -19,6 +19,7 @@ import torch
 
 from methods.base import Config, Method
 from methods.testing.blobs import Blobs, State
+from methods.testing.draws import check_draws
 from methods.testing.equality import copy_state, require, require_same, unequal_entries
 from methods.testing.hyperparameters import check_config, check_inertness, check_strength
 from methods.testing.snapshots import Flops, TaskSnapshot, learn, predictions, snapshots
@@ -50,6 +51,7 @@ def assert_conforms(
             if takes_batch_norm(blobs):
                 check_learning(replace(blobs, batch_norm=True))
             check_views(blobs)
+            check_draws(blobs)
             check_inertness(blobs)
             check_strength(blobs)
             if torch.cuda.is_available():

@@ -20,6 +20,7 @@ from methods.base import Method, TaskView
 from methods.testing.blobs import NUM_TASKS, Blobs, State
 from methods.testing.equality import copy_state, require_saveable
 from methods.testing.watch import ExactMeter, watch_hooks
+from orchestrator.stages.costs import FlopMeter
 
 Flops = dict[int, dict[Hashable, int]]
 
@@ -61,13 +62,14 @@ def learn(
     method: Method,
     view: TaskView,
     epochs: int = 2,
-    meter: ExactMeter | None = None,
+    meter: FlopMeter | None = None,
+    batch_size: int = 20,
     **options: Any,
 ) -> None:
     """Learn one task with the learner's loop and check hooks, phases and FLOPs."""
     from orchestrator.stages.learning.learner import Training, num_steps, train_task
 
-    training = Training(epochs=epochs, batch_size=20, lr=0.01, **options)
+    training = Training(epochs=epochs, batch_size=batch_size, lr=0.01, **options)
     view = replace(view, num_steps=num_steps(len(view.examples), training))
     with watch_hooks(method):
         train_task(method, view, training, meter or ExactMeter({}))

@@ -220,9 +220,51 @@ class OverflowsItsMemory(ER):
         self.memory.x = task.examples.x.clone()
 
 
+class ReplaysItsTask(Method):
+    """Trains on all that the task has shown, which is no memory of `methods.parts`."""
+
+    def begin_task(self, task):
+        self.shown = task.examples[:0]
+
+    def loss(self, batch):
+        return self.task_loss(batch + self.shown)
+
+    def after_step(self, batch):
+        self.shown = self.shown + batch
+
+    def step_kind(self):
+        return len(self.shown)
+
+
+class SaysWhatItReplays(ReplaysItsTask):
+    class Config(base.Config):
+        stores_repeats = True
+
+        def num_drawn(self, batch_size):
+            return 10**6
+
+
+class DrawsMoreThanItSays(ER):
+    @dataclass(frozen=True, kw_only=True)
+    class Config(ER.Config):
+        replay_batch_size: int = 30
+
+        def num_drawn(self, batch_size):
+            return batch_size
+
+
+def test_a_method_that_declares_what_it_draws_conforms():
+    assert_conforms(SaysWhatItReplays, scenario="class")
+    assert_conforms(ER, ER.Config(memory_size=40, replay_batch_size=30), scenario="class")
+    again = DER.Config(memory_size=200, replay_batch_size=90, offered="every_epoch")
+    assert_conforms(DER, again, scenario="class")
+
+
 @pytest.mark.parametrize(
     ("method", "story"),
     [
+        (ReplaysItsTask, r"Config.num_drawn\(batch_size\) must return the most stored examples"),
+        (DrawsMoreThanItSays, "4 examples were shown, and later up to"),
         (KeepsSomethingOutsideItsState, "saving and loading changed the result of task 2"),
         (DiffersFromRunToRun, "two runs differ after task 1"),
         (PredictsFromOutsideItsState, "depend on more than the state"),
