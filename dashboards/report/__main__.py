@@ -11,6 +11,7 @@ from pathlib import Path
 from dashboards.data.folders import SweepFolder
 from dashboards.data.warehouse import open_results
 from orchestrator.errors import RepertoireError
+from orchestrator.results.addresses import show_addresses
 from orchestrator.results.units import bytes_text
 from orchestrator.terminal.escaping import replace_controls
 from orchestrator.tracking.sync import attach_file
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from dashboards.report.page import render
 
     file: Path = given.out or given.dirs[0] / "report.html"
-    command = shlex.join(["repertoire", "report", *(arguments or sys.argv[1:])])
+    given_words = map(show_addresses, arguments or sys.argv[1:])
+    command = shlex.join(["repertoire", "report", *given_words])
     page = render(warehouse, command)
     _write(file, page)
     print_line(f"report: {file} ({bytes_text(len(page.encode()))})")
@@ -58,7 +60,7 @@ def _write(path: Path, page: str) -> None:
 
 def print_line(line: str) -> None:
     """Print a line."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{show_addresses(line)}\n")
 
 
 def attach_report(folders: Sequence[SweepFolder], report: Path) -> Iterator[str]:
@@ -77,5 +79,5 @@ if __name__ == "__main__":
     try:
         main()
     except RepertoireError as error:
-        sys.stderr.write(replace_controls(f"repertoire: {error}\n"))
+        sys.stderr.write(show_addresses(replace_controls(f"repertoire: {error}\n")))
         sys.exit(2)

@@ -8,23 +8,52 @@ import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import typer
 
 from orchestrator.errors import RepertoireError
+from orchestrator.results.addresses import copy_folder, is_results_address
 
 PLAIN = str.maketrans(
     dict(zip("·–—×↑↓│┃─━•★✓✗“”’‘", "---x^v||--**+x\"\"''", strict=True))
     | {"±": "+/-", "→": "->", "…": "...", "Δ": "delta ", "≤": "<=", "≥": ">="}
 )
 MAX_FOLDER_BYTES = 35
+LOCAL = "file:///"
 # With one slash as well, as `Path` makes of two.
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:s3|gs|gcs|abfss?|hdfs|https?|file):/")
 
 
 def parse_folder(typed: str | Path) -> Path:
-    """Return a folder with its tilde expanded; bash does not expand that of `--out=~/res`."""
+    """Return a results folder: that of a path, or the local copy of one in a bucket."""
     text = str(typed)
+    if is_results_address(text):
+        return copy_folder(text)
+    if text.startswith(LOCAL):
+        text = unquote(urlsplit(text).path)
+    if ADDRESS.match(text):
+        scheme, _, rest = text.partition(":/")
+        slash = f" has one slash; give {scheme}://{rest} as text" if rest[:1] != "/" else ""
+        raise RepertoireError(
+            f"{text!r}{slash or ' is no address that results can have'}; valid: a folder, "
+            "s3://bucket/prefix, gs://bucket/prefix, file:///folder"
+        )
+    return parse_local_folder(text)
+
+
+def fetch_folder(typed: str | Path) -> Path:
+    """Return a results folder to read, as `parse_folder` does; one in a bucket is fetched."""
+    folder = parse_folder(typed)
+    if is_results_address(str(typed)):
+        from orchestrator.results.bucket.fetch import fetch_results
+
+        fetch_results(folder)
+    return folder
+
+
+def parse_local_folder(text: str) -> Path:
+    """Return a folder with its tilde expanded; bash does not expand that of `--out=~/res`."""
     refuse_address(text)
     # Lone surrogates stand for bytes that are not UTF-8.
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in text):
@@ -49,10 +78,7 @@ def parse_file(typed: str) -> Path:
 def refuse_address(text: str) -> None:
     """Raise RepertoireError if text is an address such as s3://bucket, and not a path."""
     if ADDRESS.match(text):
-        raise RepertoireError(
-            f"{text!r} is an address; give a path of this machine or of a shared folder that is "
-            "mounted: tables and pages are written there; only --store takes s3:// and gs://"
-        )
+        raise RepertoireError(f"{text!r} is an address; give a path of this machine")
 
 
 def parse_store(text: str) -> str:
@@ -62,7 +88,7 @@ def parse_store(text: str) -> str:
     if ADDRESS.match(text):
         scheme, _, rest = text.partition(":/")
         raise RepertoireError(f"--store: {text!r} has one slash; give {scheme}://{rest}")
-    return str(parse_folder(text))
+    return str(parse_local_folder(text))
 
 
 def replace_unprintable() -> None:

@@ -8,13 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.environment import parse_folder, parse_store
+from orchestrator.cli.environment import fetch_folder, parse_folder, parse_store
 from orchestrator.cli.until import EndTime, parse_until, parse_wait
+from orchestrator.results.addresses import show_addresses
 from orchestrator.terminal.escaping import replace_controls
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
 Out = Annotated[
-    Path, typer.Option("--out", metavar="DIR", parser=parse_folder, help="The results folder.")
+    Path,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        parser=parse_folder,
+        help="The results folder. A path, s3://, gs://.",
+    ),
 ]
 StoreUri = Annotated[
     str | None,
@@ -25,13 +32,18 @@ StoreUri = Annotated[
         help="Stage store; default DIR/stages. A path, s3://, gs://.",
     ),
 ]
-Dir = Annotated[Path, typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder.")]
+Dir = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR", parser=fetch_folder, help="A results folder. A path, s3://, gs://."
+    ),
+]
 Dirs = Annotated[
     list[Path],
     typer.Argument(
         metavar="DIR...",
-        parser=parse_folder,
-        help="Results folders, or folders of single sweeps.",
+        parser=fetch_folder,
+        help="Results folders, or folders of single sweeps. Paths, s3://, gs://.",
     ),
 ]
 Until = Annotated[
@@ -81,7 +93,7 @@ def job_address(environment: Mapping[str, str]) -> str | None:
 def show(content: Any) -> None:
     """Print text, or an object that Rich can render."""
     if isinstance(content, str):
-        typer.echo(replace_controls(content))
+        typer.echo(show_addresses(replace_controls(content)))
     else:
         from orchestrator.terminal.console import PlainConsole
 
@@ -90,4 +102,4 @@ def show(content: Any) -> None:
 
 def show_error(message: object) -> None:
     """Print an error in the form of all errors of the command line."""
-    typer.echo(replace_controls(f"repertoire: {message}"), err=True)
+    typer.echo(show_addresses(replace_controls(f"repertoire: {message}")), err=True)

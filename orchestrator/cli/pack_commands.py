@@ -30,14 +30,14 @@ def pack_command(
     store: StoreUri = None,
 ) -> None:
     """Write tables, sweeps, records and report of a results folder into one file."""
-    from orchestrator.results.folder.places import holding_folder, open_store
+    from orchestrator.results.folder.places import has_store, holding_folder, open_store
     from orchestrator.results.pack.contents import RECORDS
     from orchestrator.results.pack.write import write_pack
     from orchestrator.results.units import bytes_text
 
     home = holding_folder(dir)
-    has_store = store is not None or (home / "stages").is_dir()
-    stages = open_store(home, store, create=False, read_only=True) if has_store else None
+    there = store is not None or has_store(home)
+    stages = open_store(home, store, create=False, read_only=True) if there else None
     # Resolved, since `.` has no name.
     file = out or Path(f"{dir.resolve().name}.pack.zip")
     members = write_pack(dir, file, stages)
@@ -62,6 +62,8 @@ def import_command(
     max_gb: Annotated[float, typer.Option("--max-gb", min=0, help="Largest unpacked size.")] = 4.0,
 ) -> None:
     """Take in a pack: show, compare, report, dashboard and track then work on it."""
+    from orchestrator.results.bucket.fetch import fetch_results
+    from orchestrator.results.bucket.home import publish_sweeps
     from orchestrator.results.folder.places import open_store
     from orchestrator.results.pack.read import read_pack
 
@@ -69,10 +71,12 @@ def import_command(
         raise RepertoireError("--store needs --records, which puts records into that store")
     if not isfinite(max_gb):
         raise RepertoireError(f"--max-gb: must be a finite number, given {max_gb}")
+    fetch_results(out)
     result = read_pack(
         file, out, lambda: open_store(out, store) if records else None, int(max_gb * 1e9)
     )
-    for line in _describe_import(result, out):
+    unpublished = publish_sweeps([out / name for name in result.sweeps], show)
+    for line in (*_describe_import(result, out), *unpublished):
         show(line)
     show(f"Next: repertoire compare {out} | repertoire report {out} | repertoire track {out}")
 

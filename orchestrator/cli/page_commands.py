@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.environment import parse_file, parse_folder
+from orchestrator.cli.environment import parse_file, parse_local_folder
 from orchestrator.cli.options import Dirs, show
 from orchestrator.cli.server import run_servers
+from orchestrator.results.addresses import address_of
 
 
 def ui_command(
@@ -20,6 +21,7 @@ def ui_command(
     ] = 5000,
 ) -> None:
     """Open MLflow's own UI on the runs of results folders, one for each database."""
+    from orchestrator.cli.run import fill_database
     from orchestrator.results.folder.places import holding_folder
     from orchestrator.tracking import front_page, prepare_database
     from orchestrator.tracking import mlflow_command as command
@@ -29,6 +31,8 @@ def ui_command(
     commands = [command(folder, port + i) for i, folder in enumerate(folders.values())]
     for i, folder in enumerate(folders.values()):
         prepare_database(folder)
+        if address_of(folder):  # what other machines have sent is in databases of theirs
+            fill_database(folder)
         of_folder = f"  ({folder})" if len(folders) > 1 else ""
         show(f"open {front_page(folder, port + i)}{of_folder}")
     raise typer.Exit(run_servers(commands))
@@ -61,7 +65,7 @@ def report_command(
         typer.Option(
             "--figures",
             metavar="DIR",
-            parser=parse_folder,
+            parser=parse_local_folder,
             help="Also draw each figure as SVG and PDF.",
         ),
     ] = None,
@@ -71,4 +75,9 @@ def report_command(
     given = [word for name, path in options.items() if path for word in (name, str(path))]
     # A process of its own, as for the dashboard.
     command = [sys.executable, "-P", "-m", "dashboards.report", *map(str, dirs), *given]
-    raise typer.Exit(run_servers([command]))
+    code = run_servers([command])
+    if not (code or out) and address_of(dirs[0]):
+        from orchestrator.results.bucket.fetch import publish_page
+
+        publish_page(dirs[0] / "report.html")
+    raise typer.Exit(code)

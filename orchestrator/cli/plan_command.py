@@ -37,6 +37,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Show the stages of a sweep, those in the store and those left to run. Writes nothing."""
     from orchestrator.cli.run_sweep import plan_sweep
+    from orchestrator.results.bucket.fetch import fetch_results
     from orchestrator.results.folder.kept_files import describe_former_tables
     from orchestrator.results.folder.places import open_store, results_folder
     from orchestrator.results.tables.sweep_folders import refuse_pipes
@@ -49,6 +50,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     if nodes is not None and trials:
         raise RepertoireError("--trials lists what plan shows without --simulate; give one of them")
     loaded = Sweep.load(sweep)
+    fetch_results(out)
     folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
     refuse_pipes(folder)
     if nodes is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.environment import parse_folder
+from orchestrator.cli.environment import fetch_folder
 from orchestrator.cli.options import TOLERANCE, StoreUri, Tolerance, show
 
 
@@ -39,7 +39,7 @@ def show_command(
     from orchestrator.terminal.trial_page import trial_page
 
     *folders, trial = [*words, ""] if len(words) == 1 else words
-    results = load(*map(parse_folder, folders))
+    results = load(*map(fetch_folder, folders))
     if trial:
         show(trial_page(results, trial, seed, split, traceback, scenario))
     else:
@@ -49,7 +49,7 @@ def show_command(
 def reproduce_command(
     dir: Annotated[
         Path,
-        typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder, or a sweep's."),
+        typer.Argument(metavar="DIR", parser=fetch_folder, help="A results folder, or a sweep's."),
     ],
     trial: Annotated[
         str, typer.Argument(metavar="TRIAL", help="Its id, the beginning of its id, or its label.")

@@ -66,6 +66,14 @@ def track(*outs: Path) -> int:
     return int(failed > 0)
 
 
+def fill_database(out: Path) -> None:
+    """Send the sweeps of a results folder that are in its own database to it, if they changed."""
+    for folder in _tracked_folders(out):
+        target = read_target(folder)
+        if target.database is not None:
+            sync(folder, target, recheck=True, wait_seconds=WAIT_SECONDS)
+
+
 def _tracked_folders(out: Path) -> list[Path]:
     # Not by `sweep_folders`, since a sweep's folder that cannot be read stops no other.
     if (out / "trials.parquet").exists():

@@ -25,11 +25,12 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.signals import pull_on_signal
 from orchestrator.graph.stored_stages import wall_seconds
+from orchestrator.results.bucket.fetch import fetch_results
+from orchestrator.results.bucket.home import Home, open_home
 from orchestrator.results.durations import read_gpu_shares
 from orchestrator.results.folder.kept_files import keep_former_tables
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
-from orchestrator.results.folder.writer import writer_lock
 from orchestrator.results.tables.sweep_folders import refuse_pipes
 from orchestrator.results.units import noun_text
 from orchestrator.search.features import compute_features
@@ -42,7 +43,7 @@ from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.means_page import means_lines
 from orchestrator.terminal.screen import Display
 from orchestrator.tracking import MLflowTracker, resolve_target
-from orchestrator.tracking.own_trackers import TrackerGroup, create_trackers
+from orchestrator.tracking.own_trackers import FurtherTracker, TrackerGroup, create_trackers
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,18 @@ def run_in_folder(
     stored = open_store(out, store_uri, read_only=True)
     solved = solve_sweep(sweep, stored)
     # For the whole run, since two commands would write the same tables and journal.
-    with writer_lock(folder, say_first):
+    with open_home(folder, say_first) as home:
         unpriced = bool(missing_prices(solved))
         if not unpriced:  # else its trials are not known yet
             for line in keep_former_tables(folder, solved, stored, options.replace):
                 say_first(line)
-        return run_in_locked_folder(sweep, out, store_uri, options, display or Display(), unpriced)
+        finished = run_at_home(sweep, home, store_uri, options, display or Display(), unpriced)
+        return replace(finished, missing=(*finished.missing, *home.publish()))
 
 
-def run_in_locked_folder(
+def run_at_home(
     sweep: Sweep,
-    out: Path,
+    home: Home,
     store_uri: str | None,
     options: RunOptions,
     display: Display,
@@ -136,11 +138,12 @@ def run_in_locked_folder(
     With `unpriced`, former tables are compared with the sweep only after the prices are counted,
     since its trials are not known before.
     """
-    store, folder = open_store(out, store_uri), results_folder(sweep, out)
+    store, out, folder = open_store(home.out, store_uri), home.out, home.folder
     target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
     own = create_trackers(options.trackers, sweep.folder, folder, messages.append)
     mlflow = MLflowTracker(folder, target, say=messages.append)
-    tables = Tabulator((), store, folder, TrackerGroup(mlflow, own) if own else mlflow)
+    others: list[FurtherTracker] = [*own, *([home.publisher] if home.publisher else [])]
+    tables = Tabulator((), store, folder, TrackerGroup(mlflow, others) if others else mlflow)
     brake, entry = create_brake(sweep, store, options.until), BACKENDS[options.backend]
     with (
         display,
@@ -180,6 +183,7 @@ def with_recorded_shares(place: ComputePlace, sweep: Sweep, out: Path) -> Comput
     """Return a place with the shares of a GPU that the results folder has records of."""
     if sweep.resources.gpus != AUTO:
         return place
+    fetch_results(out)  # also of other sweeps
     return replace(place, gpu_shares=read_gpu_shares(out))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.environment import parse_folder
+from orchestrator.cli.environment import fetch_folder
 from orchestrator.errors import RepertoireError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DurationsDir = Annotated[
     typer.Option(
         "--durations",
         metavar="DIR",
-        parser=parse_folder,
+        parser=fetch_folder,
         help="Results whose stages tell how long others take; default: those of --out. "
         "A simulation assumes durations without it.",
     ),

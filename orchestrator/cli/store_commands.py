@@ -112,8 +112,9 @@ def verify(out: Path, uri: str | None) -> int:
 def require_store(out: Path, uri: str | None) -> None:
     """Raise RepertoireError if a results folder has no store of its own, and none is given."""
     from orchestrator.errors import RepertoireError
+    from orchestrator.results.folder.places import has_store
 
-    if uri is None and not (out / "stages").is_dir():
+    if uri is None and not has_store(out):
         raise RepertoireError(f"{out} has no stage store; give a results folder, or --store URI")
 
 

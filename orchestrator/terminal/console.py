@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 from rich.text import Text
 
+from orchestrator.results.addresses import show_addresses
 from orchestrator.terminal.escaping import CONTROLS, replace_controls
 
 NARROW, WIDE = 80, 200  # characters; longer lines are hard to read, shorter ones break tables
@@ -33,7 +34,8 @@ class PlainConsole(Console):
 
     def print(self, *objects: Any, crop: bool = False, **options: Any) -> None:
         """Print objects; a word that is wider than the console, such as a path, is kept whole."""
-        super().print(*objects, crop=crop, **options)
+        shown = (show_addresses(each) if isinstance(each, str) else each for each in objects)
+        super().print(*shown, crop=crop, **options)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments of an object, without control characters in their text."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import html
 import re
 
+from orchestrator.results.addresses import show_addresses
+
 # C0 without tab and newline, DEL and C1; overrides and isolates of the direction of writing.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -34,7 +36,7 @@ def escape_markdown(text: object) -> str:
 
     An address may still become a link to itself, as GitHub's Markdown makes one of any address.
     """
-    marked = MARKDOWN_MARKS.sub(r"\\\g<0>", join_lines(str(text)))
+    marked = MARKDOWN_MARKS.sub(r"\\\g<0>", join_lines(show_addresses(str(text))))
     # A backslash does not keep HTML from being HTML.
     return marked.replace("<", "&lt;")
 

@@ -9,6 +9,7 @@ import time
 import uuid
 
 from orchestrator.graph.progress import Progress
+from orchestrator.results.addresses import show_addresses
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.escaping import replace_controls
 from orchestrator.terminal.progress_text import progress_line
@@ -34,7 +35,7 @@ class NotebookDisplay(Display):
 
     def say(self, text: str) -> None:
         """Add a line above the progress."""
-        self._lines.append(text)
+        self._lines.append(show_addresses(text))
         self._draw()
 
     def show(self, progress: Progress) -> None:

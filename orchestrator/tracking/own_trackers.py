@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.tabulator import Tracker
@@ -56,26 +56,36 @@ class OwnTracker:
             )
 
 
+class FurtherTracker(Protocol):
+    """A tracker whose runs, if it has any, no table names."""
+
+    def notify(self) -> None:
+        """Note that the tables have changed."""
+
+    def close(self, timeout_seconds: float) -> None:
+        """Note that the tables are final."""
+
+
 class TrackerGroup:
-    """MLflow's tracker and the user's own, as one.
+    """MLflow's tracker and others, as one.
 
     Args:
         first: has the ids of runs that the tables name.
-        own: those of the user.
+        others: the user's own, and what publishes the tables.
     """
 
-    def __init__(self, first: Tracker, own: Sequence[OwnTracker]) -> None:
-        self._first, self._own = first, own
+    def __init__(self, first: Tracker, others: Sequence[FurtherTracker]) -> None:
+        self._first, self._others = first, others
 
     def notify(self) -> None:
         """Tell each tracker that the tables have changed."""
         self._first.notify()
-        for tracker in self._own:
+        for tracker in self._others:
             tracker.notify()
 
     def close(self, timeout_seconds: float) -> object:
         """Close each tracker; return the report of the first."""
-        for tracker in self._own:
+        for tracker in self._others:
             tracker.close(timeout_seconds)
         return self._first.close(timeout_seconds)
 

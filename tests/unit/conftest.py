@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 import typer.testing
+from bucket_lab import Machine
 from source_lab import forget
 from stub_clock import Clock
 from untracked import untracked
@@ -18,6 +19,7 @@ from orchestrator.backends import ray_head, ray_health
 from orchestrator.cli.app import main
 from orchestrator.errors import SweepError
 from orchestrator.graph import brake
+from orchestrator.results.addresses import COPIES_VARIABLE
 from orchestrator.sweep.sweep import Sweep
 
 
@@ -158,3 +160,15 @@ def bucket() -> Iterator[Callable[[str], str]]:
         client.create_bucket(Bucket="stages")
         yield lambda path: f"s3://stages/{path}?endpoint_override={address}&scheme=http"
         server.stop()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Go on at a machine of this name; a test begins at "a"."""
+    monkeypatch.chdir(tmp_path)
+
+    def change(name: str) -> None:
+        monkeypatch.setenv(COPIES_VARIABLE, str(tmp_path / name))
+
+    change("a")
+    return change

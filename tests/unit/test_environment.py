@@ -62,32 +62,34 @@ def test_a_stranger_s_home_and_a_file_are_refused_before_anything_runs(
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
-@pytest.mark.parametrize("given", ["s3://bucket/x", "gs://bucket/x", Path("s3://bucket/x")])
-def test_an_address_is_no_folder_of_tables(given: str | Path) -> None:
-    for read in (parse_folder, load):
-        with pytest.raises(RepertoireError, match=r"is an address; give a path"):
-            read(given)
-
-
-def test_commands_refuse_an_address_before_they_write(
+def test_commands_refuse_what_is_no_address_of_results_before_they_write(
     tmp_path: Path, answer: Callable[..., tuple[int, str]]
 ) -> None:
     (tmp_path / "sweep.yaml").write_text(SWEEP)
-    there = "s3://bucket/x"
+    there = "http://host/x"
     for words in (
         ("run", "sweep.yaml", "--out", there),
         ("import", "x.pack.zip", "--out", there),
         *(("compare", there), ("track", there), ("show", there), ("reproduce", there, "a")),
-        *(("pack", there), ("pack", ".", "--out", there), ("report", ".", "--out", there)),
+        *(("pack", there), ("plan", "sweep.yaml", "--out", there)),
         *(("store", "verify", there), ("store", "gc", there), ("store", "audit", there)),
     ):
         code, output = answer(*words)
         assert code == 2
-        assert "'s3://bucket/x' is an address" in output
+        assert "'http://host/x' is no address that results can have; valid: a folder, s" in output
         assert len(output.splitlines()) == 1
-    code, output = answer("run", "sweep.yaml", "--store", "s3:/bucket/x")
-    assert code == 2
-    assert "'s3:/bucket/x' has one slash; give s3://bucket/x" in output
+    for words, problem in (
+        (("pack", ".", "--out", "s3://bucket/x"), "'s3://bucket/x' is an address; give a path"),
+        (("report", ".", "--out", "s3://bucket/x"), "'s3://bucket/x' is an address; give a path"),
+        (("report", ".", "--figures", "s3://bucket/x"), "is an address; give a path"),
+        (("compare", "s3:/bucket/x"), "'s3:/bucket/x' has one slash; give s3://bucket/x"),
+        (("run", "sweep.yaml", "--store", "s3:/bucket/x"), "has one slash; give s3://bucket/x"),
+    ):
+        code, output = answer(*words)
+        assert (code, len(output.splitlines())) == (2, 1)
+        assert problem in output
+    with pytest.raises(RepertoireError, match="give s3://bucket/x as text"):
+        load(Path("s3://bucket/x"))
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TypeVar
 
-from orchestrator.cli.environment import refuse_address
+import typer
+
+from orchestrator.cli.environment import fetch_folder
 from orchestrator.errors import RepertoireError
 
 Name = TypeVar("Name", bound=str)
+Given = TypeVar("Given")
+Parsed = TypeVar("Parsed")
 
 
 def as_names(given: Name | Sequence[Name]) -> Sequence[Name]:
@@ -17,11 +22,11 @@ def as_names(given: Name | Sequence[Name]) -> Sequence[Name]:
     return (given,) if isinstance(given, str) else given
 
 
-def require_folders(folders: Sequence[object]) -> None:
-    """Raise unless there are folders, and each is a path.
+def fetch_folders(folders: Sequence[object]) -> list[Path]:
+    """Return folders of results; those in a bucket are fetched.
 
     Raises:
-        RepertoireError: there is none, or one is not a path, such as s3://bucket.
+        RepertoireError: there is none, or one is neither a path nor an address of a bucket.
     """
     if not folders:
         raise RepertoireError("load: a folder is needed: load('results')")
@@ -31,4 +36,16 @@ def require_folders(folders: Sequence[object]) -> None:
                 f"load: must be paths of folders, given {each!r}; several are given one by one: "
                 "load('results', 'more')"
             )
-        refuse_address(str(each))
+    return [parse("load", fetch_folder, str(each)) for each in folders]
+
+
+def parse(name: str, reader: Callable[[Given], Parsed], given: Given) -> Parsed:
+    """Return an argument as the command line reads it.
+
+    Raises:
+        RepertoireError: it is not valid; the message begins with the name of the argument.
+    """
+    try:
+        return reader(given)
+    except typer.BadParameter as error:
+        raise RepertoireError(f"{name}: {error.message}") from None

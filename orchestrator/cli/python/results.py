@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orchestrator.cli.python.arguments import as_names, require_folders
+from orchestrator.cli.python.arguments import as_names, fetch_folders
 from orchestrator.cli.python.check_arguments import check_arguments
 from orchestrator.cli.python.comparison import Comparison, as_comparison, comparison_html
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results import load as loading
 from orchestrator.results import results as tables
+from orchestrator.results.addresses import errors_with_addresses
 from orchestrator.results.arrangement import sort_rows, with_columns
 from orchestrator.results.best import with_best
 from orchestrator.results.comparison import VALUES, comparison
@@ -252,11 +253,15 @@ class Results(tables.Results):
 def load(*folders: str | Path) -> Results:
     """Open sweep folders, or folders that hold sweep folders, as one.
 
+    Args:
+        folders: paths, or addresses such as s3://bucket/results, of which what changed is fetched.
+
     Raises:
         RepertoireError: a folder has no tables, a table is damaged, or two folders have different
             values of one (trial, seed).
     """
-    require_folders(folders)
-    opened = loading.load(*folders)
+    with errors_with_addresses():
+        paths = fetch_folders(folders)
+        opened = loading.load(*paths)
     content = {field.name: getattr(opened, field.name) for field in fields(opened)}
-    return Results(**content, folders=tuple(map(Path, folders)))
+    return Results(**content, folders=tuple(paths))

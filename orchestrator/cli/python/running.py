@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-import typer
 
 from orchestrator.backends.factory import BACKENDS, ComputePlace
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
 from orchestrator.cli.options import job_address
+from orchestrator.cli.python.arguments import parse
 from orchestrator.cli.python.results import Results, load
 from orchestrator.cli.run_folder import RunOptions, run_in_folder
 from orchestrator.cli.run_report import describe_failures
 from orchestrator.cli.until import parse_until
-from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.errors import UnknownName
+from orchestrator.results.addresses import errors_with_addresses
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.notebook import open_display
-
-Given = TypeVar("Given")
-Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,7 @@ class RunArguments:
         return RunOptions(self.backend, place, self.replace, until, tuple(trackers))
 
 
+@errors_with_addresses()
 def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Results:
     """Run a sweep from this process; return its results, and show what failed and why.
 
@@ -71,21 +68,9 @@ def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Results:
 
 
 def read_folder(out: str | Path) -> Path:
-    """Return a results folder with its tilde expanded.
+    """Return a results folder with its tilde expanded, or the local copy of one in a bucket.
 
     Raises:
-        RepertoireError: it is a file.
+        RepertoireError: it is a file, or no address of results.
     """
     return parse("out", parse_folder, out)
-
-
-def parse(name: str, reader: Callable[[Given], Parsed], given: Given) -> Parsed:
-    """Return an argument as the command line reads it.
-
-    Raises:
-        RepertoireError: it is not valid; the message begins with the name of the argument.
-    """
-    try:
-        return reader(given)
-    except typer.BadParameter as error:
-        raise RepertoireError(f"{name}: {error.message}") from None

@@ -92,7 +92,7 @@ class Sweep:
         """Return the plan of a run, as `repertoire plan` shows it; nothing is written.
 
         Args:
-            out: the results folder.
+            out: the results folder; a path, or an address such as s3://bucket/results.
             store: path or URI of the stage store; None: the one in `out`.
         """
         return plan_here(self.spec, out, store)
@@ -116,7 +116,7 @@ class Sweep:
         what there is; the second stops at once. The same call continues, whatever ended it.
 
         Args:
-            out: the results folder.
+            out: the results folder; a path, or an address such as s3://bucket/results.
             backend: "ray", or "inline": in this process, one stage at a time.
             store: path or URI of the stage store; None: the one in `out`.
             address: of a running Ray cluster; None starts Ray on this machine.

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cli.environment import parse_store
-from orchestrator.cli.python.running import parse, read_folder
+from orchestrator.cli.python.arguments import parse
+from orchestrator.cli.python.running import read_folder
 from orchestrator.cli.run_sweep import plan_sweep
 from orchestrator.cli.simulation_options import read_recorded
 from orchestrator.graph.plan import Plan
+from orchestrator.results.addresses import errors_with_addresses
+from orchestrator.results.bucket.fetch import fetch_results
 from orchestrator.results.durations import Durations
 from orchestrator.results.folder.kept_files import describe_former_tables
 from orchestrator.results.folder.places import open_store, results_folder
@@ -68,9 +71,11 @@ class SweepPlan:
         return html_table([block], [*notes, *self.remarks])
 
 
+@errors_with_addresses()
 def plan_here(sweep: Sweep, out: str | Path, store: str | Path | None) -> SweepPlan:
     """Return the plan of a sweep; nothing is written. See `Sweep.plan`."""
     results = read_folder(out)
+    fetch_results(results)
     uri = None if store is None else parse("store", parse_store, str(store))
     folder, stages = results_folder(sweep, results), open_store(results, uri, read_only=True)
     refuse_pipes(folder)

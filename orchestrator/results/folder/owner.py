@@ -40,7 +40,7 @@ def wait_for_owner(
     content = read_owner(owner)
     if "host" not in content or (shown_by_lock and content["host"] == socket.gethostname()):
         return
-    who, touched = _describe_owner(content), modified_time(owner)
+    who, touched = describe_owner(content), modified_time(owner)
     left = STALE_SECONDS - _age(folder, owner, touched)
     if left > 0:
         say(f"{folder} was being written by {who}; waiting {left:.0f} s for a sign of life")
@@ -88,15 +88,17 @@ def read_owner(owner: Path) -> dict[str, Any]:
     return {}
 
 
-def _describe_owner(owner: dict[str, Any]) -> str:
+def describe_owner(owner: dict[str, Any]) -> str:
+    """Return an owner in words."""
     if not owner:
         return "another process"
-    return f"process {owner.get('pid')} on {owner.get('host')} since {owner.get('since')}"
+    since = f" since {owner['since']}" if "since" in owner else ""
+    return f"process {owner.get('pid')} on {owner.get('host')}{since}"
 
 
-def in_use_error(folder: Path, owner: dict[str, Any]) -> RepertoireError:
-    """Return the error for a folder that another process writes into."""
+def in_use_error(folder: Path | str, owner: dict[str, Any]) -> RepertoireError:
+    """Return the error for a folder, or an address, that another process writes into."""
     return RepertoireError(
-        f"{folder} is being written by {_describe_owner(owner)}; a results folder has one "
+        f"{folder} is being written by {describe_owner(owner)}; a results folder has one "
         "writer: wait for it, stop it, or give another folder with --out"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.results.addresses import address_of
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
@@ -26,10 +27,16 @@ def holding_folder(folder: Path) -> Path:
     return folder.parent if is_sweep_folder(folder) else folder
 
 
+def has_store(out: Path) -> bool:
+    """Return whether a results folder has a store of its own; one in a bucket may."""
+    return address_of(out) is not None or (out / "stages").is_dir()
+
+
 def open_store(
     out: Path, uri: str | None, create: bool = True, read_only: bool = False
 ) -> StageStore:
-    """Return the stage store at a URI; None: the one in the results folder."""
+    """Return the stage store at a URI; None: the one in the results folder, or at its address."""
+    uri = uri or address_of(out / "stages")
     if not (uri and "://" in uri):
         uri = str(Path(uri or out / "stages").resolve())  # workers may run in another folder
     return StageStore(uri, create, read_only)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from orchestrator.columns import UNFINISHED
 from orchestrator.errors import RepertoireError, StoreUnreachable, StoreUnwritable
+from orchestrator.results.addresses import address_of
 from orchestrator.results.folder.data_file import write_data
 from orchestrator.results.folder.kept_code import keep_code
 from orchestrator.results.folder.kept_files import FORMER
@@ -85,7 +86,8 @@ class Tabulator:
     @cached_property
     def registration(self) -> Registration:
         """The stages that the sweep registered with the store, which `store gc` keeps."""
-        return Registration(self.store, self.folder.parent, self.folder.name)
+        out = self.folder.parent
+        return Registration(self.store, address_of(out) or out, self.folder.name)
 
     def register(self) -> None:
         """Register the stages of the rows, beside those that were registered before.

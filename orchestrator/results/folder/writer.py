@@ -61,6 +61,19 @@ def writer_lock(folder: Path, say: Callable[[str], object] = lambda line: None) 
         lock.release()
 
 
+def has_writer(folder: Path) -> bool:
+    """Return whether a process of this machine holds the lock of a sweep's folder."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except NotImplementedError:  # the file system has no locks
+        return False
+    lock.release()
+    return False
+
+
 @contextlib.contextmanager
 def _name_owner(owner: Path) -> Iterator[None]:
     """Name this process in the owner's file, and touch the file until the block ends."""

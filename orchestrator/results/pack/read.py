@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import RepertoireError, SweepError
+from orchestrator.results.addresses import address_of
 from orchestrator.results.pack.check import open_pack, read_index, read_member, require_tables
 from orchestrator.results.pack.contents import (
     MAX_BYTES,
@@ -129,7 +130,7 @@ def _store_records(
     if store is None:
         return 0
     for name in sweeps:  # first, so that `store gc` deletes none of what is written
-        Registration(store, out, name).add(stage_keys(out / name))
+        Registration(store, address_of(out) or out, name).add(stage_keys(out / name))
     return sum(_write(store, each) for each in stage_files)
 
 

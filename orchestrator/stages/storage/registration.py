@@ -11,6 +11,8 @@ from orchestrator.stages.storage.references import REFERENCES, read_reference
 from orchestrator.stages.storage.stage_files import STAGE_FORMAT, release, seal
 from orchestrator.stages.storage.store import StageStore
 
+ANY_HOST = "any host"  # in place of its name: no host has it, so `store gc` looks for no folder
+
 
 class Registration:
     """The keys that a sweep of a results folder has registered with a store.
@@ -20,7 +22,7 @@ class Registration:
 
     Args:
         store: the store.
-        folder: the results folder.
+        folder: the results folder; the address of one in a bucket, which all hosts share.
         sweep: the folder of the sweep in it.
 
     Attributes:
@@ -30,11 +32,12 @@ class Registration:
         OtherRelease: another release wrote it in a way that this one cannot read.
     """
 
-    def __init__(self, store: StageStore, folder: Path, sweep: str) -> None:
+    def __init__(self, store: StageStore, folder: Path | str, sweep: str) -> None:
         self._store = store
+        here = isinstance(folder, Path)
         self._place = {
-            "host": platform.node(),
-            "folder": str(folder.resolve()),
+            "host": platform.node() if here else ANY_HOST,
+            "folder": str(Path(folder).resolve() if here else folder),
             "sweep": sweep,
             "store": str(store.folder.resolve()) if store.folder else store.uri,
         }
