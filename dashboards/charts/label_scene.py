@@ -16,6 +16,9 @@ OTHER_LABEL = 1e3  # boxes that a place on another label, where neither can be r
 OTHER_POINT, NEAR = 3.0, 40.0  # and the distance of the two, in pixels
 # Boxes that a leader weighs which lies on the label of another, or on a marker.
 LEADER, LEADER_ON_MARKER = 0.8, 0.1
+# A point without a label, small and faint, weighs less; each pixel that a leader is longer than
+# SHORT weighs, so that a label does not stand at the other end for little.
+FAINT_POINT, PIXEL, SHORT = 0.3, 0.004, 50.0
 ROUNDING = 1e-6  # pixels
 MARKER = 6.0  # half the width of a marker, in pixels
 # A leader is looked at in so many places, from beyond its own marker on, in pixels.
@@ -40,7 +43,7 @@ class LabelScene:
     sizes: Floats
     markers: Floats
     bars: Floats
-    panel: Sequence[float]
+    panel: Floats
 
     def boxes(self, own: Labels, offsets: Floats) -> Floats:
         """Return the boxes of a label at several offsets, or of several at one each [B, 4]."""
@@ -57,7 +60,10 @@ class LabelScene:
         """
         boxes, leaders = self.boxes(own, offsets), self.leaders(own, offsets)
         others, lines = self.placed(own, chosen)
-        faults = count_covered(boxes, np.vstack([self.markers, self.bars]))
+        num = len(self.points)
+        faults = count_covered(boxes, np.vstack([self.markers[:num], self.bars]))
+        faults += FAINT_POINT * count_covered(boxes, self.markers[num:])
+        faults += PIXEL * np.clip(np.hypot(*offsets.T) - self.sizes[own].max() / 2 - SHORT, 0, None)
         faults += OTHER_LABEL * count_covered(boxes, others)
         faults += OTHER_POINT * count_nearer(boxes, self.points, own)
         faults += OUTSIDE * leaves_panel(boxes, self.panel)

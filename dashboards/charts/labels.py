@@ -28,7 +28,7 @@ def place_labels(
     panel: Sequence[float],
     bars: Floats | None = None,
     required: int | None = None,
-    widths: Sequence[float] = (1.0,),
+    shown: Sequence[tuple[float, float]] = ((1.0, 1.0),),
 ) -> Floats:
     """Return the offset of the centre of each label from its point [N, 2].
 
@@ -47,43 +47,45 @@ def place_labels(
         panel: its width and height.
         bars: boxes to keep free, left, bottom, right and top [K, 4].
         required: of a crowded panel, how many of the first labels are required; None of another.
-        widths: in which the panel may be shown, as multiples of its own; labels keep their sizes.
+        shown: sizes in which the panel may be shown, multiples of its width and height; those of
+            labels stay.
     """
     bars = np.empty((0, 4)) if bars is None else bars
-    scenes = [make_scene(points, sizes, panel, bars, width) for width in widths]
+    scenes = [
+        make_scene(points * by, sizes, np.array(panel) * by, bars * np.tile(by, 2))
+        for by in np.array(shown)
+    ]
     chosen = np.full((len(sizes), 2), np.nan)
     for _ in range(ROUNDS if required is None else 1):
         for own in range(len(sizes)):
             is_required = required is None or own < required
-            most = MOST_COVERED if not is_required else np.inf if required is None else OTHER_LABEL
+            # On no other label in any size, unless the panel is not crowded.
+            most = np.inf if required is None else OTHER_LABEL - 1
+            most = most if is_required else MOST_COVERED
             if rate_places(scenes, own, chosen[[own]], chosen).any():
                 chosen[own] = place_label(scenes, own, chosen, most)
     return chosen
 
 
 def rate_places(scenes: Sequence[LabelScene], own: int, offsets: Floats, chosen: Floats) -> Floats:
-    """Return the faults of a label in each width at each of several offsets [W, B]; see `faults`.
+    """Return the faults of a label in each size at each of several offsets [W, B]; see `faults`.
 
     A label without a place has NaN.
     """
     return np.stack([scene.faults(own, offsets, chosen) for scene in scenes])
 
 
-def make_scene(
-    points: Floats, sizes: Floats, panel: Sequence[float], bars: Floats, width: float
-) -> LabelScene:
-    """Return a panel at a multiple of its width."""
-    wide, stretch = points * [width, 1], np.array([width, 1, width, 1])
-    markers = np.hstack([wide - MARKER, wide + MARKER])
-    shown = (panel[0] * width, panel[1])
-    return LabelScene(wide[: len(sizes)], sizes, markers, bars * stretch, shown)
+def make_scene(points: Floats, sizes: Floats, panel: Floats, bars: Floats) -> LabelScene:
+    """Return a panel with its markers."""
+    markers = np.hstack([points - MARKER, points + MARKER])
+    return LabelScene(points[: len(sizes)], sizes, markers, bars, panel)
 
 
 def place_label(scenes: Sequence[LabelScene], own: int, chosen: Floats, most: float) -> Floats:
     """Return the offset of a label from its point; NaN if no place has few enough faults.
 
     Args:
-        scenes: the panel in each of its widths.
+        scenes: the panel in each of its sizes.
         own: the label.
         chosen: the offsets of the others [N, 2].
         most: faults that it may have; up to MOST_COVERED it does not stand far away.

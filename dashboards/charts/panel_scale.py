@@ -10,10 +10,10 @@ import pandas as pd
 
 from orchestrator.results.intervals import Floats
 
-# Labels are placed for panels of this size in pixels, the narrowest, and of multiples of its width:
-# the report on 800 pixels, the dashboard on as many and on 1280, a printed report.
-NARROW_WIDTH, NARROW_HEIGHT = 260, 380
-SHOWN_WIDTHS = (1.0, 1.2, 1.4, 1.6)
+# Labels are placed for panels of this size in pixels, the smallest, and for multiples of its width
+# and height: a report and a dashboard on 800 and 1280 pixels, with a legend and without, and paper.
+NARROW_WIDTH, NARROW_HEIGHT = 260, 394
+SHOWN_SIZES = ((1.0, 1.0), (1.6, 1.0), (1.3, 1.07), (1.0, 1.145), (1.6, 1.145))
 
 
 @dataclass(frozen=True)

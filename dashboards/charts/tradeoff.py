@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from dashboards.charts.cost_axes import axis_layout
 from dashboards.charts.hover import hover_texts
-from dashboards.charts.panel_scale import NARROW_HEIGHT, half_widths
+from dashboards.charts.panel_scale import half_widths
 from dashboards.charts.panels import add_traces, empty_figure, panels, split_by_setting
 from dashboards.charts.plain import escape_texts
 from dashboards.charts.quantities import find_quantity
@@ -22,6 +22,7 @@ from dashboards.charts.tradeoff_labels import front_corners, is_few, marked_rows
 from orchestrator.results.pareto import front_mask
 
 AXIS_COSTS = ("storage_bytes", "compute_flops")
+HEIGHT = 346  # of a panel, with its part of the margins, in pixels
 GAP, BETWEEN = 0.07, 110  # between panels: a share of the width, and pixels for titles of two lines
 UNMARKED = 0.45  # opacity of a point without bars
 FRONT = "Pareto front of the means"
@@ -54,7 +55,7 @@ def trade_off(
     table = escape_texts(table.assign(short=short, cells=short.map(cell_len)))
     settings = split_by_setting(table)
     titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
-    figure = panels(titles, len(costs), NARROW_HEIGHT, GAP, BETWEEN)
+    figure = panels(titles, len(costs), HEIGHT, GAP, BETWEEN)
     lines, symbols = assign_lines(table["method"]), assign_symbols(table["method"])
     looks = {m: (lines[m]["color"], symbols[m]) for m in lines}
     unnamed = False

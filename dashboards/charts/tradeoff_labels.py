@@ -11,7 +11,7 @@ import pandas as pd
 from dashboards.charts.cost_axes import axis_value
 from dashboards.charts.curve_marks import LABEL_LINE
 from dashboards.charts.labels import place_labels
-from dashboards.charts.panel_scale import NARROW_HEIGHT, NARROW_WIDTH, SHOWN_WIDTHS, PanelScale
+from dashboards.charts.panel_scale import NARROW_HEIGHT, NARROW_WIDTH, SHOWN_SIZES, PanelScale
 from orchestrator.columns import is_small_better
 from orchestrator.results.intervals import Floats
 from orchestrator.results.pareto import front_mask
@@ -75,7 +75,7 @@ def point_labels(
     sizes = np.array([[LETTER * cells, LINE] for cells in marked["cells"]]).reshape(-1, 2)
     best = None if is_few(rows) else marked["method"].nunique()
     panel = (NARROW_WIDTH, NARROW_HEIGHT)
-    offsets = place_labels(points, sizes, panel, bars, best, SHOWN_WIDTHS)
+    offsets = place_labels(points, sizes, panel, bars, best, SHOWN_SIZES)
     texts = marked[["short", *(f"{name}_mean" for name in quantities)]].to_dict("records")
     return [
         point_label(row, quantities, offset)

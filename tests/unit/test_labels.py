@@ -1,4 +1,4 @@
-"""Labels of the trade-off cover nothing where there is room, whatever the width of the panel."""
+"""Labels of the trade-off cover nothing where there is room, whatever the size of the panel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboards import charts
-from dashboards.charts.panel_scale import NARROW_HEIGHT, NARROW_WIDTH, SHOWN_WIDTHS
+from dashboards.charts.panel_scale import NARROW_HEIGHT, NARROW_WIDTH, SHOWN_SIZES
 from dashboards.charts.tradeoff_labels import LETTER, LINE
 
 pytestmark = [pytest.mark.pages]
@@ -36,30 +36,30 @@ def methods(num: int, seed: int) -> pd.DataFrame:
     )
 
 
-def label_boxes(figure: Any, width: float) -> Boxes:
-    """Return left, bottom, right and top of each label in a panel of a width, in pixels [N, 4]."""
+def label_boxes(figure: Any, size: Boxes) -> Boxes:
+    """Return left, bottom, right and top of each label in a panel of a size, in pixels [N, 4]."""
     notes = figure.layout.annotations
-    places = pixels(figure, width, [note.x for note in notes], [note.y for note in notes])
+    places = pixels(figure, size, [note.x for note in notes], [note.y for note in notes])
     centres = places + np.array([(note.ax, -note.ay) for note in notes])
     half = np.array([(LETTER * len(note.text), LINE) for note in notes]) / 2
     return np.hstack([centres - half, centres + half])
 
 
-def pixels(figure: Any, width: float, exponents: Any, heights: Any) -> Boxes:
+def pixels(figure: Any, size: Boxes, exponents: Any, heights: Any) -> Boxes:
     """Return places from the lower left of the panel [N, 2]."""
     low, high = zip(figure.layout.xaxis.range, figure.layout.yaxis.range, strict=True)
     places = np.stack([exponents, heights], axis=1)
-    return (places - low) / np.subtract(high, low) * [width, NARROW_HEIGHT]
+    return (places - low) / np.subtract(high, low) * size
 
 
-def drawn_boxes(figure: Any, rows: pd.DataFrame, width: float) -> Boxes:
+def drawn_boxes(figure: Any, rows: pd.DataFrame, size: Boxes) -> Boxes:
     """Return the boxes of the markers and of the intervals in both directions [3 N, 4]."""
     x, y = rows["storage_bytes_mean"], rows["acc_mean"]
     across, up = rows["storage_bytes_ci95"], rows["acc_ci95"]
-    points = pixels(figure, width, np.log10(x), y)
-    ends = [
-        pixels(figure, width, np.log10(x + side * across), y + side * 0) for side in (-1, 1)
-    ] + [pixels(figure, width, np.log10(x), y + side * up) for side in (-1, 1)]
+    points = pixels(figure, size, np.log10(x), y)
+    ends = [pixels(figure, size, np.log10(x + side * across), y + side * 0) for side in (-1, 1)] + [
+        pixels(figure, size, np.log10(x), y + side * up) for side in (-1, 1)
+    ]
     return np.vstack(
         [np.hstack([points - 5, points + 5]), np.hstack(ends[:2]), np.hstack(ends[2:])]
     )
@@ -76,17 +76,17 @@ def test_labels_of_twelve_methods_cover_no_point_no_bar_and_no_label(seed: int) 
     rows = methods(12, seed)
     figure = charts.trade_off(rows, costs=["storage_bytes"])
     assert len(figure.layout.annotations) == 12
-    for width in NARROW_WIDTH * np.array(SHOWN_WIDTHS):
-        boxes = label_boxes(figure, width)
-        assert not overlaps(boxes, drawn_boxes(figure, rows, width)).any()
+    for size in np.array([NARROW_WIDTH, NARROW_HEIGHT]) * SHOWN_SIZES:
+        boxes = label_boxes(figure, size)
+        assert not overlaps(boxes, drawn_boxes(figure, rows, size)).any()
         assert (overlaps(boxes, boxes) == np.eye(12, dtype=bool)).all()
 
 
-def test_labels_of_forty_methods_lie_on_no_other_label_in_any_width() -> None:
+def test_labels_of_forty_methods_lie_on_no_other_label_in_any_size() -> None:
     rows = methods(40, 0)
     figure = charts.trade_off(rows, costs=["storage_bytes"])
     num = len(figure.layout.annotations)
     assert num >= 20
-    for width in NARROW_WIDTH * np.array(SHOWN_WIDTHS):
-        boxes = label_boxes(figure, width)
+    for size in np.array([NARROW_WIDTH, NARROW_HEIGHT]) * SHOWN_SIZES:
+        boxes = label_boxes(figure, size)
         assert (overlaps(boxes, boxes) == np.eye(num, dtype=bool)).all()
