@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,9 +31,14 @@ def is_results_address(text: str) -> bool:
 
 def copies_folder() -> Path:
     """Return the folder of all local copies, with links resolved."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    given = os.environ.get(COPIES_VARIABLE) or f"{cache}/repertoire/results"
-    return Path(given).expanduser().resolve()
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    given = os.environ.get(COPIES_VARIABLE) or f"{home}/repertoire/results"
+    return _resolve(os.path.abspath(os.path.expanduser(given)))
+
+
+@cache  # asked for with each text that is shown
+def _resolve(path: str) -> Path:
+    return Path(path).resolve()
 
 
 def copy_folder(address: str) -> Path:
