@@ -20,26 +20,26 @@ from orchestrator.sweep.trial import Trial
 
 pytestmark = pytest.mark.slow
 
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 VIT = "{name: vit_tiny, patch: 4, width: 16, depth: 2, heads: 2}"
 # Method, network, scenario and training; epochs of fine-tuning that allow 100 steps everywhere.
 WORLDS = {
-    "layers": ("gpm", "{name: mlp, hidden: [12, 8]}", "domain", "{batch_size: 8}", 45),
+    "layers": ("gpm", "{name: mlp, hidden: [12, 8]}", "domain", "{batch_size: 8}", 46),
     "convolutions": (
         "gpm",
         "{name: cnn, channels: [4], hidden: 8}",
         "class",
         "{batch_size: 16}",
-        18,
+        17,
     ),
     "gradients alone": (
         "{name: gpm, project_steps: false, threshold_growth: 0.003}",
         "{name: mlp, hidden: [12]}",
         "class",
         "{batch_size: 8, optimizer: sgd, schedule: cosine}",
-        32,
+        28,
     ),
-    "branches": ("lora", VIT, "class", "{batch_size: 8, schedule: cosine}", 8),
+    "branches": ("lora", VIT, "class", "{batch_size: 8, schedule: cosine}", 6.5),
 }
 
 
@@ -83,7 +83,7 @@ def test_steps_of_gpm_follow_from_its_bases_by_hand(stages: Stages, make_trial: 
     8 D^2 K.
     """
     trial = make_trial("gpm", hidden="[8, 6]")
-    cell = stages.solve(trial, None, 200)
+    cell = stages.solve(trial, None, 20)
     (first, second), chain = stages.run(cell.trial), stages.chain(trial)
     state, _ = stages.done[first.key]
     assert state is not None
@@ -94,14 +94,14 @@ def test_steps_of_gpm_follow_from_its_bases_by_hand(stages: Stages, make_trial: 
     extension = 8 * (17**2 * widths[0] + 9**2 * widths[1])
     consolidation = chain.counted[1].consolidation + extension
     assert second.costs.consolidate_flops == consolidation
-    taken = int((chain.budget(1, 200) - consolidation) // step)  # all batches have 8 examples
+    taken = int((chain.budget(1, 20) - consolidation) // step)  # all batches have 8 examples
     assert steps([second]) == [taken]
     assert second.costs.train_flops == taken * step
 
 
 def test_a_plan_counts_bases_as_wide_as_they_can_be(stages: Stages, make_trial: MakeTrial) -> None:
     trial = make_trial("gpm", hidden="[8, 6]")
-    cell = stages.solve(trial, None, 200)
+    cell = stages.solve(trial, None, 20)
     chain = stages.chain(trial)
     first, second = chain.next_price(()), chain.next_price(cell.steps[0][:1])
     assert first.batches == chain.units[0].batches

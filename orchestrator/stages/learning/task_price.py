@@ -35,6 +35,7 @@ class TaskPrice:
             first step apart, such as those that replay a memory which fills; a part of these epochs
             is priced by `batches`.
         num_epochs: of the stage that was counted.
+        key: of that stage; "" of no stage in particular.
         is_bound: whether FLOPs are the most that they can be, which depends on what is learned.
     """
 
@@ -45,6 +46,7 @@ class TaskPrice:
     interval: int | None = None
     uneven_epochs: int = 0
     num_epochs: int = 1
+    key: str = ""
     is_bound: bool = False
 
     def flops(self, iterations: int) -> int:

@@ -139,16 +139,8 @@ def is_ready(cell: Cell) -> bool:
 
 def count_price_flops(trials: Iterable[Trial], prices: PriceList) -> dict[str, int]:
     """Return the FLOPs of training and consolidation of the stages of price trials, by key."""
-    chains = (
-        (trial.stages(seed)[1:], of_seed)
-        for trial in trials
-        for seed, of_seed in zip(trial.seeds, prices(trial), strict=True)
-    )
-    return {
-        stage.key: price.stage_flops
-        for stages, of_seed in chains
-        for stage, price in zip(stages, of_seed, strict=True)
-    }
+    of_seeds = (of_seed for trial in trials for of_seed in prices(trial))
+    return {price.key: price.stage_flops for of_seed in of_seeds for price in of_seed}
 
 
 def set_dials(cell: Cell, trial: Trial) -> Trial:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from methods.base import Config
 from orchestrator.stages.build_stages import benchmark_setting
 from orchestrator.stages.learning.step_budget import GrowthFlops, StepBudget, create_step_budget
 from orchestrator.stages.learning.task_price import TaskPrice
@@ -108,12 +107,14 @@ def budget_flops(unit: TaskPrice, compute: float) -> float:
 def replay_rule(stages: Sequence[Stage]) -> CountReplayed:
     """Return the rule of a chain's method for the number of stored examples that a step replays."""
     stage = stages[-1]
-    setting, tasks = benchmark_setting(stage.benchmark, stage.network), stage.benchmark.tasks()
-    config: Config = stage.method.config
+    setting, config = benchmark_setting(stage.benchmark, stage.network), stage.method.config
+    # Counted once: the rule is asked for each step of each budget.
+    sizes = [task.num_train for task in stage.benchmark.tasks()]
 
     def replay(shown: Sequence[int], size: int) -> int | None:
         # Without the short batch of each epoch further epochs show further examples.
-        once = [min(pair) for pair in zip(shown, (task.num_train for task in tasks), strict=False)]
-        return config.num_replayed(setting, once, size)
+        once = [min(pair) for pair in zip(shown, sizes, strict=False)]
+        number: int | None = config.num_replayed(setting, once, size)
+        return number
 
     return replay

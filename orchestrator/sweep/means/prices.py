@@ -164,4 +164,4 @@ def task_price(stage: Stage, stored: Mapping[str, Record], records: PriceRecords
     price = price_from_costs(record.costs, stage.training.epochs)
     if price is None:
         raise Unpriceable("failed", "its stage was stored by a release that counted no batches")
-    return price
+    return replace(price, key=stage.key)
