@@ -83,7 +83,7 @@ def compute_first(folder: Path, address: str) -> None:
     code, out, err = finish(start(folder, "--address", address, tracked=False))
     assert (code, err) == (1, ""), out + err
     assert statuses(folder) == ["failed"] * 2 + ["complete"] * 4
-    assert "failed: alone_Mine-" in out
+    assert "failed: alone:Mine" in out
     assert "after 1 task: ValueError: too shy" in out
     assert "╭" not in out
     assert "Tune" not in out
