@@ -70,8 +70,11 @@ class OtherRelease(RepertoireError):
     """A file of the store has a format that this release does not know; names the release."""
 
 
-class Diverged(RepertoireError):
-    """Training produced a loss or a parameter that is not finite."""
+class Diverged(ArithmeticError):
+    """Training produced a loss or a parameter that is not finite.
+
+    An outcome of a stage, and no error that a command ends with.
+    """
 
 
 def require(valid: bool, name: str, given: object, expected: str) -> None:

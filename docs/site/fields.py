@@ -22,8 +22,22 @@ KINDS = {
     "null": "null",
     "object": "keys and values",
 }
+# Words of a check that hold for the small example alone, and the rule behind them.
+EXAMPLE_WORDS = (
+    (r"^[\d, ]+; or give", "of a split benchmark a divisor of the number of classes, or give"),
+    (r"the \d+ classes of \w+", "the classes of the data"),
+    (r"^0, since \w+ has", "0 where the optimiser has"),
+    (r"in \[0, [\d.]+\), (?=less|below)", "at least 0 and "),
+    (r"to \d+, (?=the epochs)", "to "),
+    # What the type of the key says already.
+    (r"^a whole number of |^auto, off, or a number of stages, ", ""),
+)
 # Values that are wrong for most numbers, of which the checks then say what is right.
-WRONG = {"integer": (-1, 0, 10**5), "number": (-1.0, 0.0, 0.7, 1.0, 2.0, 1e9), "string": ("?",)}
+WRONG = {
+    "integer": (-1, 0, 10**5),
+    "number": (-1.0, 0.0, 0.7, 1.0, 1.5, 2.0, 1e9),
+    "string": ("?",),
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,8 @@ def _kinds(schema: Mapping[str, Any]) -> Iterator[str]:
     elif "$ref" in schema:
         yield schema["$ref"].rpartition("/")[2]
     elif values := schema.get("enum", [schema["const"]] if "const" in schema else []):
-        yield ", ".join(f"`{value}`" for value in values)
+        # YAML 1.1 reads `off` as false.
+        yield ", ".join(f"`{value}`" for value in values if value is not False)
     elif schema.get("type") == "array":
         items = schema.get("items")
         yield f"list of: {describe_kind(items)}" if items else "list"
@@ -111,13 +126,29 @@ def valid_values(
     cls: type[Any], name: str, schema: Mapping[str, Any], required: Mapping[str, Any]
 ) -> str:
     """Return what the checks of a class say of values of a field that are wrong."""
-    parts = schema.get("anyOf", [schema])
-    kinds = {each.get("type") for each in parts} if not any("enum" in p for p in parts) else set()
-    tried = [value for kind in kinds & WRONG.keys() for value in WRONG[kind]]
     complaints = [
-        valid for value in tried for valid in _complaints(cls, {**required, name: value}, name)
+        valid
+        for value in wrong_values(schema)
+        for valid in _complaints(cls, {**required, name: value}, name)
     ]
     return "; ".join(dict.fromkeys(complaints))
+
+
+def wrong_values(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield values of a type, most of which are wrong; of names in a table those of none."""
+    parts = schema.get("anyOf", [schema])
+    kinds = dict.fromkeys(each.get("type") for each in parts)
+    listed = any("enum" in each for each in parts)
+    for kind in kinds:
+        if not (kind == "string" and listed):
+            yield from WRONG.get(kind, ())
+
+
+def general_rule(valid: str) -> str:
+    """Return what a check says is valid, without what holds for an example alone."""
+    for words, rule in EXAMPLE_WORDS:
+        valid = re.sub(words, rule, valid)
+    return valid
 
 
 def _complaints(cls: type[Any], given: Mapping[str, Any], name: str) -> Iterator[str]:
@@ -125,8 +156,9 @@ def _complaints(cls: type[Any], given: Mapping[str, Any], name: str) -> Iterator
         cls(**given)
     except (ValueError, RepertoireError) as error:
         for line in str(error).splitlines():
-            yield from re.findall(rf"^{name}:? must be (.+?), given", line)
-            yield from re.findall(rf"^{name}: .*?; (?:valid: |must be )(.+)$", line)
+            said = re.findall(rf"^{name}:? must be (.+?), given", line)
+            said += re.findall(rf"^{name}: .*?; (?:valid: |must be )(.+)$", line)
+            yield from map(general_rule, said)
     except (TypeError, AttributeError):
         pass  # a value of a type that reading refuses
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from docs.site import links
@@ -30,7 +31,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "training": {"training": {"optimizer": "adam"}},
     "search": {"search": {"algorithm": "grid"}, "methods": [*BASE["methods"], GRID]},
     "budget": {"budget": {"stages": 1}},
-    "resources": {"resources": {"cpus": 2}},
+    "resources": {"resources": {"fuse": 2}},
     "mlflow": {"mlflow": {"experiment": "other"}},
     "evaluate": {"evaluate": "last"},
     "benchmark.name": {"name": "permuted_digits"},
@@ -46,27 +47,51 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "training.schedule": {"schedule": "cosine"},
     "training.early_stopping": {"epochs": 3, "early_stopping": {"patience": 1}},
     "training.augment": {"augment": ["flip"]},
+    "mlflow.uri": {"uri": "sqlite:///other.db"},
+    "mlflow.experiment": {"experiment": "other"},
+    "schedule.milestones": {"milestones": [2]},
+    "schedule.anneal_strategy": {"anneal_strategy": "linear"},
+    "early_stopping.metric": {"metric": "accuracy"},
 }
+EPOCHS = 3
+# Sections in `training`, as it has them with some options.
+NESTED: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "schedule": lambda options: {"schedule": options},
+    "augment": lambda options: {"augment": [options]},
+    "early_stopping": lambda options: {"early_stopping": options},
+}
+LEFT_OUT = "must be left out"  # said of a key without effect beside the others
 # What a comparison of keys alone would leave open.
 REMARKS = {
     "means": "what is solved for to meet them changes those of its place",
     "search": "a winner has the keys of its hyperparameters",
+    "resources": "by `fuse` alone",
 }
 WORDS = ("every stage", "from the first task on", "from the second task on")
 NONE = "none"
 
 
-def key_effects(section: str, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def key_effects(
+    section: str,
+    fields: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, str]:
     """Return for each key of a section where keys of stages change with its value.
 
     Args:
         section: "benchmark", "training", ...; "" for the top level.
         fields: key -> JSON Schema of its values.
+        given: what the section has beside the key.
     """
-    return {name: key_effect(section, name, schema) for name, schema in fields.items()}
+    return {name: key_effect(section, name, schema, given) for name, schema in fields.items()}
 
 
-def key_effect(section: str, name: str, schema: Mapping[str, Any]) -> str:
+def key_effect(
+    section: str,
+    name: str,
+    schema: Mapping[str, Any],
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """Return from which stage on keys change with a value.
 
     Raises:
@@ -75,14 +100,29 @@ def key_effect(section: str, name: str, schema: Mapping[str, Any]) -> str:
     place = f"{section}.{name}" if section else name
     refused = []
     for values in [EXAMPLES[place]] if place in EXAMPLES else other_values(name, schema):
-        changed = {**BASE, section: {**BASE[section], **values}} if section else {**BASE, **values}
         try:
-            effect = first_difference(stage_keys(BASE), stage_keys(changed))
+            changed = stage_keys(with_section(section, {**given, **values}))
         except SweepError as error:
             refused.append(error)
         else:
+            effect = first_difference(stage_keys(with_section(section, given)), changed)
             return "; ".join(filter(None, [effect, REMARKS.get(place)]))
+    if len(refused) > 1 and all(LEFT_OUT in str(error) for error in refused):
+        return NONE
     raise LookupError(f"key_effects.EXAMPLES needs a value for {place}: {refused}")
+
+
+def with_section(section: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the sweep with values in a section, or at the top level for ""."""
+    if section in NESTED:
+        training = {**BASE["training"], "epochs": EPOCHS, **NESTED[section](values)}
+        return {**BASE, "training": training}
+    if section == "search":
+        return {**BASE, **EXAMPLES["search"], "search": values}
+    changed = {**BASE.get(section, {}), **values}
+    if not section or not changed:
+        return {**BASE, **values}
+    return {**BASE, section: changed}
 
 
 def stage_keys(content: Mapping[str, Any]) -> list[str]:
@@ -102,7 +142,7 @@ def other_values(name: str, schema: Mapping[str, Any]) -> Iterator[dict[str, Any
     for kind in schema.get("anyOf", [schema]):
         given = {
             "integer": (2, 3, 10),
-            "number": (0.5, 0.25),
+            "number": (0.5, 0.25, 2.0, 1e-4),
             "boolean": (True,),
         }.get(kind.get("type", ""), kind.get("enum", ()))
         yield from ({name: value} for value in given if value != schema.get("default"))

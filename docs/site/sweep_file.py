@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from docs.site.entry_rows import entry_rows
 from docs.site.fields import fields_table, read_fields, table
-from docs.site.key_effects import key_effects
+from docs.site.key_effects import NONE, REMARKS, key_effects
+from docs.site.nested_fields import nested_table, tried_fields
 from methods import METHODS
 from orchestrator.benchmarks.benchmark_options import BenchmarkOptions
 from orchestrator.networks.networks import NETWORKS
@@ -20,6 +23,7 @@ from orchestrator.sweep.data_section import FORMS
 from orchestrator.sweep.means.means import PRESETS, MeansSection
 from orchestrator.sweep.measured_rows import Every
 from orchestrator.sweep.options import Mlflow, Resources, RunBudget
+from orchestrator.sweep.schema.dataclass_schema import fields_schema
 from orchestrator.sweep.schema.sweep_schema import sweep_schema
 from orchestrator.sweep.search_section.algorithms import ALGORITHMS
 from orchestrator.sweep.search_section.read_search import SearchSection
@@ -36,10 +40,20 @@ stand for a value of `benchmark`, `network`, `training` and an entry of `methods
 
 *Keys it changes* says from which stage on the [key of a stage](../architecture.md#keys) is another
 one when the value changes: it is computed, with and without the change, for a small sweep. Stages
-before it are shared, and what is in no key recomputes nothing.
+before it are shared, and what is in no key recomputes nothing. A search, means and data say it in
+one rule for all of their keys: a search or means choose hyperparameters, which are in the keys, and
+data is in them by content, not by path.
 """
 # Arguments that are wrong for one kind of space or another.
-WRONG: tuple[list[Any], ...] = (["x"], [2, 1], [-1, 1])
+WRONG: tuple[list[Any], ...] = (["x"], [2, 1], [-1, 1], [0.0, 1.0, 2.0])
+WHEN = (
+    "stands beside one of these, `{uniform: [0.5, 1], when: {mode: online}}`: keys of the same"
+    " section with a value, or a list of values, where the space holds; elsewhere the default does"
+)
+OF_DATA = "from the first task on, if it changes the data; every stage, if the form of its inputs"
+OF_SEARCH = f"{NONE}; {REMARKS['search']}"
+# Beside the keys of a search that are tried.
+SEARCH = {"algorithm": "grid"}
 INERT, TRAINED = "from the second task on", "from the first task on"
 
 
@@ -56,31 +70,49 @@ def sections() -> Iterator[tuple[int, str, str]]:
     parts, top = schema["$defs"], schema["properties"]
     yield 2, "Top level", keyed("", TopLevel, schema)
     yield 2, "`benchmark`", keyed("benchmark", BenchmarkOptions, parts["benchmark"])
-    yield from named("data", "`data: {%s: ...}`", FORMS)
+    yield from named("`data: {%s: ...}`", FORMS, OF_DATA)
     yield 2, "`network`", "Each is described on [Networks](../networks.md).\n"
     networks = {name: cls.Config for name, cls in NETWORKS.items()} | {
         PRETRAINED: Pretrained.Config
     }
-    yield from named("network", "`network: {name: %s}`", networks, "every stage")
+    yield from named("`network: {name: %s}`", networks, "every stage")
     yield 2, "`training`", keyed("training", TrainingOptions, parts["training"])
-    yield from named("schedule", "`schedule: {name: %s}`", SCHEDULES)
-    yield from named("augment", "`augment: [{name: %s}]`", CHANGES)
-    yield 3, "`early_stopping`", fields_table(read_fields(StoppingOptions))
-    yield 2, "`methods`", "Options of each method: [Options of the methods](method-options.md).\n"
-    yield 2, "`search`", fields_table(read_fields(SearchSection, parts["search"]))
-    yield from named("algorithm", "`algorithm: {name: %s}`", ALGORITHMS)
-    yield from named("scheduler", "`scheduler: {name: %s}`", SCHEDULERS)
+    for name, cls in SCHEDULES.items():
+        yield 3, f"`schedule: {{name: {name}}}`", nested_table("schedule", cls, name)
+    for name, change in CHANGES.items():
+        yield 3, f"`augment: [{{name: {name}}}]`", nested_table("augment", change, name)
+    yield 3, "`early_stopping`", nested_table("early_stopping", StoppingOptions)
+    yield 2, "`methods`", entries_text()
+    yield 2, "`search`", search_text(parts["search"])
+    yield from named("`algorithm: {name: %s}`", ALGORITHMS, OF_SEARCH)
+    yield from named("`scheduler: {name: %s}`", SCHEDULERS, OF_SEARCH)
     yield 2, "Spaces", table(["Space", "Values"], space_rows())
     yield 2, "`means`", means_text()
     for name, cls in (("budget", RunBudget), ("resources", Resources), ("mlflow", Mlflow)):
-        yield 2, f"`{name}`", fields_table(read_fields(cls, top[name]))
-    yield 2, "`evaluate`", fields_table(read_fields(Every))
+        rows, schemas = read_fields(cls, top[name]), top[name]["properties"]
+        yield 2, f"`{name}`", fields_table(rows, key_effects(name, schemas))
+    rows = [replace(row, valid="at least 1") for row in read_fields(Every)]
+    effects = key_effects("evaluate", fields_schema(Every)["properties"])
+    yield 2, "`evaluate`", fields_table(rows, effects)
 
 
 def means_text() -> str:
     """Return the text on `means`."""
     presets = ", ".join(f"`{name}`" for name in PRESETS)
-    return f"A preset ({presets}), or:\n\n{fields_table(read_fields(MeansSection))}"
+    rows = read_fields(MeansSection, sweep_schema()["$defs"]["means"]["anyOf"][-1])
+    effects = dict.fromkeys([row.name for row in rows], f"{NONE}; {REMARKS['means']}")
+    return f"A preset ({presets}), or:\n\n{fields_table(rows, effects)}"
+
+
+def search_text(schema: Mapping[str, Any]) -> str:
+    """Return the table of `search`."""
+    rows = tried_fields("search", read_fields(SearchSection, schema), schema["properties"], SEARCH)
+    return fields_table(rows, dict.fromkeys([row.name for row in rows], OF_SEARCH))
+
+
+def entries_text() -> str:
+    """Return the table of an entry of `methods`."""
+    return table(["Key", "Values", "Default", "Meaning", "Keys it changes"], entry_rows())
 
 
 def keyed(section: str, cls: type[Any], schema: Mapping[str, Any]) -> str:
@@ -91,12 +123,12 @@ def keyed(section: str, cls: type[Any], schema: Mapping[str, Any]) -> str:
 
 
 def named(
-    section: str, title: str, kinds: Mapping[str, type[Any]], effect: str | None = None
+    title: str, kinds: Mapping[str, type[Any]], effect: str
 ) -> Iterator[tuple[int, str, str]]:
     """Yield a part for each class that a name stands for and that has options."""
     for name, cls in kinds.items():
         if rows := read_fields(cls):
-            effects = None if effect is None else dict.fromkeys([row.name for row in rows], effect)
+            effects = dict.fromkeys([row.name for row in rows], effect)
             yield 3, title % name, fields_table(rows, effects)
 
 
@@ -121,3 +153,4 @@ def space_rows() -> Iterator[tuple[str, str]]:
     for name, kind in KINDS.items():
         objections = filter(None, map(kind.objection, [[]] if kind.finite else WRONG))
         yield f"`{name}`", "; ".join(dict.fromkeys(objections))
+    yield "`when`", WHEN

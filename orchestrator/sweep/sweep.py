@@ -45,7 +45,7 @@ class TopLevel(Options):
         benchmark: the stream of tasks.
         methods: a trial for each entry, or for each point of its grids.
         seeds: each trial is run on each of them.
-        network: a name, or a name with options.
+        network: a name, or a name with options; `mlp` if left out.
         means: budgets of storage and computation that every method gets alike.
         training: how each task is trained.
         search: how the spaces of the file are searched.

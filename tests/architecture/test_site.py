@@ -6,6 +6,7 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,8 +16,11 @@ import orchestrator
 from docs.site import commands, links, tables
 from docs.site.key_effects import BASE, first_difference, stage_keys
 from docs.site.pages import generate_pages
+from orchestrator.cli.python.sweep import read_sections
 from orchestrator.results.tables.schemas import SCHEMAS
+from orchestrator.stages.build_stages import Common
 from orchestrator.sweep.schema.sweep_schema import sweep_schema
+from orchestrator.sweep.search_section.schedulers import SCHEDULERS
 
 NAVIGATION = (links.DOCS / "site" / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
 
@@ -92,6 +96,37 @@ def test_what_a_key_changes_in_keys_is_what_a_changed_sweep_has(generated: dict[
     assert {cells[0]: cells[-1] for cells in of_ewc}["`lam`"] == "from the second task on"
 
 
+def test_every_table_of_keys_says_what_each_changes(generated: dict[str, str]) -> None:
+    page = generated["reference/sweep-file.md"]
+    heads = [line for line in page.splitlines() if line.startswith("| Key |")]
+    assert len(heads) > 30
+    assert {*heads} == {"| Key | Values | Default | Meaning | Keys it changes |"}
+    effects = {cells[0]: cells[4] for cells in rows(part(page, "`resources`"))}
+    assert effects["`fuse`"] == "from the first task on"
+    assert (effects["`cpus`"], effects["`gpus`"]) == ("none", "none")
+    entry = {cells[0]: cells[4] for cells in rows(part(page, "`methods`"))}
+    assert (entry["`label`"], entry["`training`"]) == ("none", "from the first task on")
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        *({"algorithm": name} for name in ("optuna", "hyperopt")),
+        {"algorithm": {"name": "optuna", "startup": 3}, "num_trials": 4, "parallel": 2},
+        {"algorithm": "random", "metric": "acc - forgetting", "mode": "max"},
+        *({"algorithm": "random", "scheduler": name} for name in SCHEDULERS),
+    ],
+)
+def test_a_search_is_in_no_key_of_a_candidate(search: dict[str, Any]) -> None:
+    content = {**BASE, "methods": [{"name": "ewc", "lam": {"choice": [1, 2]}}]}
+
+    def candidate_keys(section: dict[str, Any]) -> list[str]:
+        (group,) = read_sections({**content, "search": section}, links.ROOT).groups
+        return [stage.key for stage in group.first_trial((0,)).stages(0, Common())]
+
+    assert candidate_keys(search) == candidate_keys({"algorithm": "random"})
+
+
 def test_every_option_of_every_method_has_a_row(generated: dict[str, str]) -> None:
     text = generated["reference/method-options.md"]
     for name, cls in methods.METHODS.items():
@@ -108,6 +143,13 @@ def test_valid_values_are_those_of_the_checks(generated: dict[str, str]) -> None
     training = rows(part(generated["reference/sweep-file.md"], "`training`"))
     values = {cells[0]: cells[1] for cells in training}
     assert values["`num_threads`"] == "whole number; at least 1; at most 1024"
+    assert values["`momentum`"] == "number; in [0, 1); 0 where the optimiser has no momentum"
+    assert values["`anneal_strategy`"] == "text; cos or linear"
+    assert values["`min_epochs`"] == "whole number; from 1 to the epochs of training"
+    page = generated["reference/sweep-file.md"]
+    assert "at most the classes of the data" in page
+    assert "`False`" not in page
+    assert {"`when`", "`grid`"} <= {cells[0] for cells in rows(part(page, "Spaces"))}
 
 
 def test_every_command_and_option_is_listed(generated: dict[str, str]) -> None:
@@ -121,6 +163,7 @@ def test_every_command_and_option_is_listed(generated: dict[str, str]) -> None:
         assert [opt for opt in options if f"`{opt}`" not in text] == [], path
     assert "| `--backend` | `inline`, `ray` | `ray` |" in page
     assert "| `StoreFull` | 1 |" in page
+    assert "Diverged" not in page  # the outcome of a trial, and nothing that a command ends with
 
 
 def test_every_column_occurs_with_type_and_meaning(generated: dict[str, str]) -> None:
