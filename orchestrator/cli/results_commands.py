@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli.environment import fetch_folder
 from orchestrator.cli.options import TOLERANCE, StoreUri, Tolerance, show
+from orchestrator.results.addresses import is_results_address
 
 
 def show_command(
@@ -38,12 +39,17 @@ def show_command(
     from orchestrator.terminal.overview import overview
     from orchestrator.terminal.trial_page import trial_page
 
-    *folders, trial = [*words, ""] if len(words) == 1 else words
+    *folders, trial = [*words, ""] if len(words) == 1 or names_results(words[-1]) else words
     results = load(*map(fetch_folder, folders))
     if trial:
         show(trial_page(results, trial, seed, split, traceback, scenario))
     else:
         show(overview(results, traceback))
+
+
+def names_results(word: str) -> bool:
+    """Return whether a word is a results folder or an address, and so no trial."""
+    return is_results_address(word) or Path(word).expanduser().is_dir()
 
 
 def reproduce_command(

@@ -41,7 +41,7 @@ def run(
     for message in finished.messages:
         if detail == "quiet" and message.startswith(SENDING_CONTINUES):
             continue
-        console.print(message, markup=False, highlight=False, soft_wrap=True)
+        console.print_line(message)
     if detail == "quiet":
         return print_shortfall(console, finished.folder, finished.missing)
     following = f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}"
@@ -62,7 +62,7 @@ def track(*outs: Path) -> int:
             line = f"{folder.name}: {sent}"
         except RepertoireError as error:
             line, failed = f"{folder.name}: {error}", failed + 1
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print_line(line)
     return int(failed > 0)
 
 

@@ -106,7 +106,7 @@ def run_in_folder(
     refuse_pipes(folder)
 
     def say(line: str) -> None:
-        PlainConsole().print(line, markup=False, highlight=False, soft_wrap=True)
+        PlainConsole().print_line(line)
 
     say_first = say if display is None else display.say
     if options.place.address is not None:

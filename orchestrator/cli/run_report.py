@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from orchestrator.cli.run_sweep import SweepOutcome
 from orchestrator.columns import INFEASIBLE, UNFINISHED
@@ -24,7 +23,7 @@ from orchestrator.results.searches import searches
 from orchestrator.results.units import duration_text, noun_text
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.terminal.comparison.rendering import render_first
-from orchestrator.terminal.console import terminal_width
+from orchestrator.terminal.console import PlainConsole, terminal_width
 from orchestrator.terminal.failures import (
     fell_short,
     group_endings,
@@ -96,7 +95,7 @@ def describe_missing(outcome: SweepOutcome, brake: Brake) -> list[str]:
     return lines
 
 
-def print_report(console: Console, folder: Path, closing: list[str]) -> int:
+def print_report(console: PlainConsole, folder: Path, closing: list[str]) -> int:
     """Print the comparison, the incomplete trials and the closing lines; return the exit code.
 
     Candidates of a search that were stopped early or diverged are no failures, nor are trials that
@@ -113,9 +112,10 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     unfinished = describe_short(results, bad[~is_searched(bad)])
     lines = [*unfinished, *traceback_hints(folder, bad), *closing]
     if unfit.any():
-        count = trials.loc[unfit, "trial_id"].nunique()
+        number = trials.loc[unfit, "trial_id"].nunique()
         sums = f"the sums that show it: repertoire show {folder} TRIAL"
-        lines.insert(len(unfinished), f"infeasible: {count} trials do not fit their means; {sums}")
+        count = f"{noun_text(str(number), 'trial')} that cannot meet the means"
+        lines.insert(len(unfinished), f"infeasible: {count}; {sums}")
     if searched.any():
         candidates = trials[searched].drop_duplicates("trial_id")
         cut = candidates["story"].fillna("").str.startswith(UNFINISHED)
@@ -123,16 +123,16 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
         by_status = ", ".join(f"{n} {status}" for status, n in counts.items())
         lines.insert(len(unfinished), f"candidates: {by_status}")
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print_line(line)
     return int(len(bad) > 0)
 
 
-def print_shortfall(console: Console, folder: Path, missing: Sequence[str]) -> int:
+def print_shortfall(console: PlainConsole, folder: Path, missing: Sequence[str]) -> int:
     """Print the incomplete trials and what is missing, alone; return the exit code."""
     results = load(folder)
     bad = short_trials(results.trials)
     for line in [*describe_short(results, bad), *missing]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print_line(line)
     return int(len(bad) > 0 or len(missing) > 0)
 
 
@@ -143,9 +143,12 @@ def describe_failures(folder: Path, results: Results) -> list[str]:
 
 
 def traceback_hints(folder: Path, bad: pd.DataFrame) -> list[str]:
-    """Return a line with the command that prints the traceback of the first that failed, if any."""
-    failed = bad.loc[bad["status"] == "failed", "trial_id"].head(1)
-    return [f"its traceback: repertoire show {folder} {trial} --traceback" for trial in failed]
+    """Return a line with the command that prints the tracebacks of what failed, if anything did."""
+    failed = bad[bad["status"] == "failed"]
+    if len(group_endings(failed.to_dict("records"), by=())) > 1:
+        return [f"their tracebacks: repertoire show {folder} --traceback"]
+    trials = failed["trial_id"].head(1)
+    return [f"its traceback: repertoire show {folder} {trial} --traceback" for trial in trials]
 
 
 def describe_short(results: Results, bad: pd.DataFrame) -> list[str]:

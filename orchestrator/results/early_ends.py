@@ -13,6 +13,7 @@ from orchestrator.results.units import noun_text, objective_text
 
 Row = Mapping[Any, Any]
 # A scheduler notes the value that it stopped a candidate for: each candidate has its own.
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d.,]*(?:e[-+]?\d+)?(?!\w)")
 STOPPED = re.compile(r"(?P<what>stopped by .+ with \S+) (?P<value>\S+)")
 
 
@@ -28,14 +29,22 @@ def describe_early_ends(candidates: Sequence[Row]) -> Iterator[str]:
     Args:
         candidates: a row of the trials table for each.
     """
-    alike: dict[str, list[float]] = {}
+    alike: dict[tuple[float, str], list[tuple[str, float]]] = {}
     early = [row for row in candidates if row["status"] != "complete"]
     for row in sorted(early, key=_depth):
         reason, value = _reason(row)
-        values = alike.setdefault(reason, [])
-        values.append(value)
-    for reason, values in alike.items():
-        yield f"{len(values)} {reason}{_range_text(values)}"
+        alike.setdefault((_depth(row), without_values(reason)), []).append((reason, value))
+    for ends in alike.values():
+        yield f"{len(ends)} {ends[0][0]}{_range_text([value for _, value in ends])}"
+
+
+def without_values(story: str) -> str:
+    """Return the first line of a story without the numbers in it, those of its place excepted.
+
+    Failures at one line of code are alike, also where each message has a number of its own.
+    """
+    what, mark, place = story.rpartition(" (")
+    return NUMBER.sub("#", what or place) + (mark + place if what else "")
 
 
 def _depth(row: Row) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from orchestrator.columns import METHOD_LABEL, UNFINISHED
 from orchestrator.results.early_ends import candidate_status, describe_early_ends
 from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.results import Results
+from orchestrator.results.units import objective_text
 from orchestrator.results.winners import winner_hyperparameters
 
 STATUSES = ("complete", "stopped", "diverged", "failed", UNFINISHED)
@@ -26,7 +27,8 @@ class GroupOutcome:
         sweep: name of the sweep.
         group: name of the group by its label, with the benchmark where that is searched too.
         statuses: status -> number of candidates; those selected at each task count once a seed.
-        reasons: for each way in which candidates ended early, a line with their number.
+        reasons: a line for each winner that others tie with, and for each way in which candidates
+            ended early, with their number.
         winners: the hyperparameters and the objective of each winner; NaN for several objectives,
             and for a selection at each task.
     """
@@ -78,7 +80,13 @@ def _group_outcome(
     ]
     statuses = {status: counts[status] for status in STATUSES if counts[status]}
     group = shown_group(rows.iloc[0])
-    return GroupOutcome(sweep, group, statuses, tuple(describe_early_ends(ends)), tuple(winners))
+    return GroupOutcome(
+        sweep,
+        group,
+        statuses,
+        (*_ties(won, candidates), *describe_early_ends(ends)),
+        tuple(winners),
+    )
 
 
 def _candidates(rows: pd.DataFrame) -> pd.DataFrame:
@@ -90,3 +98,13 @@ def _candidates(rows: pd.DataFrame) -> pd.DataFrame:
     )
     ranked = ranked.sort_values(["is_evaluation", "is_complete"], kind="stable")
     return ranked.drop_duplicates(["candidate", *by_seed]).sort_index()
+
+
+def _ties(won: pd.DataFrame, candidates: pd.DataFrame) -> Iterator[str]:
+    """Yield a line for each winner whose objective other candidates have too."""
+    for row in won.drop_duplicates(CONFIGURATION).to_dict("records"):
+        same = candidates["objective"] == row["objective"]
+        same &= (candidates["status"] == "complete") & (candidates["benchmark"] == row["benchmark"])
+        if (number := int(same.sum())) > 1:
+            tied = f"{number} candidates have the objective {objective_text(row['objective'])}"
+            yield f"{tied}, and the first of them was chosen"

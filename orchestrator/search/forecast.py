@@ -77,7 +77,8 @@ def _forecast_study(study: Study) -> Iterator[Row]:
     yield "search: stages asked for, at most", str(asked_for)
     yield "search: distinct stages, at most", str(len(distinct) + undrawn)
     yield "search: of these in the store", str(stored)
-    yield "search: stages left, at most", str(study.tally()["to_go"])
+    left = min(study.tally()["to_go"], len(distinct) + undrawn - stored)
+    yield "search: stages left, at most", str(left)
     evaluation = sum(seeds * (num_tasks + 1) for num_tasks in tasks)
     yield "evaluation of winners: stages", f"{evaluation}, one winner a group"
     for note in study.notes:

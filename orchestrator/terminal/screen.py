@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from rich import progress as bars
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from orchestrator.graph.progress import Progress
@@ -28,7 +28,7 @@ class Display:
         detail: "quiet" shows nothing; "verbose" prints a line whenever anything has changed.
     """
 
-    def __init__(self, console: Console | None = None, detail: Detail = "usual") -> None:
+    def __init__(self, console: PlainConsole | None = None, detail: Detail = "usual") -> None:
         self._detail, self._last_line = detail, ""
         # With the present sys.stdout, since it may be redirected later.
         self.console = console or PlainConsole(file=sys.stdout)
@@ -54,7 +54,7 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line, above the live line if there is one."""
         if self._detail != "quiet":
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.console.print_line(text)
 
     def show(self, progress: Progress) -> None:
         """Show the progress; elsewhere than on a terminal at most every ten seconds."""
@@ -82,7 +82,8 @@ class Display:
         done, total = progress.executed, progress.executed + progress.to_go
         if self._bar is None:
             self._bar = self._bars.add_task("", total=total, line="")
-        self._bars.update(self._bar, completed=done, total=total, line=progress_line(progress))
+        line = progress_line(progress, self.console.width)
+        self._bars.update(self._bar, completed=done, total=total, line=line)
 
 
 class Bars(bars.Progress):

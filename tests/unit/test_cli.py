@@ -333,12 +333,12 @@ def test_what_cannot_be_imported_is_tracked_and_one_folder_stops_no_other(
 def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rich.console import Console
+    from orchestrator.terminal.console import PlainConsole
 
     monkeypatch.setattr(
         "orchestrator.cli.run_report.render_first", lambda *_, **__: "ewc note=[a] [/x] [bold]\n"
     )
-    console = Console(file=io.StringIO(), width=80)
+    console = PlainConsole(file=io.StringIO(), width=80)
     print_report(console, home / "results" / "tiny", ["Next: [/y]"])
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "ewc note=[a] [/x] [bold]\n" in printed

@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
@@ -19,6 +18,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
+from orchestrator.terminal.console import PlainConsole
 
 pytestmark = pytest.mark.slow
 
@@ -159,7 +159,7 @@ def test_the_end_of_a_run_names_the_winner_s_hyperparameters(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = sweep(tmp_path / "a", searched=True)
-    print_report(Console(width=200), folder, [])
+    print_report(PlainConsole(width=200), folder, [])
     assert "chosen by the search: ewc: lam=10" in capsys.readouterr().out
 
 

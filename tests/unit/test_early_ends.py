@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.errors import suggest
 from orchestrator.results.early_ends import describe_early_ends
-from orchestrator.terminal.failures import trials_line
+from orchestrator.terminal.failures import group_endings, trials_line
 
 
 def candidate(status: str, tasks_done: float, story: str | None) -> dict[str, Any]:
@@ -41,6 +41,22 @@ def test_other_ends_have_their_place_and_reason_once() -> None:
         "2 failed after 1 task: OSError: disk is full (mine.py:7, in loss)",
         "1 stopped by median after 3 tasks",
     ]
+
+
+def test_failures_that_differ_in_a_number_alone_are_one_line() -> None:
+    stories = [f"ValueError: alpha {value} is too large (mine2.py:15, in loss)" for value in "123"]
+    rows = [candidate("failed", 1, story) for story in (*stories, "KeyError: 'x' (mine2.py:9)")]
+    rows.append(candidate("failed", 1, stories[0].replace("15", "16")))
+    assert list(describe_early_ends(rows)) == [
+        f"3 failed after 1 task: {stories[0]}",
+        "1 failed after 1 task: KeyError: 'x' (mine2.py:9)",
+        f"1 failed after 1 task: {stories[0].replace('15', '16')}",
+    ]
+    about = {"trial_id": "er-01", "phase": "evaluation", "num_tasks": 5}
+    seeds = [{**row, **about, "seed": n} for n, row in enumerate(rows)]
+    assert [len(alike) for alike in group_endings(seeds)] == [3, 1, 1]
+    line = trials_line(seeds[:3])
+    assert line.endswith("1 is too large (mine2.py:15, in loss) (others have other numbers)")
 
 
 @pytest.mark.parametrize(("label", "name"), [({"label": "ER (ours)"}, "ER (ours)"), ({}, "er-01")])

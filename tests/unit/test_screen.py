@@ -6,35 +6,35 @@ import io
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 from orchestrator.graph.progress import Progress
 from orchestrator.results.units import duration_text
 from orchestrator.terminal import screen
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.screen import Display
 
 HALF_WAY = Progress(trials=4, trials_done=1, to_go=6, executed=3, running=2, shared=5, failed=1)
 
 
-def read_console(console: Console) -> str:
+def read_console(console: PlainConsole) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def test_a_terminal_shows_a_bar_and_the_line_that_a_file_gets() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=160)
+    console = PlainConsole(file=io.StringIO(), force_terminal=True, width=160)
     with Display(console) as display:
         display.show(HALF_WAY)
         display.say("a [note] on [/this]")
     text = read_console(console)
     assert "3/9" in text
     assert "trials 1/4" in text
-    assert "6 to go · 1 failed" in text
+    assert "6 to go · 1 diverged" in text
     assert "a [note] on [/this]" in text
 
 
 def test_a_narrow_terminal_cuts_the_line_and_keeps_the_count() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=60)
+    console = PlainConsole(file=io.StringIO(), force_terminal=True, width=60)
     with Display(console) as display:
         display.show(HALF_WAY)
     assert "3/9" in read_console(console)
@@ -43,7 +43,7 @@ def test_a_narrow_terminal_cuts_the_line_and_keeps_the_count() -> None:
 def test_a_file_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(screen.time, "monotonic", lambda: now[0])
-    console = Console(file=io.StringIO(), force_terminal=False)
+    console = PlainConsole(file=io.StringIO(), force_terminal=False)
     with Display(console) as display:
         for now[0] in (100.0, 104.0, 109.9, 110.0, 119.0):
             display.show(HALF_WAY)
@@ -55,7 +55,7 @@ def test_a_file_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -
 def test_verbose_prints_each_change_and_quiet_prints_nothing() -> None:
     end = replace(HALF_WAY, executed=4, to_go=5)
     for detail, lines in (("verbose", 2), ("quiet", 0)):
-        console = Console(file=io.StringIO(), force_terminal=False, width=200)
+        console = PlainConsole(file=io.StringIO(), force_terminal=False, width=200)
         with Display(console, detail) as display:  # type: ignore[arg-type]
             for progress in (HALF_WAY, HALF_WAY, end):
                 display.show(progress)
