@@ -26,6 +26,7 @@ from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS, WORKER
 from orchestrator.results.tables.sizes import find_excess
+from orchestrator.results.tables.sweep_folders import sort_by_first_run
 
 PROGRESS, SEARCH = "progress.json", "search.json"
 MARKER_FILES = (
@@ -111,7 +112,7 @@ def open_folders(
         thorough: read whole files, to find damage outside of the footers.
     """
     empty = [folder for folder in dirs if not sweep_paths([folder])]
-    paths = sweep_paths(dirs)
+    paths = sort_by_first_run(sweep_paths(dirs))
     names = _distinct_names(paths)
     folders = [_open(path, name, thorough) for path, name in zip(paths, names, strict=True)]
     return folders, [f"{folder}: {_no_results_note(folder)}" for folder in empty]

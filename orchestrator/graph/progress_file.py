@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.graph.progress import Progress
+from orchestrator.hashing import parse_json
 
 FILE = "progress.json"
 EVERY_SECONDS = 1.0  # many stages may end in a second, and the folder may be on a network disk
@@ -26,6 +28,7 @@ class ProgressFile:
 
     def __init__(self, folder: Path, store_uri: str = "") -> None:
         self._path, self._next = folder / FILE, 0.0
+        self._first_run = read_first_run(folder)
         self._store = "" if "@" in urlsplit(store_uri).netloc else store_uri
 
     def show(self, progress: Progress) -> None:
@@ -39,4 +42,20 @@ class ProgressFile:
         self._write(progress.to_json() | {"running": [], "over": True, "complete": complete})
 
     def _write(self, content: dict[str, Any]) -> None:
-        write_atomically(self._path, json.dumps({**content, "store": self._store}))
+        self._first_run = content["started_at"] if self._first_run is None else self._first_run
+        more = {"first_started_at": self._first_run, "store": self._store}
+        write_atomically(self._path, json.dumps(content | more))
+
+
+def read_first_run(folder: Path) -> float | None:
+    """Return when the sweep of a folder was first run, in seconds since 1970; None if unknown.
+
+    A file of an older release has the time of the last run alone.
+    """
+    try:
+        content = parse_json((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    content = content if isinstance(content, dict) else {}
+    value = content.get("first_started_at", content.get("started_at"))
+    return value if isinstance(value, int | float) and abs(value) < inf else None

@@ -123,9 +123,9 @@ def _name_rows(
     rows = list_configurations(evaluated, pd.Series(tables.to_numpy(), keys))
     common = protocol_columns(first)
     own = labels(rows, by, config, ["table"], common, list(rows[SWEEPS]))
-    names = pd.DataFrame(
-        {"label": own, "over tables": names_across_tables(rows, rows["table"], config)}
-    ).set_axis(configuration_index(rows))
+    over_tables = names_across_tables(rows, rows["table"], config, own)
+    names = pd.DataFrame({"label": own, "over tables": over_tables})
+    names = names.set_axis(configuration_index(rows))
     names = names.loc[keys].set_axis(first.index)
     return names["label"], names["over tables"]
 

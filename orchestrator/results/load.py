@@ -13,7 +13,11 @@ from orchestrator.results.names.identity import common_trial_ids
 from orchestrator.results.pooling import ALSO_IN, LABELLED_IN, pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
-from orchestrator.results.tables.sweep_folders import distinct_names, sweep_folders
+from orchestrator.results.tables.sweep_folders import (
+    distinct_names,
+    sort_by_first_run,
+    sweep_folders,
+)
 from orchestrator.results.tables.tables import Tables, read_tables
 
 TRIAL_KEY = ["sweep", "trial_id", "seed"]
@@ -23,7 +27,8 @@ def load(*folders: str | Path) -> Results:
     """Return the results of sweep folders, or of folders of sweep folders, as one.
 
     Each (trial, seed) has one row; the column `also_in` names the other sweeps that have it. Sweeps
-    of one name in several folders get different names.
+    of one name in several folders get different names. Rows are in the order in which the sweeps
+    were first run.
 
     Raises:
         RepertoireError: a folder has no tables, a table is damaged, or two folders have different
@@ -31,7 +36,7 @@ def load(*folders: str | Path) -> Results:
     """
     paths = [path for folder in folders for path in sweep_folders(Path(folder))]
     # A folder that is given twice counts once.
-    paths = list({path.resolve(): path for path in paths}.values())
+    paths = sort_by_first_run({path.resolve(): path for path in paths}.values())
     parts = [read_tables(path) for path in paths]
     names = distinct_names(list(map(_sweep_name, parts, paths)), paths)
     parts = [_rename_sweep(part, name) for part, name in zip(parts, names, strict=True)]

@@ -170,7 +170,7 @@ def test_a_name_has_what_its_sweep_varies_though_no_other_row_is_complete(status
         table = compare(*results, row("er", sweep="t", config={"memory_size": 7}))
         assert list(table.label) == ["er memory_size=24", "er"]
     over = {*table.attrs["over_tables"].values()}
-    assert over == {"er memory_size=24", "er memory_size=7"}
+    assert over == {"er memory_size=24", "er"}
     # In a table of its own, and under another label, the other changes nothing.
     for apart in ({"scenario": "class"}, {"method_label": "mine"}):
         assert list(compare(rows[0], other | apart).label) == ["er"]
@@ -205,6 +205,55 @@ def test_a_label_wins_over_none_whatever_the_order_of_the_sweeps(seed: int) -> N
             "er {'memory_size': 30}": "er memory_size=30",
             "er {'memory_size': 40}": "er memory_size=40",
         }
+
+
+def test_an_addition_does_not_change_when_a_third_sweep_has_the_name_too() -> None:
+    def trial(sweep: str, **config: Any) -> dict[str, Any]:
+        return row("er", sweep=sweep, config=config, method_label="ER (ours)")
+
+    first, second = trial("z", size=6, policy="a"), trial("y", size=5, policy="a")
+    third = [trial("x", size=6, policy="b", share=s) for s in (0.5, 0.25)]
+    names = ["ER (ours)", "ER (ours) size=5"]
+    assert list(compare(first, second).label) == names
+    # One of the third is called as the second is by then: `size=5` was its addition.
+    fourth = [trial("w", size=size, policy="c") for size in (5, 7)]
+    joined = [*names, "ER (ours) share=0.5", "ER (ours) share=0.25"]
+    assert list(compare(first, second, *third).label) == joined
+    labels = list(compare(first, second, *third, *fourth).label)
+    assert labels == [*joined, "ER (ours) size=5 policy=c", "ER (ours) size=7"]
+
+
+def test_a_column_of_another_sweep_adds_no_section_to_a_name() -> None:
+    def trial(method: str, rate: float, sweep: str, **more: float) -> dict[str, Any]:
+        config = {"method": {"name": method, **more}, "training": {"lr": rate}}
+        changes = {"config": json.dumps(config), "trial_id": str(config)}
+        return row(method, sweep=sweep) | changes
+
+    own = [trial("ewc", rate, "s") for rate in (0.1, 0.01)]
+    joined = compare(*own, trial("mine", 0.1, "t", lr=3.0))
+    assert list(joined.label) == ["ewc lr=0.1", "ewc lr=0.01", "mine"]
+
+
+def test_ranks_have_the_names_of_the_tables_unless_those_differ_between_tables() -> None:
+    def trial(scenario: str, size: int, sweep: str = "z", label: str | None = None) -> Any:
+        config = {"memory_size": size}
+        changes = {"method_label": label, "trial_id": f"{scenario} {size}"}
+        return row("er", sweep=sweep, config=config, scenario=scenario) | changes
+
+    first = [
+        each
+        for scenario in ("class", "task")
+        for each in (trial(scenario, 6, label="ER (ours)"), trial(scenario, 9))
+    ]
+    second = [trial(scenario, 5, "a", "ER (ours)") for scenario in ("class", "task")]
+    table = compare(*first, *second)
+    names = table["trial_id"].map(table.attrs["over_tables"])
+    assert list(names) == list(table["label"])
+    assert set(names) == {"ER (ours)", "er", "ER (ours) memory_size=5"}
+    # `er` of one table is `er memory_size=9` of the other, and has the longer name over both.
+    table = compare(*first, trial("task", 8))
+    names = table["trial_id"].map(table.attrs["over_tables"])
+    assert list(names) == ["ER (ours)", "er memory_size=9"] * 2 + ["er memory_size=8"]
 
 
 def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:

@@ -14,7 +14,7 @@ import search_lab as lab
 from orchestrator.graph import progress as module
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage, SlotsChanged
 from orchestrator.graph.progress import Progress
-from orchestrator.graph.progress_file import ProgressFile
+from orchestrator.graph.progress_file import ProgressFile, read_first_run
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
 FIELDS = {
@@ -30,6 +30,7 @@ FIELDS = {
     "computed": int,
     "raised": int,
     "started_at": float,
+    "first_started_at": float,
     "updated_at": float,
     "over": bool,
     "complete": bool,
@@ -126,6 +127,24 @@ def test_it_is_written_at_most_once_a_second_and_in_the_end(
     file.close(progress, complete=False)
     assert (read(tmp_path)["executed"], read(tmp_path)["over"]) == (6, True)
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_the_time_of_the_first_run_is_kept(tmp_path: Path) -> None:
+    assert read_first_run(tmp_path) is None
+    # That of an older release is the last run's, which the next one keeps.
+    (tmp_path / "progress.json").write_text(json.dumps({"started_at": 12.5}))
+    for _ in range(2):
+        ProgressFile(tmp_path).close(Progress(), complete=True)
+        assert (read(tmp_path)["first_started_at"], read_first_run(tmp_path)) == (12.5, 12.5)
+    assert read(tmp_path)["started_at"] > 12.5
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"first_started_at": "1"}', '{"started_at": NaN}'])
+def test_a_damaged_file_tells_no_first_run(tmp_path: Path, text: str) -> None:
+    (tmp_path / "progress.json").write_text(text)
+    assert read_first_run(tmp_path) is None
+    ProgressFile(tmp_path).close(Progress(), complete=True)
+    assert read_first_run(tmp_path) == read(tmp_path)["started_at"]
 
 
 def test_a_reader_never_meets_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,26 @@ def test_seeds_computed_with_different_code_are_two_rows_that_say_so(tmp_path: P
     assert find_configuration(load(*folders), "er code bbbbbbbb")["sweeps"] == ["b"]
 
 
+def test_the_sweep_that_was_run_first_keeps_its_names(tmp_path: Path) -> None:
+    folders = {
+        "b": write_sweep(tmp_path / "b", B),
+        "a": write_sweep(tmp_path / "a", A, first_seed=2),
+        "c": write_sweep(tmp_path / "c", C, first_seed=4),
+    }
+    # Without a time, in the order of the folders' names.
+    assert rows_of(tmp_path) == {"er": 2, "er code bbbbbbbb": 2, "er code cccccccc": 2}
+    for at, (name, folder) in enumerate(folders.items()):
+        (folder / "progress.json").write_text(json.dumps({"first_started_at": float(at)}))
+        expected = ["er", "er code aaaaaaaa", "er code cccccccc"][: at + 1]
+        ran = [folders[each] for each in [*folders][: at + 1]]
+        for given in (ran, ran[::-1]):
+            assert list(rows_of(*given)) == expected, name
+    table, shown = comparison(load(tmp_path)), Warehouse.open(tmp_path).comparison
+    columns = ["label", "table", "n", "sweeps"]
+    pd.testing.assert_frame_equal(table[columns], shown[columns])
+    assert list(table.loc[table["method"] == "er", "sweeps"]) == ["b", "a", "c"]
+
+
 def test_a_built_in_whose_version_was_raised_between_two_releases(tmp_path: Path) -> None:
     folders = write_sweep(tmp_path / "a", "1"), write_sweep(tmp_path / "b", "2", first_seed=2)
     assert rows_of(*folders) == {"er": 2, "er version 2": 2}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
-from orchestrator.columns import METHOD_LABEL
+from orchestrator.columns import CODE, METHOD_LABEL
 from orchestrator.results.names.code_texts import code_texts
 from orchestrator.results.names.hyperparameter_text import (
     column_texts,
@@ -31,11 +32,11 @@ def labels(
 ) -> list[str]:
     """Return a name for each configuration.
 
-    A name follows from the sweep of its row alone, so that it does not change with what else is
-    loaded. Where rows of other sweeps have a name already, something is added to the later one.
+    A name follows from the sweep of its row, and from those before it where these have the name
+    already: then something is added. So a sweep that comes after others changes no name of theirs.
 
     Args:
-        first: one row of the trials table for each configuration.
+        first: one row of the trials table for each configuration; those of earlier sweeps first.
         by: "method" (its label, if the sweep file gives one, with the hyperparameters that
             vary within it), "trial_id", or a column of `config`, which is then part of every name.
         config: the columns that names may have.
@@ -45,7 +46,9 @@ def labels(
     """
     if by == "trial_id":
         return list(first["trial_id"])
-    held_by = pd.Series(list(sweeps or ([name] for name in first["sweep"])), first.index, object)
+    holders = list(sweeps or ([name] for name in first["sweep"]))
+    order = list(dict.fromkeys([*first["sweep"], *chain.from_iterable(holders)]))
+    held_by = pd.Series([sorted(names, key=order.index) for names in holders], first.index, object)
     own, tables = _naming_sweeps(first, held_by), [name for name in within if name != "sweep"]
     result = pd.Series("", index=first.index, dtype=object)
     for sweep in dict.fromkeys(own):
@@ -55,8 +58,9 @@ def labels(
         named = _names_in_sweep(rows, by, config, tables, common)
         result.update(named[own[rows.index] == sweep])
     if not result.is_unique:
+        first = first.loc[own.map(order.index).sort_values(kind="stable").index]
         for rows in _split_by(first, within):
-            result.update(_distinguish(result[rows.index], rows, config))
+            result.update(_distinguish(result[rows.index], rows, own[rows.index], config))
     return list(result)
 
 
@@ -85,7 +89,7 @@ def _names_in_sweep(
     """Return the names that the configurations of one sweep have by themselves; see `labels`."""
     result = first["trial_id"].astype(object)
     first = first.assign(**{NAME: base_names(first)})
-    names = short_column_names(config)
+    names = _short_names(first, config, by)
     candidates, common = varying_columns(first, config), varying_columns(first, common)
     first = _drop_columns(first, {*config} - {*candidates, *common, by})
     # What varies in a table is in all of its labels, whichever method varies it.
@@ -102,45 +106,79 @@ def _names_in_sweep(
 
 
 def _distinguish(
-    names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]
+    names: pd.Series[str], rows: pd.DataFrame, sweeps: pd.Series[str], config: Sequence[str]
 ) -> pd.Series[str]:
-    """Return the names of a table made unique: one that an earlier row has gets an addition."""
+    """Return the names of a table made unique: one that an earlier sweep has gets an addition.
+
+    It follows from the rows up to its own, so that rows of later sweeps do not change it.
+
+    Args:
+        names: of the rows.
+        rows: those of a table, in the order of their sweeps.
+        sweeps: the sweep that each name follows from.
+        config: the columns that names may have.
+    """
     if names.is_unique:  # the usual case
         return names
-    result, taken = names.copy(), {*names}
-    for name, equal in rows.groupby(names, sort=False):
-        additions = _additions(equal, config) if len(equal) > 1 else []
-        for index in equal.index[1:]:
-            longer = (f"{name}{texts[index]}" for texts in additions if texts[index])
+    result, taken = names.copy(), set[str]()
+    for own in _split_by(names, sweeps):
+        repeated = own[own.isin(taken) | own.duplicated()]
+        taken |= {*own}
+        for index, name in repeated.items():
+            alike = rows[(names == name) | (result == name)]
+            # A sweep of other code splits rows of unknown code from those with which they agreed.
+            codes = alike if CODE in alike and alike[CODE].isna().any() else alike.loc[:index]
+            texts = _additions(alike.loc[:index], code_texts(codes), config)
+            longer = (f"{name}{text[index]}" for text in texts)
             result[index] = next((each for each in longer if each not in taken), name)
             taken.add(result[index])
     return result
 
 
-def _additions(equal: pd.DataFrame, config: Sequence[str]) -> list[pd.Series[str]]:
+def _additions(
+    equal: pd.DataFrame, codes: pd.Series[str], config: Sequence[str]
+) -> list[pd.Series[str]]:
     """Return texts that may tell rows of one name apart, the most telling first."""
-    names, empty = short_column_names(config), pd.Series("", equal.index, dtype=object)
+    names, empty = _short_names(equal, config), pd.Series("", equal.index, dtype=object)
     varied = [column_texts(equal[c], names[c]) for c in varying_columns(equal, config)]
     sweep, trial = " (" + equal["sweep"] + ")", " " + equal["trial_id"]
     further = [] if equal["sweep"].nunique() == 1 else [sweep]
     if equal["trial_id"].nunique() > 1:
         further = [trial, sweep, trial + sweep]
-    return [concatenate(empty, varied), code_texts(equal), *further]
+    return [concatenate(empty, varied), codes, *further]
+
+
+def _short_names(rows: pd.DataFrame, config: Sequence[str], by: str = "") -> dict[str, str]:
+    """Return the short names of columns; those that other rows alone have make none ambiguous."""
+    return short_column_names([name for name in config if name == by or rows[name].notna().any()])
 
 
 def names_across_tables(
-    first: pd.DataFrame, tables: pd.Series[Any], config: Sequence[str]
+    first: pd.DataFrame, tables: pd.Series[Any], config: Sequence[str], own: Sequence[str]
 ) -> pd.Series[str]:
     """Return a name for each configuration that is the same in all tables.
 
-    A label has the hyperparameters that vary in its own table; this name has those that vary in any
-    table.
+    It is the label, where that is the same in all tables and no other configuration has it. Else it
+    has the hyperparameters that vary in any table, where a label has those of its own table.
 
     Args:
         first: one row for each configuration.
         tables: the table of each row.
         config: the columns that names may have.
+        own: the labels, each different in its table.
     """
+    names, labelled = _varying_names(first, tables, config), pd.Series(own, first.index, object)
+    both = {*names} & {*labelled}
+    is_one = labelled.groupby(names).transform("nunique") == 1
+    is_one &= names.groupby(labelled).transform("nunique") == 1
+    # A label that reads as the longer name of another configuration would be taken for that one.
+    return labelled.where(is_one & ((labelled == names) | ~labelled.isin(both)), names)
+
+
+def _varying_names(
+    first: pd.DataFrame, tables: pd.Series[Any], config: Sequence[str]
+) -> pd.Series[str]:
+    """Return the base name of each row with the hyperparameters that vary in any table below it."""
     result = base_names(first)
     candidates = varying_columns(first, config)
     first = _drop_columns(first, {*config} - {*candidates})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.progress_file import read_first_run
 
 
 def sweep_folders(folder: Path) -> list[Path]:
@@ -26,6 +27,16 @@ def sweep_folders(folder: Path) -> list[Path]:
         f"{folder}: no results here (no trials.parquet in it or one level below); give the folder "
         f"of a sweep or one that holds some, or make it: repertoire run SWEEP --out {folder}"
     )
+
+
+def sort_by_first_run(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders of sweeps, that of the sweep that was run first at the beginning.
+
+    Names go to the first sweep that has them, so that one that joins changes none. Folders that do
+    not tell their time come before the others, in the order given.
+    """
+    times = {folder: read_first_run(folder) for folder in folders}
+    return sorted(times, key=lambda folder: times[folder] or 0.0)
 
 
 def refuse_pipes(folder: Path) -> None:
