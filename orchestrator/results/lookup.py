@@ -12,11 +12,17 @@ import pandas as pd
 
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.results.comparison import comparison
-from orchestrator.results.match_name import MAX_LISTED, ambiguous_name_error, match_name
+from orchestrator.results.match_name import (
+    GROUP_TITLE,
+    MAX_LISTED,
+    ambiguous_name_error,
+    match_name,
+)
 from orchestrator.results.names.code_texts import fill_code
 from orchestrator.results.names.naming import labels
 from orchestrator.results.pooling import CONFIGURATION, TABLE, pool_trials, sweeps_by_configuration
 from orchestrator.results.results import Results
+from orchestrator.results.searches import titles_of_groups
 from orchestrator.results.winners import configuration_keys
 
 
@@ -38,9 +44,18 @@ def first_rows(results: Results) -> pd.DataFrame:
     evaluation = trials.loc[trials["phase"] == "evaluation", "trial_id"]
     return first.assign(
         label=label,
+        **{GROUP_TITLE: pd.Series(_titles(first, trials), first.index, object)},
         sweeps=pd.Series(sweeps, first.index, object),
         evaluated=first["trial_id"].isin(evaluation),
     )
+
+
+def _titles(first: pd.DataFrame, trials: pd.DataFrame) -> list[str | None]:
+    """Return for each row the title of the group that searched it; None without a search."""
+    titles = titles_of_groups(trials)
+    if not titles:
+        return [None] * len(first)
+    return [titles.get(pair) for pair in zip(first["sweep"], first["group"], strict=True)]
 
 
 def with_labels(rows: pd.DataFrame, results: Results) -> pd.DataFrame:
@@ -66,7 +81,8 @@ def find_configuration(results: Results, name: str, scenario: str | None = None)
 
     Args:
         results: of one sweep or several.
-        name: trial id, the beginning of one, a label as `compare` prints it, or a description.
+        name: trial id, the beginning of one, a label as `compare` prints it or as the sweep file
+            gives it, a description, or the title of a group that was searched.
         scenario: "task", "domain" or "class"; None: any.
 
     Raises:

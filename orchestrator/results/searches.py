@@ -15,6 +15,7 @@ from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.results import Results
 from orchestrator.results.units import objective_text
 from orchestrator.results.winners import winner_hyperparameters
+from orchestrator.sweep.group_names import group_titles
 
 STATUSES = ("complete", "stopped", "diverged", "failed", UNFINISHED)
 
@@ -25,7 +26,7 @@ class GroupOutcome:
 
     Attributes:
         sweep: name of the sweep.
-        group: name of the group by its label, with the benchmark where that is searched too.
+        group: title of the group, by its label, with the benchmark where that is searched too.
         statuses: status -> number of candidates; those selected at each task count once a seed.
         reasons: a line for each winner that others tie with, and for each way in which candidates
             ended early, with their number.
@@ -51,21 +52,33 @@ def searches(results: Results) -> list[GroupOutcome]:
     if "group" not in trials or trials["group"].isna().all():
         return []
     hyperparameters = winner_hyperparameters(trials, results.stages)
-    searched = trials[trials["group"].notna()]
+    searched, titles = trials[trials["group"].notna()], titles_of_groups(trials)
     return [
-        _group_outcome(str(sweep), rows, hyperparameters)
-        for (sweep, _), rows in searched.groupby(["sweep", "group"], sort=False)
+        _group_outcome(str(sweep), titles[str(sweep), str(group)], rows, hyperparameters)
+        for (sweep, group), rows in searched.groupby(["sweep", "group"], sort=False)
     ]
 
 
-def shown_group(row: pd.Series[Any]) -> str:
-    """Return the name of a row's group, which begins with the label of its method if it has one."""
-    label, group = row.get(METHOD_LABEL), str(row["group"])
-    return label + group.removeprefix(row["method"]) if isinstance(label, str) else group
+def titles_of_groups(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return (sweep, group) -> the title that readers see, with the label of its method."""
+    if "group" not in trials:
+        return {}
+    first = trials[trials["group"].notna()].drop_duplicates(["sweep", "group"])
+    titles: dict[tuple[str, str], str] = {}
+    for sweep, rows in first.groupby("sweep", sort=False):
+        labels = [label if isinstance(label, str) else None for label in _labels(rows)]
+        given = zip(rows["group"], rows["method"], labels, strict=True)
+        keys = [(str(sweep), str(group)) for group in rows["group"]]
+        titles |= zip(keys, group_titles(given), strict=True)
+    return titles
+
+
+def _labels(rows: pd.DataFrame) -> list[Any]:
+    return list(rows[METHOD_LABEL]) if METHOD_LABEL in rows else [None] * len(rows)
 
 
 def _group_outcome(
-    sweep: str, rows: pd.DataFrame, hyperparameters: Mapping[tuple[object, ...], str]
+    sweep: str, group: str, rows: pd.DataFrame, hyperparameters: Mapping[tuple[object, ...], str]
 ) -> GroupOutcome:
     candidates = _candidates(rows)
     ends = candidates.to_dict("records")
@@ -79,7 +92,6 @@ def _group_outcome(
         for row in won.drop_duplicates(CONFIGURATION).to_dict("records")
     ]
     statuses = {status: counts[status] for status in STATUSES if counts[status]}
-    group = shown_group(rows.iloc[0])
     return GroupOutcome(
         sweep,
         group,

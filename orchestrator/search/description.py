@@ -74,7 +74,7 @@ def describe_missing_winner(group_search: GroupSearch) -> str:
         why = f"{len(undefined)} learned all tasks, but {undefined[0].story}"
     else:
         why = count_statuses(c.status for c in candidates)
-    return f"no candidate of {group_search.group.name} was chosen: {why}"
+    return f"no candidate of {group_search.group.title} was chosen: {why}"
 
 
 def count_statuses(statuses: Iterable[str]) -> str:

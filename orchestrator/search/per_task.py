@@ -111,7 +111,8 @@ class PerTaskStudy:
     def missing_winners(self) -> list[str]:
         """Return a line for each group and seed without a choice that says why."""
         return [
-            f"nothing was chosen for {s.group.name} on seed {s.seed} at task {len(s.choices) + 1}: "
+            f"nothing was chosen for {s.group.title} on seed {s.seed} "
+            f"at task {len(s.choices) + 1}: "
             f"{count_statuses(a.status for a in s.attempts if a.task > len(s.choices))}"
             for s in self.selections
             if s.failed

@@ -24,16 +24,18 @@ class Group:
     """The common parts of candidates, and the space they are drawn from.
 
     Attributes:
-        name: shown to the reader, and different for each group of a sweep.
+        name: in the journal and the tables, and different for each group of a sweep.
         parts: benchmark, network, training and method.
         fixed_stream: the sweep gives the benchmark's seed.
         cell: the budgets and dials of its candidates, if the sweep has means.
+        title: shown to the reader: the name with the label of its method.
     """
 
     name: str
     parts: tuple[SectionContent, SectionContent, SectionContent, SectionContent]
     fixed_stream: bool
     cell: Cell | None = None
+    title: str = ""
 
     @property
     def space(self) -> dict[str, Domain]:

@@ -1,7 +1,12 @@
-"""Names of groups: the method and, where several share it, the constants that differ."""
+"""Names of groups: the method and, where several share it, the constants that differ.
+
+The reader is shown the label of the sweep file in place of the method; journals and tables are not.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +14,8 @@ from orchestrator.hashing import canonical_json
 from orchestrator.sweep.group import Group, format_value
 from orchestrator.sweep.spaces.domains import Point
 from orchestrator.sweep.spaces.nesting import field_name
+
+NUMBER = re.compile(r" #\d+(?= |$)")
 
 
 def name_groups(groups: list[Group]) -> list[Group]:
@@ -25,7 +32,33 @@ def name_groups(groups: list[Group]) -> list[Group]:
             name, number = f"{name.partition(' #')[0]} #{number}", number + 1
         taken.add(name)
         renamed.append(replace(group, name=name))
-    return renamed
+    methods = [group.parts[3] for group in groups]
+    titles = group_titles(
+        (each.name, method.examples[0].name, method.label)
+        for each, method in zip(renamed, methods, strict=True)
+    )
+    return [replace(each, title=title) for each, title in zip(renamed, titles, strict=True)]
+
+
+def group_titles(groups: Iterable[tuple[str, str, str | None]]) -> list[str]:
+    """Return a title for each group of a sweep, numbered where two would have one.
+
+    Args:
+        groups: the name, the method and the label of each; None: it has no label.
+    """
+    titles: list[str] = []
+    for name, method, label in groups:
+        rest, number = name.removeprefix(method), 1
+        while (title := f"{label or method}{_with_number(rest, number)}") in titles:
+            number += 1
+        titles.append(title)
+    return titles
+
+
+def _with_number(rest: str, number: int) -> str:
+    """Return what follows a group's method with another number, which 1 leaves out."""
+    text = f" #{number}" if number > 1 else ""
+    return NUMBER.sub(text, rest, count=1) if NUMBER.search(rest) else rest + text
 
 
 def distinctions(group: Group, mates: list[Group]) -> list[tuple[str, Any]]:

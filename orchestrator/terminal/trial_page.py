@@ -12,7 +12,7 @@ from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
 from orchestrator.results.metrics import mean_std_interval, metrics_after
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.searches import searches, shown_group
+from orchestrator.results.searches import searches, titles_of_groups
 from orchestrator.results.units import UNDEFINED, interval_text
 from orchestrator.terminal.broken_text import BrokenText
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_lines
@@ -75,8 +75,9 @@ def _search_lines(results: Results, shown: TrialSelection) -> Iterator[str]:
     """Yield the number of candidates in the search of a winner, and the reasons of early ends."""
     first = shown.seeds.iloc[0]
     if first.get("selected") and first["phase"] == "evaluation":
+        title = titles_of_groups(results.trials).get((first["sweep"], first["group"]))
         for outcome in searches(results):
-            same = (outcome.sweep, outcome.group) == (first["sweep"], shown_group(first))
+            same = (outcome.sweep, outcome.group) == (first["sweep"], title)
             # Tables of release 0.1 do not number their candidates.
             if same and outcome.num_candidates:
                 yield candidates_text(outcome)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.sweep.group_names import group_titles
 from orchestrator.sweep.objective.expression import OBJECTIVE_NAMES
 from orchestrator.sweep.options import RunBudget
 from orchestrator.sweep.search_section.algorithms import Grid, Optuna, PerTask, Random
@@ -147,6 +148,22 @@ def test_groups_of_one_method_are_told_apart_by_what_differs_and_else_by_number(
         {name: si, c: {uniform: [1, 2]}}, {name: si, c: {uniform: [3, 4]}}]"""
     names = [group.name for group in load(text_of(methods=methods)).groups]
     assert names == ["ewc mode=online", "ewc mode=offline", "si", "si #2"]
+
+
+def test_the_title_of_a_group_has_its_label_and_a_number_only_beside_its_like(load: Load) -> None:
+    methods = """[{name: si, label: "SI #2 (ours)", c: {uniform: [1, 2]}},
+        {name: si, c: {uniform: [3, 4]}}, {name: si, c: {uniform: [5, 6]}}]"""
+    groups = load(text_of(methods=methods)).groups
+    assert [group.name for group in groups] == ["si", "si #2", "si #3"]
+    assert [group.title for group in groups] == ["SI #2 (ours)", "si", "si #2"]
+
+
+def test_the_number_of_a_group_stands_before_what_is_searched_of_the_benchmark() -> None:
+    names = ["ewc order=1", "ewc order=2", "ewc #2 order=1", "ewc #2 order=2"]
+    assert group_titles([(name, "ewc", None) for name in names]) == names
+    labels = ["A", "A", None, None]
+    given = [(name, "ewc", label) for name, label in zip(names, labels, strict=True)]
+    assert group_titles(given) == ["A order=1", "A order=2", "ewc order=1", "ewc order=2"]
 
 
 def test_spaces_are_searched_in_every_section(load: Load) -> None:

@@ -18,7 +18,9 @@ from typer.testing import CliRunner
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.colours import accuracy_colour, contrast_ratio, text_colour
+from orchestrator.results.lookup import find_configuration
 from orchestrator.results.results import Results
+from orchestrator.results.searches import searches
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
@@ -189,6 +191,49 @@ def test_a_label_given_exactly_decides_before_words_that_describe() -> None:
     assert words(results, "er").startswith("er er-aa (sweep s)")
     assert words(results, "ER (ours)").startswith("ER (ours) er-bb (sweep s)")
     assert "er-bb (sweep s)" in words(results, "er lam=2")
+
+
+def test_a_label_of_several_trials_lists_them_whatever_else_the_word_describes() -> None:
+    for label in ("s", "Mine (ours)"):  # `s` is the sweep's name too
+        rows = [
+            trial("er-aa", method="er"),
+            trial("ewc-bb", lam=1.0, method_label=label),
+            trial("ewc-cc", lam=4.0, method_label=label, status="failed"),
+        ]
+        results = results_from(*rows)
+        with pytest.raises(RepertoireError) as refused:
+            trial_page(results, label)
+        first, *listed, last = str(refused.value).splitlines()
+        assert first == f"{label!r} fits 2 trials:"
+        setting = "split_digits, domain-incremental, 2 tasks (sweep s)"
+        assert listed == [
+            f"  - ewc-bb: {label} lam=1, {setting}",
+            f"  - ewc-cc: {label} lam=4, {setting}",
+        ]
+        assert last == "give the id of one, or more words: hyperparameters, scenario, sweep"
+        assert words(results, f"domain {label} lam=4").startswith(f"{label} lam=4 ewc-cc (sweep s)")
+
+
+def test_the_title_of_a_group_is_a_name_of_its_winner() -> None:
+    space = {"phase": "search", "selected": False}
+    won = {"selected": True}
+    groups = (
+        ("ewc", "A", (1.0, 2.0)),
+        ("ewc #2", None, (3.0, 4.0)),
+        ("ewc #3", None, (5.0, 6.0)),
+    )
+    rows = [
+        trial(f"ewc-{lam}", lam=lam, group=group, method_label=label, **phase)
+        for group, label, lams in groups
+        for lam, phase in zip(lams, (won, space), strict=True)
+    ]
+    results = results_from(*rows)
+    assert [outcome.group for outcome in searches(results)] == ["A", "ewc", "ewc #2"]
+    for title, trial_id in (("A", "ewc-1.0"), ("ewc #2", "ewc-5.0")):
+        assert find_configuration(results, title)["trial_id"] == trial_id
+    # A number that no page prints is no name.
+    with pytest.raises(UnknownName, match="unknown trial 'ewc #3'"):
+        find_configuration(results, "ewc #3")
 
 
 def test_a_description_finds_the_same_trial_whatever_else_the_folder_holds() -> None:

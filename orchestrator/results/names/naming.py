@@ -121,10 +121,11 @@ def _distinguish(
     if names.is_unique:  # the usual case
         return names
     result, taken = names.copy(), set[str]()
-    for own in _split_by(names, sweeps):
+    for _, own in names.groupby(sweeps, sort=False):
         repeated = own[own.isin(taken) | own.duplicated()]
         taken |= {*own}
-        for index, name in repeated.items():
+        for index in repeated.index:
+            name = str(names[index])
             alike = rows[(names == name) | (result == name)]
             # A sweep of other code splits rows of unknown code from those with which they agreed.
             codes = alike if CODE in alike and alike[CODE].isna().any() else alike.loc[:index]
