@@ -14,7 +14,7 @@ from dashboards import charts, figures
 from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
-from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices
+from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices, list_labels
 from dashboards.data.sharing import count_shared
 from dashboards.data.warehouse import Warehouse, open_results
 from orchestrator.errors import RepertoireError, UnknownName
@@ -44,7 +44,9 @@ def draw_chart(
     if name not in CHARTS:
         raise UnknownName("chart", name, [*CHARTS, R_MATRIX])
     warehouse = open_results(folders)
-    return CHARTS[name](warehouse, read_scope(scope, list_choices(warehouse)))
+    return CHARTS[name](
+        warehouse, read_scope(scope, list_choices(warehouse), list_labels(warehouse))
+    )
 
 
 def draw_r_matrix(
@@ -96,13 +98,20 @@ def draw_figure(folders: Sequence[Path], name: str) -> Figure:
 
 
 def read_scope(
-    given: Mapping[str, str | Sequence[str]], choices: Mapping[str, Sequence[str]]
+    given: Mapping[str, str | Sequence[str]],
+    choices: Mapping[str, Sequence[str]],
+    labels: Mapping[str, str],
 ) -> Scope:
     """Return the scope with these values of its columns, which have the values of `choices`.
 
+    Args:
+        given: column -> its value, or several.
+        choices: column -> the values that there are.
+        labels: label of an entry -> its method.
+
     Raises:
         UnknownName: there is no such column, or no such value of it.
-        RepertoireError: no value of a column is chosen.
+        RepertoireError: no value of a column is chosen, or a method by a label.
     """
     scope: dict[str, tuple[str, ...]] = {}
     for column, values in given.items():
@@ -116,6 +125,11 @@ def read_scope(
                 f"or choose from: {', '.join(choices[column])}"
             )
         for value in scope[column]:
+            if column == "method" and value in labels and value not in choices[column]:
+                raise RepertoireError(
+                    f"{value!r} is a label of {labels[value]}, and charts are chosen by the "
+                    f"method: method={labels[value]!r}"
+                )
             if value not in choices[column]:
                 raise UnknownName(column, str(value), choices[column])
     return Scope(**scope)

@@ -32,10 +32,12 @@ class SweepError(RepertoireError):
 
 
 class UnknownName(RepertoireError):
-    """A name is not in a table; lists the table and suggests the nearest."""
+    """A name is not in a table; suggests the nearest, and lists the table or says where it is."""
 
-    def __init__(self, kind: str, given: str, valid: Iterable[str]) -> None:
-        super().__init__(f"unknown {kind} {given!r}; {suggest(given, valid)}")
+    def __init__(self, kind: str, given: str, valid: Iterable[str], listed: str = "") -> None:
+        hint = suggest(given, valid)
+        shown = hint.partition("valid: ")[0] + listed if listed else hint
+        super().__init__(f"unknown {kind} {given!r}; {shown}")
 
 
 class MissingData(RepertoireError):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
+from orchestrator.columns import METHOD_LABEL
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,11 @@ def list_choices(warehouse: Warehouse) -> Mapping[str, list[str]]:
         f"SELECT {', '.join(SCOPE_COLUMNS)} FROM trials GROUP BY ALL ORDER BY min(place)"
     )
     return {column: list(values_of[column].dropna().unique()) for column in SCOPE_COLUMNS}
+
+
+def list_labels(warehouse: Warehouse) -> Mapping[str, str]:
+    """Return label -> method of the entries that a sweep gives a label."""
+    rows = warehouse.frame(
+        f"SELECT DISTINCT {METHOD_LABEL} AS label, method FROM trials WHERE label IS NOT NULL"
+    )
+    return dict(zip(rows["label"], rows["method"], strict=True))

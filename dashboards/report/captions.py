@@ -73,7 +73,8 @@ def _front_sentence(rows: pd.DataFrame) -> list[str]:
         return []
     return [
         f"{int(rows['front'].sum())} of {len(rows)} configurations are on the Pareto front of "
-        "ACC, storage and computation: no other beats them by intervals that do not overlap."
+        "ACC, storage and computation: no other is better in one of them and better or equal in "
+        "all, by intervals that do not overlap."
     ]
 
 

@@ -39,6 +39,9 @@ ROW = [*IN_TABLE, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
 
 
+CANDIDATES = "search phase"  # the reason why candidates of a search are not compared
+
+
 class Names(dict[str, str]):
     """A name for each trial id, in the attributes of a frame, which pandas copies at each step."""
 
@@ -182,7 +185,7 @@ def _resolve_column(by: str, config: Sequence[str]) -> str:
 
 def count_left_out(trials: pd.DataFrame) -> dict[str, int]:
     """Return the number of (trial, seed) that are not compared, by reason."""
-    why = trials["status"].where(trials["phase"] == "evaluation", "search phase")
+    why = trials["status"].where(trials["phase"] == "evaluation", CANDIDATES)
     return {
         str(reason): int(n) for reason, n in why[why != "complete"].value_counts(sort=False).items()
     }

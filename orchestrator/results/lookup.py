@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.errors import RepertoireError, UnknownName, suggest
+from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import comparison
 from orchestrator.results.match_name import (
     GROUP_TITLE,
@@ -129,10 +129,7 @@ def find_table_rows(results: Results, table: pd.DataFrame, name: str) -> pd.Seri
     return pd.Series(matching.to_numpy(), index=table.index)
 
 
-def _unknown_name_error(name: str, valid: Sequence[str]) -> RepertoireError:
+def _unknown_name_error(name: str, valid: Sequence[str]) -> UnknownName:
     if len(valid) <= MAX_LISTED:
         return UnknownName("trial", name, valid)
-    near = suggest(name, valid).partition("valid: ")[0]
-    return RepertoireError(
-        f"unknown trial {name!r}; {near}repertoire compare DIR --by trial_id names all"
-    )
+    return UnknownName("trial", name, valid, listed="a comparison by trial_id names all")

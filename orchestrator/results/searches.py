@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from orchestrator.results.winners import winner_hyperparameters
 from orchestrator.sweep.group_names import group_titles
 
 STATUSES = ("complete", "stopped", "diverged", "failed", UNFINISHED)
+STATUS_COLUMNS = {status.replace(" ", "_"): status for status in STATUSES}
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,29 @@ def titles_of_groups(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 def _labels(rows: pd.DataFrame) -> list[Any]:
     return list(rows[METHOD_LABEL]) if METHOD_LABEL in rows else [None] * len(rows)
+
+
+def winners_table(outcomes: Sequence[GroupOutcome]) -> pd.DataFrame:
+    """Return a row for each winner, or for a search without one, with what was tried.
+
+    Columns: `sweep`; `searched`, the group; `chosen`, hyperparameters, null without a winner;
+    `objective`; `tried` and, of these, those of STATUS_COLUMNS; `reasons` of early ends.
+    """
+    rows = [
+        {
+            "sweep": outcome.sweep,
+            "searched": outcome.group,
+            "chosen": chosen,
+            "objective": objective,
+            "tried": outcome.num_candidates,
+            **{name: outcome.statuses.get(status, 0) for name, status in STATUS_COLUMNS.items()},
+            "reasons": "; ".join(outcome.reasons),
+        }
+        for outcome in outcomes
+        for chosen, objective in outcome.winners or ((None, float("nan")),)
+    ]
+    columns = ["sweep", "searched", "chosen", "objective", "tried", *STATUS_COLUMNS, "reasons"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _group_outcome(

@@ -21,7 +21,12 @@ from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
 from orchestrator.results.units import bytes_text, duration_text, percent_text
 from orchestrator.terminal.fused_rows import fused_rows
-from orchestrator.terminal.method_list import first_sentence, methods_table
+from orchestrator.terminal.method_list import (
+    UNSET_NOTE,
+    first_sentence,
+    methods_table,
+    value_in_file,
+)
 
 
 def plan_table(
@@ -112,6 +117,7 @@ def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
 def networks_table() -> Table:
     """Return the networks with their options."""
     table = create_table("network", "options (defaults)", "what it is")
+    table.caption, table.caption_justify = UNSET_NOTE, "left"
     networks: dict[str, type[Network]] = {**NETWORKS, PRETRAINED: Pretrained}
     for name, cls in sorted(networks.items()):
         table.add_row(name, hyperparameters_text(cls.Config), first_sentence(cls))
@@ -133,9 +139,10 @@ def create_table(*headers: str) -> Table:
 
 
 def hyperparameters_text(config: type[Any]) -> str:
-    """Return the fields of a configuration, a line each, with their defaults if they have any."""
+    """Return the fields of a configuration, a line each, with their defaults as a file has them."""
     defaults = {field.name: getattr(config(), field.name) for field in fields(config)}
-    return "\n".join(k if v is None else f"{k}={v}" for k, v in defaults.items()) or "-"
+    lines = (k if v is None else f"{k}: {value_in_file(v)}" for k, v in defaults.items())
+    return "\n".join(lines) or "-"
 
 
 LISTS: dict[str, Callable[[], Table]] = {

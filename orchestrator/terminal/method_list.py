@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from itertools import product
+from math import inf
 from typing import Any
 
+import yaml
 from rich.box import SIMPLE
 from rich.table import Column, Table
 
@@ -15,6 +17,7 @@ from methods import METHODS
 from methods.base import Method, Setting
 from orchestrator.networks.networks import NETWORKS
 
+UNSET_NOTE = "options without a value are unset by default"
 SCENARIOS = ("task", "domain", "class")
 # A small input of each kind; methods are asked for objections to it.
 INPUTS = {"images": (3, 32, 32), "rows": (64,)}
@@ -34,7 +37,7 @@ def methods_table() -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
-    table.caption, table.caption_justify = "bare names are left out unless they are given", "left"
+    table.caption, table.caption_justify = UNSET_NOTE, "left"
     for name, cls in sorted(METHODS.items()):
         defaults = "\n".join(texts[name]) or "-"
         table.add_row(name, defaults, "\n".join(describe_scope(cls)), first_sentence(cls))
@@ -93,15 +96,18 @@ def default_text(name: str, by_scenario: dict[str, Any]) -> str:
     """Return `lam=1`, `lam` without a default, or `head=true (domain), false (task, class)`."""
     scenarios: dict[Any, list[str]] = {}
     for scenario, value in by_scenario.items():
-        scenarios.setdefault(_default_value(value), []).append(scenario)
+        scenarios.setdefault(value_in_file(value), []).append(scenario)
     if len(scenarios) == 1:
         return name + next(f"={text}" if text else "" for text in scenarios)
     texts = (f"{text or 'none'} ({', '.join(names)})" for text, names in scenarios.items())
     return f"{name}={', '.join(texts)}"
 
 
-def _default_value(value: Any) -> str:
-    """Return a default as a sweep file has it; "" for none."""
+def value_in_file(value: Any) -> str:
+    """Return a value as YAML in a line, "" for none; of a nested configuration what is set."""
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if is_dataclass(value):
+        value = {name: each for name, each in vars(value).items() if each is not None}
+    plain = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=inf).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The searches of results as a table: winners with their hyperparameters, and what was tried."""
+"""The searches of results as tables: winners with their hyperparameters, and what was tried."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rich.text import Text
 from orchestrator.results.searches import STATUSES, GroupOutcome
 from orchestrator.results.units import objective_text
 from orchestrator.terminal.broken_text import break_name
+from orchestrator.terminal.comparison.block import Block
 
 
 def search_tables(outcomes: Sequence[GroupOutcome]) -> RenderableType:
     """Return a table for each sweep that searched, with the reasons why candidates ended early."""
+    return Group(*(piece for block in search_blocks(outcomes) for piece in _pieces(block)))
+
+
+def search_blocks(outcomes: Sequence[GroupOutcome]) -> list[Block]:
+    """Return a table for each sweep that searched; its notes are why candidates ended early."""
     sweeps = dict.fromkeys(each.sweep for each in outcomes)
-    return Group(
-        *(
-            piece
-            for sweep in sweeps
-            for piece in _sweep_pieces(sweep, [each for each in outcomes if each.sweep == sweep])
-        )
-    )
+    return [_block(name, [each for each in outcomes if each.sweep == name]) for name in sweeps]
 
 
 def candidates_text(outcome: GroupOutcome) -> str:
@@ -32,21 +32,29 @@ def candidates_text(outcome: GroupOutcome) -> str:
     return f"{outcome.num_candidates} candidates were tried: {counts}"
 
 
-def _sweep_pieces(sweep: str, outcomes: Sequence[GroupOutcome]) -> Iterator[RenderableType]:
+def _block(sweep: str, outcomes: Sequence[GroupOutcome]) -> Block:
     statuses = [each for each in STATUSES if any(each in one.statuses for one in outcomes)]
+    return Block(
+        title=f"search of {sweep}",
+        headers=("searched", "chosen", "objective", "tried", *statuses),
+        rows=[row for outcome in outcomes for row in _rows(outcome, statuses)],
+        notes=[f"{each.group}: {reason}" for each in outcomes for reason in each.reasons],
+        left=2,
+    )
+
+
+def _pieces(block: Block) -> Iterator[RenderableType]:
     table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
-    table.add_column("searched")
-    table.add_column("chosen")
-    for header in ("objective", "tried", *statuses):
-        table.add_column(header, justify="right", no_wrap=True)
-    for outcome in outcomes:
-        for group, chosen, *numbers in _rows(outcome, statuses):
-            table.add_row(break_name(group), break_name(chosen), *map(Text, numbers))
-    yield Text(f"search of {sweep}", style="bold")
+    for i, header in enumerate(block.headers):
+        if i < block.left:
+            table.add_column(header)
+        else:
+            table.add_column(header, justify="right", no_wrap=True)
+    for group, chosen, *numbers in block.rows:
+        table.add_row(break_name(group), break_name(chosen), *map(Text, numbers))
+    yield Text(block.title, style="bold")
     yield table
-    for outcome in outcomes:
-        for reason in outcome.reasons:
-            yield Text(f"{outcome.group}: {reason}", style="dim")
+    yield from (Text(note, style="dim") for note in block.notes)
 
 
 def _rows(outcome: GroupOutcome, statuses: Sequence[str]) -> Iterator[list[str]]:

@@ -152,6 +152,8 @@ def test_lists_name_what_a_sweep_can_name() -> None:
     _, output = invoke("list", "methods")  # the default that counts, also where it is set late
     assert "memory_size=500" in output
     assert "None" not in output
+    _, output = invoke("list", "networks")
+    assert "channels: [32, 64]" in output  # as a sweep file has it
 
 
 def test_methods_are_listed_with_what_they_serve_and_the_defaults_of_each_scenario(

@@ -108,8 +108,8 @@ def test_a_metric_of_the_front_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_rows_are_held_against_the_best_or_the_one_that_is_named(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "a")
-    assert "ACC less that of si, paired by seed" in compare(folder)
-    assert "ACC less that of ewc, paired by seed" in compare(folder, "--against", "ewc")
+    assert "ACC minus that of si, paired by seed" in compare(folder)
+    assert "ACC minus that of ewc, paired by seed" in compare(folder, "--against", "ewc")
     with pytest.raises(RepertoireError, match="unknown row to compare against 'ewcc'"):
         compare(folder, "--against", "ewcc")
 

@@ -289,7 +289,7 @@ def test_differences_are_printed_with_interval_and_corrected_p() -> None:
     results = results_of(EWC, ER)
     table = with_differences(results, comparison(results), "ewc")
     markdown, latex = render(table, "markdown"), render(table, "latex")
-    assert "**ACC less that of ewc, paired by seed**" in markdown
+    assert "**ACC minus that of ewc, paired by seed**" in markdown
     assert "| method | ΔACC | 95% interval | p | p (Holm) | n |" in markdown
     assert "| er | 0.200 | [-0.048, 0.448] | 0.074 | 0.074 | 3 |" in markdown
     assert r"er & 0.200 & $[-0.048, 0.448]$ & 0.074 & 0.074 & 3 \\" in latex

@@ -590,7 +590,7 @@ def test_a_trainable_takes_a_sweep_made_in_python(
 
 
 def test_public_names_are_there_and_sections_are_those_of_the_file() -> None:
-    assert set(rp.__all__) <= set(dir(rp))
+    assert [name for name in dir(rp) if not name.startswith("__")] == sorted(rp.__all__)
     assert all(getattr(rp, name).__name__ == name for name in rp.__all__)
     assert list(Sections.__annotations__) != []
     assert set(Sections.__annotations__) == set(TopLevel.__dataclass_fields__)

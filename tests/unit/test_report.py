@@ -321,7 +321,8 @@ def test_the_trade_off_is_said_in_numbers() -> None:
         "10.8 GFLOP computed. Next is er: 0.917 ± 0.010, with 117 kB carried between tasks and "
         "7.18 GFLOP computed. Storage is least with er: 117 kB, at ACC 0.917. Computation is least "
         "with er: 7.18 GFLOP, at ACC 0.917. 2 of 2 configurations are on the Pareto front of ACC, "
-        "storage and computation: no other beats them by intervals that do not overlap."
+        "storage and computation: no other is better in one of them and better or equal in all, by "
+        "intervals that do not overlap."
     )
     tested = rows(acc_p_holm=[float("nan"), 0.2], against_best=True)
     assert (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from orchestrator.cli.python.check_arguments import check_arguments
 from orchestrator.errors import RepertoireError
+from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes
 from orchestrator.terminal.comparison.rendering import FIRST_ROWS, render
@@ -63,15 +65,18 @@ def as_comparison(table: pd.DataFrame) -> Comparison:
     return compared  # type: ignore[no-any-return]
 
 
-def comparison_html(table: pd.DataFrame, more: str = "compare() has all rows") -> str:
+def comparison_html(
+    table: pd.DataFrame, more: str = "compare() has all rows", below: Sequence[Block] = ()
+) -> str:
     """Return a comparison as one table of HTML, with its first rows if there are many.
 
     Args:
         table: the comparison.
         more: where the other rows are.
+        below: further blocks of the table.
     """
     first = table.head(FIRST_ROWS)
     first.attrs = dict(table.attrs)
     others = len(table) - len(first)
     further = [f"{others} further rows: {more}"] if others else []
-    return html_table(list(build_blocks(first)), [*further, *closing_notes(first)])
+    return html_table([*build_blocks(first), *below], [*further, *closing_notes(first)])

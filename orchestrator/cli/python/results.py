@@ -26,8 +26,10 @@ from orchestrator.results.metrics import R
 from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask, require_numbers
 from orchestrator.results.ranking import with_ranks
+from orchestrator.results.searches import searches, winners_table
 from orchestrator.sweep.objective.objective_text import Mode
 from orchestrator.terminal.comparison.rendering import render_first
+from orchestrator.terminal.search_page import search_blocks
 from orchestrator.terminal.trial_selection import select_trial
 
 if TYPE_CHECKING:
@@ -124,6 +126,16 @@ class Results(tables.Results):
         front = table[front_mask(table, metrics, chosen, ["table"])].reset_index(drop=True)
         front.attrs = dict(table.attrs)
         return as_comparison(front)
+
+    @check_arguments
+    def winners(self) -> pd.DataFrame:
+        """Return what searches chose, a row for each winner; empty if nothing was searched.
+
+        Columns: `sweep`, `searched`, `chosen` (null where nothing won), `objective`, the number of
+        candidates `tried`, of these `complete`, `stopped`, `diverged`, `failed` and
+        `not_finished`, and the `reasons` of those that ended early.
+        """
+        return winners_table(searches(self))
 
     @check_arguments
     def r_matrix(
@@ -246,7 +258,8 @@ class Results(tables.Results):
         return render_first(comparison(self), "compare() has all rows").rstrip("\n")
 
     def _repr_html_(self) -> str:
-        return comparison_html(with_best(self, with_front(comparison(self))))
+        table = with_best(self, with_front(comparison(self)))
+        return comparison_html(table, below=search_blocks(searches(self)))
 
 
 @check_arguments

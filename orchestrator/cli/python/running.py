@@ -12,6 +12,7 @@ from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_
 from orchestrator.cli.options import job_address
 from orchestrator.cli.python.arguments import parse
 from orchestrator.cli.python.results import Results, load
+from orchestrator.cli.python.widget_hints import without_widget_hints
 from orchestrator.cli.run_folder import RunOptions, run_in_folder
 from orchestrator.cli.run_report import describe_failures
 from orchestrator.cli.until import parse_until
@@ -47,6 +48,7 @@ class RunArguments:
 
 
 @errors_with_addresses()
+@without_widget_hints()
 def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Results:
     """Run a sweep from this process; return its results, and show what failed and why.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.cli.environment import parse_store
 from orchestrator.cli.python.arguments import parse
 from orchestrator.cli.python.running import read_folder
+from orchestrator.cli.python.widget_hints import without_widget_hints
 from orchestrator.cli.run_sweep import plan_sweep
 from orchestrator.cli.simulation_options import read_recorded
 from orchestrator.graph.plan import Plan
@@ -72,6 +73,7 @@ class SweepPlan:
 
 
 @errors_with_addresses()
+@without_widget_hints()
 def plan_here(sweep: Sweep, out: str | Path, store: str | Path | None) -> SweepPlan:
     """Return the plan of a sweep; nothing is written. See `Sweep.plan`."""
     results = read_folder(out)

@@ -19,7 +19,7 @@ PAIRED_NOTE = "interval and p: paired t over the n common seeds, each row by its
 HOLM_NOTE = "Holm: corrected for the number of rows"
 CHOSEN_BEST_NOTE = (
     "Holm: corrected for all pairs of rows, since the row was chosen as the best of the same data; "
-    "to correct for fewer tests, choose it beforehand: --against LABEL"
+    "to correct for fewer tests, choose it beforehand: --against LABEL, in Python against=LABEL"
 )
 
 
@@ -39,7 +39,7 @@ def differences_block(rows: pd.DataFrame, warning: str) -> Block:
     ]
     first = rows.iloc[0]
     notes = (PAIRED_NOTE, CHOSEN_BEST_NOTE if first["against_best"] else HOLM_NOTE)
-    title = f"ACC less that of {first['against']}, paired by seed"
+    title = f"ACC minus that of {first['against']}, paired by seed"
     return Block(title, DIFFERENCE_HEADERS, cells, notes, warning)
 
 
