@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,7 @@ from dashboards.pages.tables import (
     text_width,
 )
 from orchestrator.columns import COLUMNS, SELECTABLE
+from orchestrator.results.searches import titles_of_groups
 from orchestrator.results.units import METRIC_FORMAT, OBJECTIVE, objective_text
 from orchestrator.terminal.escaping import escape_markdown
 
@@ -50,7 +51,7 @@ def show(page: Page) -> None:
             "A sweep with a `search:` section shows its candidates here."
         )
         return
-    rows = _pick_search(table)
+    rows = _pick_search(table, titles_of_groups(page.warehouse.results.trials))
     document = read_searches(page.warehouse).get(rows.iloc[0]["sweep"])
     _show_protocol(document, rows)
     _show_winners(rows)
@@ -88,14 +89,14 @@ def colours_text(rows: pd.DataFrame, objective: str) -> str:
     return " ".join(sentence for sentence, applies in sentences.items() if applies)
 
 
-def _pick_search(table: pd.DataFrame) -> pd.DataFrame:
+def _pick_search(table: pd.DataFrame, titles: Mapping[tuple[str, str], str]) -> pd.DataFrame:
     groups = dict(list(table.groupby(["sweep", "group"], sort=False, dropna=False)))
     if len(groups) == 1:
         return table
     chosen = st.selectbox(
         "Search",
         list(groups),
-        format_func=lambda names: f"{names[1]} (sweep {names[0]})",
+        format_func=lambda names: f"{titles.get(names, names[1])} (sweep {names[0]})",
         key="search",
     )
     return groups[chosen]

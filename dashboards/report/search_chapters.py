@@ -13,6 +13,7 @@ from dashboards.data.sharing import count_shared
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import cost_captions, search_captions
 from dashboards.report.chapter import Chapter, Chart
+from orchestrator.results.searches import titles_of_groups
 
 
 def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
@@ -20,6 +21,7 @@ def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
     table, curves = (
         read(warehouse, EVERYTHING) for read in (read_candidates, read_learning_curves)
     )
+    titles = titles_of_groups(warehouse.results.trials) if len(table) else {}
     for (sweep, group), rows in table.groupby(["sweep", "group"], sort=False, dropna=False):
         own = curves.merge(rows[["sweep", "trial_id"]])
         notes = search_captions.search(rows)
@@ -29,7 +31,8 @@ def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
         if len(ranked) >= MIN_CANDIDATES and len(names) > 1:
             notes = search_captions.importance(importances(ranked, names))
             drawn.append(Chart("Which hyperparameters mattered", notes, charts.importance(rows)))
-        yield Chapter(f"Search: {group} (sweep {sweep})", charts=drawn)
+        title = titles.get((str(sweep), str(group)), group)
+        yield Chapter(f"Search: {title} (sweep {sweep})", charts=drawn)
 
 
 def sharing_chapter(warehouse: Warehouse) -> Iterator[Chapter]:

@@ -323,15 +323,15 @@ def test_a_table_that_is_written_anew_changes_the_stamp(tmp_path: Path) -> None:
     assert len({before, first, file_states([tmp_path])}) == 3
 
 
-def write_searched(folder: Path) -> Path:
-    """Write a sweep of which half the trials are candidates of a search."""
+def write_searched(folder: Path, label: str | None = None) -> Path:
+    """Write a sweep of which half the trials are candidates of a search, of a method's label."""
     tables = random_tables(np.random.default_rng(5), folder.name, complete=1.0)
     rows = tables.trials.to_pylist()
     for row in rows:
         if row["method"] == "ewc":
             number = 0 if "100" in row["trial_id"] else 1
             row |= {"phase": "search", "group": "ewc", "candidate": number, "objective": 0.5}
-            row |= {"selected": number == 0}
+            row |= {"selected": number == 0, "method_label": label}
             if number and row["seed"] == 2:
                 row |= {"status": "stopped", "tasks_done": 1, "story": "asha, after task 1"}
     trials = tables.trials.from_pylist(rows, tables.trials.schema)

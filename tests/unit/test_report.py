@@ -31,6 +31,7 @@ from dashboards.report.means_chapters import means_chapters
 from dashboards.report.missing import missing_notes
 from dashboards.report.page import render
 from dashboards.report.protocol import protocol_chapters
+from dashboards.report.search_chapters import search_chapters
 from dashboards.report.study import study_lines
 from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
@@ -108,6 +109,12 @@ WHAT_EACH_STATE_SAYS = {
     "one_seed": r"Evaluation: 4 configurations, seeds 0\.",
     "with_search": r"Search: ewc \(sweep s\).*2 candidates, 1 stopped\. ewc lam=100 won with 0\.5",
 }
+
+
+def test_a_search_goes_by_the_label_of_its_method(tmp_path: Path) -> None:
+    write_searched(tmp_path / "s", "EWC (ours)")
+    titles = [chapter.heading for chapter in search_chapters(open_results([tmp_path]))]
+    assert titles == ["Search: EWC (ours) (sweep s)"]
 
 
 # What is not a number is read as what is not there: the page of the dashboard shows it.
