@@ -254,7 +254,7 @@ def test_an_unknown_trial_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match=r"did you mean 'ewc lam=5'\? valid: "):
         trial_page(results_from(trial(), trial("ewc-77cd", lam=5.0)), "ewc lam=6x")
     many = results_from(*(trial(f"ewc-{i:04}", lam=float(i)) for i in range(50)))
-    with pytest.raises(RepertoireError, match=r"did you mean 'ewc lam=7'\? repertoire compare"):
+    with pytest.raises(UnknownName, match=r"did you mean 'ewc lam=7'\? a comparison by trial_id"):
         trial_page(many, "ewc lam7")
 
 
