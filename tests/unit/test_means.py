@@ -791,6 +791,16 @@ def test_several_networks_have_several_units_of_computation(tmp_path: Path) -> N
         assert len([line for line in network_lines(cells) if "2 networks" in line]) == number
 
 
+def test_a_training_that_drops_the_last_batch_has_the_unit_of_one_that_does_not(
+    tmp_path: Path,
+) -> None:
+    drops = "{name: er, label: drops, training: {drop_last: true}}"
+    sweep = load_means(tmp_path, f"[er, {drops}]", "{compute: 2}")
+    assert [trial.training.drop_last for trial in sweep.trials] == [False, True]
+    units = [tuple(s.key for s in unit_trial(trial).stages(0)) for trial in sweep.trials]
+    assert units[0] == units[1]
+
+
 def test_a_plan_names_what_fits_no_cell_and_gives_a_reason_of_each_method(tmp_path: Path) -> None:
     """Of 25 budgets the model fits the largest alone, and joint retraining with its data none."""
     budgets = ", ".join(f"{size} B" for size in (*range(100, 2500, 100), MODEL))

@@ -134,7 +134,11 @@ def unit_trial(trial: Trial) -> Trial:
     network = trial.network
     if getattr(network.config, "train", None) == "none":  # of a body whose head may learn
         network = replace(network, config=replace(network.config, train="head"))
-    return price_trial(replace(trial, method=finetune, network=network, selection={}))
+    # An epoch is all examples, also where a method's training leaves out the last short batch.
+    training = replace(trial.training, drop_last=False)
+    return price_trial(
+        replace(trial, method=finetune, network=network, training=training, selection={})
+    )
 
 
 def read_prices(trial: Trial, records: PriceRecords) -> tuple[TaskPrices, ...]:
