@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from orchestrator.errors import RepertoireError
 
 COPIES_VARIABLE = "REPERTOIRE_RESULTS_CACHE"
 SCHEMES = ("s3", "gs", "gcs")
 LOCAL_PARTS = ("mlflow.db", "mlartifacts")  # of a copy: no bucket has them
-_BAD_PART = re.compile(r"\.{0,2}|.*[\x00-\x1f\x7f\\\ud800-\udfff].*", re.DOTALL)
+_BAD_PART = re.compile(r"\.{0,2}|.*[/\x00-\x1f\x7f\\\ud800-\udfff].*", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9.-]")
 _PATH = r"/[^\s'\"`();,|]*[^\s'\"`();,|.:]"  # of a file or folder within a sentence
 
@@ -54,7 +54,7 @@ def copy_folder(address: str) -> Path:
             "hold no user name or password; give them in the environment, such as AWS_ACCESS_KEY_ID"
         )
     names = [parts.netloc, *filter(None, parts.path.split("/"))]
-    if parts.fragment or any(map(_BAD_PART.fullmatch, names)):
+    if parts.fragment or any(map(_BAD_PART.fullmatch, [*names, *map(unquote, names)])):
         raise RepertoireError(
             f"{address!r} is no address of a results folder; example: s3://my-bucket/results"
         )

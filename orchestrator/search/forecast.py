@@ -76,7 +76,7 @@ def _forecast_study(study: Study) -> Iterator[Row]:
     yield "search: candidates", str(sum(_num_candidates(each) for each in searches))
     yield "search: stages asked for, at most", str(asked_for)
     yield "search: distinct stages, at most", str(len(distinct) + undrawn)
-    yield "search: of these in the store", str(stored)
+    yield "search: distinct stages in the store", str(stored)
     left = min(study.tally()["to_go"], len(distinct) + undrawn - stored)
     yield "search: stages left, at most", str(left)
     evaluation = sum(seeds * (num_tasks + 1) for num_tasks in tasks)

@@ -37,7 +37,7 @@ def overview(results: Results, traceback: bool = False) -> RenderableType:
         *(Text(line, style="bold") for line in _sweep_lines(evaluated)),
         *([search_tables(outcomes)] if outcomes else []),
         *_ending_lines(with_labels(trials[short], results), traceback),
-        Text("one of them: repertoire show DIR TRIAL; all in a table: repertoire compare DIR"),
+        Text("one trial: repertoire show DIR TRIAL; all in a table: repertoire compare DIR"),
     )
 
 

@@ -127,7 +127,7 @@ def test_a_search_asks_for_what_was_counted_by_hand(
         "search: candidates": str(candidates),
         "search: stages asked for, at most": str(asked_for),
         "search: distinct stages, at most": str(distinct),
-        "search: of these in the store": "0",
+        "search: distinct stages in the store": "0",
         "search: stages left, at most": str(asked_for),
         "evaluation of winners: stages": f"{evaluation}, one winner a group",
     }

@@ -50,6 +50,8 @@ def test_an_address_is_told_by_the_path_of_its_copy(names: str, options: str) ->
         ("s3://", "is no address of a results folder; example: s3://my-bucket/results"),
         ("s3://bucket/../x", "is no address of a results folder"),
         ("s3://bucket/a\\b", "is no address of a results folder"),
+        ("s3://bucket/x%00", "is no address of a results folder"),
+        ("s3://bucket/%2e%2e%2fx", "is no address of a results folder"),
         ("s3://bucket/a#b", "is no address of a results folder"),
         ("s3://me:secret@bucket/x", r"\(s3://…@bucket\) must hold no user name or password"),
         ("http://host/x", "valid: a folder, s3://bucket/prefix, gs://bucket/prefix, file:///f"),

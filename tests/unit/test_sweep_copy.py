@@ -58,6 +58,7 @@ def test_what_both_sides_changed_is_the_bucket_s_and_the_local_file_is_kept(
     synchronise(two("b"))
     assert sorted(path.name for path in (tmp_path / "b").glob("*.json")) == [
         ".published.json",
+        ".publishing.json",
         "data.json",
         "search.json",
         "versions.json",
@@ -76,6 +77,56 @@ def test_a_deleted_object_deletes_the_local_file_unless_that_has_changed(
     copy.fetch(copy.place.list_sweep())
     assert not (tmp_path / "b" / "search.json").exists()
     assert copy.changes() == {"data.json": b"2"}
+
+
+def test_a_copy_that_is_deleted_while_it_is_written_deletes_nothing_in_the_bucket(
+    two: Callable[[str], SweepCopy], tmp_path: Path
+) -> None:
+    copy, kept = two("a"), ("sweep.yaml", "search.jsonl")
+    for name in kept:
+        copy._files.write(name, b"1")
+    copy.publish(copy.changes(), copy.place.files())
+    for lost in (tmp_path / "a" / "sweep.yaml", tmp_path / "a"):
+        lost.unlink() if lost.is_file() else shutil.rmtree(lost)
+        copy._files.write("versions.json", lost.name.encode())
+        copy.publish(copy.changes(), copy.place.files())
+        assert {*kept, "versions.json"} == {*copy.place.list_sweep()}
+
+
+def test_tables_that_were_sent_to_mlflow_since_are_no_conflict(
+    two: Callable[[str], SweepCopy], tmp_path: Path, logged: list[str]
+) -> None:
+    first = two("a")
+    first._files.write("trials.parquet", b"1")
+    first.publish(first.changes(), first.place.files())
+    (tmp_path / "a" / "trials.parquet").write_bytes(b"1 and the id of a run")
+    second = two("b")
+    second.fetch(second.place.list_sweep())
+    second._files.write("trials.parquet", b"2")
+    second.publish(second.changes(), second.place.files())
+    first = two("a")
+    first.fetch(first.place.list_sweep())
+    assert (tmp_path / "a" / "trials.parquet").read_bytes() == b"2"
+    assert not [line for line in logged if "another machine" in line]
+    (tmp_path / "a" / "trials.parquet").write_bytes(b"2 and the id of a run")
+    first.place.files().delete("trials.parquet")
+    first = two("a")
+    first.fetch(first.place.list_sweep())
+    assert not (tmp_path / "a" / "trials.parquet").exists()
+
+
+def test_what_a_killed_run_published_is_its_own(
+    two: Callable[[str], SweepCopy], tmp_path: Path, logged: list[str]
+) -> None:
+    synchronise(two("a"), search="1")
+    state = tmp_path / "a" / ".published.json"
+    before = state.read_text()
+    synchronise(two("a"), search="12")
+    state.write_text(before)  # killed before it noted what it had published
+    (tmp_path / "a" / "search.json").write_text("123")
+    synchronise(two("a"))
+    assert two("a").place.files().read("search.json") == b"123"
+    assert not [line for line in logged if "another machine" in line]
 
 
 def test_a_copy_whose_state_is_lost_or_damaged_is_compared_as_a_whole(
@@ -114,6 +165,7 @@ def test_tables_are_published_while_a_sweep_runs_and_every_so_often_alone(
     folder = copy_folder(there := bucket("running")) / "ok"
     with open_home(folder) as home:
         assert home.publisher is not None
+        (folder / "sweep.yaml").touch()
         (folder / "progress.json").write_text("1")
         home.publisher.notify()
         assert home.publisher._publishing is not None
@@ -129,7 +181,7 @@ def test_tables_are_published_while_a_sweep_runs_and_every_so_often_alone(
         assert (folder / "progress.json").read_text() == "22"
         (folder / "progress.json").unlink()
         assert home.publish() == []
-    assert objects(there) == {}
+    assert objects(there) == {"ok/sweep.yaml": b""}
 
 
 def test_two_writers_of_one_sweep_exclude_each_other(

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.hashing import digest_bytes, parse_json
-from orchestrator.results.bucket.bucket_folder import BucketFolder, is_sweep_file
+from orchestrator.results.bucket.bucket_folder import PROGRESS_FILE, BucketFolder, is_sweep_file
 from orchestrator.stages.storage.files import FileEntry, Files, LocalFiles
 from orchestrator.stages.storage.lease import unix_time
 
-STATE_FILE = ".published.json"
+STATE_FILE, PENDING_FILE = ".published.json", ".publishing.json"
 ASIDE = ".unpublished"  # the end of the name of a local file that the bucket's one replaced
+SWEEP_FILE = "sweep.yaml"
 THREADS = 8
 SETTLED_SECONDS = 10.0
 
@@ -52,6 +53,7 @@ class SweepCopy:
         self.place = place
         self._files, self._state = LocalFiles(folder), folder / STATE_FILE
         self._published = _read_state(self._state)
+        self._pending = _read_pending(self._state.with_name(PENDING_FILE))
         self._equal: dict[str, tuple[float, int]] = {}  # time, size of files that are published
 
     def fetch(self, listed: Mapping[str, FileEntry]) -> None:
@@ -84,7 +86,9 @@ class SweepCopy:
         """Return the files that changed here, as they are now, and those that were deleted."""
         entries = [entry for entry in self._files.entries() if is_sweep_file(entry.path)]
         gone = self._published.keys() - {entry.path for entry in entries}
-        changed: dict[str, bytes | None] = dict.fromkeys(gone)
+        # Not what somebody else deleted with the copy: the bucket may have nothing beside it.
+        whole = self._state.exists() and self._files.read(SWEEP_FILE) is not None
+        changed: dict[str, bytes | None] = dict.fromkeys(gone if whole else ())
         for entry in entries:
             if self._equal.get(entry.path) == (entry.modified, entry.size):
                 continue
@@ -106,9 +110,17 @@ class SweepCopy:
             StoreUnreachable: it does not answer, or refuses; the other changes may be there.
             StoreUnwritable: it may not be written.
         """
+        if not changes:
+            return
+        self._pending = {path: digest_bytes(data) for path, data in changes.items() if data}
+        # A command that is killed before the end knows by it what is its own in the bucket.
+        write_atomically(self._state.with_name(PENDING_FILE), json.dumps(self._pending))
+        first, *others = changes
         try:
+            # Alone, so that only this thread, which a signal interrupts, waits for the bucket.
+            self._publish_file(files, first, changes[first])
             with ThreadPoolExecutor(THREADS) as pool:
-                list(pool.map(lambda path: self._publish_file(files, path, changes[path]), changes))
+                list(pool.map(lambda path: self._publish_file(files, path, changes[path]), others))
         finally:
             self._write_state()
 
@@ -122,14 +134,19 @@ class SweepCopy:
             return False
         return published.digest == digest_bytes(data)
 
+    def _is_own(self, path: str, data: bytes) -> bool:
+        """Return whether the bucket has what was published from here, if only by a killed run."""
+        return self._is_published(path, data) or digest_bytes(data) == self._pending.get(path)
+
     def _fetch_file(self, entry: FileEntry) -> str | None:
         """Fetch a file; return its path if a local one that was not published is kept aside."""
         data, path = self.place.files().read(entry.path), entry.path
         if data is None:
             return None
         local, aside = self._files.read(path), False
-        if local is None or not self._is_published(path, data):  # else it changed here alone
-            aside = local not in (None, data) and not self._is_published(path, local)
+        if local is None or not self._is_own(path, data):  # else it changed here alone
+            changed = local not in (None, data) and not self._is_published(path, local)
+            aside = changed and not _is_derived(path)
             if aside:
                 self._files.move(path, f"{path}{ASIDE}")
             if local != data:
@@ -142,7 +159,7 @@ class SweepCopy:
 
     def _delete_file(self, path: str) -> None:
         """Delete a local file whose object was deleted, unless it has changed since."""
-        if self._is_published(path, self._files.read(path)):
+        if _is_derived(path) or self._is_published(path, self._files.read(path)):
             self._files.delete(path)
         del self._published[path]
 
@@ -166,3 +183,20 @@ def _read_state(file: Path) -> dict[str, Published]:
         return {path: Published(**each) for path, each in content.items() if is_sweep_file(path)}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _read_pending(file: Path) -> dict[str, str]:
+    """Return the digests of the files of the last publication by path; {} if they are unknown."""
+    try:
+        content = parse_json(file.read_text(encoding="utf-8"))
+        return {str(path): str(digest) for path, digest in content.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _is_derived(path: str) -> bool:
+    """Return whether a file is made anew from the store, so that nothing is lost with it.
+
+    What sends to MLflow adds to tables after they were published.
+    """
+    return path == PROGRESS_FILE or (path.endswith(".parquet") and "/" not in path)
