@@ -128,7 +128,7 @@ def test_a_search_asks_for_what_was_counted_by_hand(
         "search: stages asked for, at most": str(asked_for),
         "search: distinct stages, at most": str(distinct),
         "search: distinct stages in the store": "0",
-        "search: stages left, at most": str(asked_for),
+        "search: stages left, at most": str(distinct),
         "evaluation of winners: stages": f"{evaluation}, one winner a group",
     }
 
