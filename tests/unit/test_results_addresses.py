@@ -16,7 +16,7 @@ from orchestrator.results.addresses import (
     errors_with_addresses,
     show_addresses,
 )
-from orchestrator.results.folder.places import holding_folder, open_store
+from orchestrator.results.folder.places import has_store, holding_folder, open_store
 
 SERVER = "endpoint_override=http://127.0.0.1:9000&scheme=http"
 
@@ -115,3 +115,14 @@ def test_the_store_of_a_copy_is_the_one_at_its_address(
     open_store(out, "/shared")
     open_store(tmp_path / "plain", None)
     assert opened == [f"s3://b/x/stages?{SERVER}", "/shared", str(tmp_path / "plain" / "stages")]
+
+
+def test_results_at_an_address_may_have_a_store_and_a_sweep_there_has_none(tmp_path: Path) -> None:
+    out = copy_folder("s3://b/x")
+    (out / "ok").mkdir(parents=True)
+    (out / "ok" / "sweep.yaml").touch()
+    assert (has_store(out), has_store(out / "ok"), has_store(tmp_path / "none")) == (
+        True,
+        False,
+        False,
+    )

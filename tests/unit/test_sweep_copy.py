@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from bucket_lab import Machine, objects
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, StoreUnreachable
 from orchestrator.results.addresses import copy_folder
 from orchestrator.results.bucket.bucket_folder import open_bucket_folder
 from orchestrator.results.bucket.fetch import fetch_results
@@ -226,6 +226,33 @@ def test_a_bucket_that_may_only_be_read_is_refused_before_anything_runs(
     with pytest.raises(RepertoireError, match="Use others, or give another folder with --out"):
         open_home(folder).__enter__()
     assert not (folder / ".writer.json").exists()
+
+
+def test_a_bucket_that_does_not_exist_is_a_mistake_that_is_named(
+    machine: Machine, bucket: Callable[[str], str]
+) -> None:
+    folder = copy_folder(bucket("x").replace("//", "//no", 1))
+    with pytest.raises(RepertoireError, match="there is no bucket 'no") as caught:
+        open_home(folder / "ok").__enter__()
+    assert caught.value.exit_code == 2
+    with pytest.raises(RepertoireError, match="there is no bucket 'no"):
+        fetch_results(folder)
+
+
+def test_a_bucket_that_is_away_when_a_run_begins_is_waited_for(
+    machine: Machine, bucket: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, answers = open_bucket_folder(bucket("away/ok")), iter([StoreUnreachable("away")])
+    take = Claims.take
+
+    def take_later(self: Claims, *given: Any) -> bool:
+        for error in answers:
+            raise error
+        return take(self, *given)
+
+    monkeypatch.setattr(Claims, "take", take_later)
+    with hold_writer_lease(place, lambda line: None):
+        assert len(place.files().entries("leases")) == 1
 
 
 # What a bucket may hold

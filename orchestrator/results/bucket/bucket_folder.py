@@ -63,6 +63,16 @@ class BucketFolder:
         selector = fs.FileSelector(self.root, allow_not_found=True)
         return self.retry.call(lambda: self.filesystem.get_file_info(selector), self.address)
 
+    def require_bucket(self) -> None:
+        """Raise RepertoireError if the bucket itself does not exist; wait for one that is away."""
+        name = self.root.partition("/")[0]
+        info = self.retry.call(lambda: self.filesystem.get_file_info(name), self.address)
+        if info.type == fs.FileType.NotFound:
+            raise RepertoireError(
+                f"{self.address}: there is no bucket {name!r}, or these credentials do not show "
+                "it; mend the address, or make the bucket"
+            )
+
     def list_sweep(self, items: list[fs.FileInfo] | None = None) -> dict[str, FileEntry]:
         """Return the files of a sweep's folder by path; what no results have is left out.
 

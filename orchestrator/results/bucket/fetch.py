@@ -31,13 +31,15 @@ def fetch_results(folder: Path) -> None:
         folder: of results, or of a sweep.
 
     Raises:
-        RepertoireError: the bucket cannot be read, or has more than results have.
+        RepertoireError: the bucket cannot be read, does not exist, or has more than results have.
     """
     address = address_of(folder)
     if address is None:
         return
     place = open_bucket_folder(address)
     items = place.list_items()
+    if not items:
+        place.require_bucket()
     folder.mkdir(parents=True, exist_ok=True)
     if MARKS & {info.base_name for info in items if info.is_file}:
         fetch_sweep(place, folder, place.list_sweep(items))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.errors import RepertoireError, StoreUnwritable
+from orchestrator.errors import RepertoireError, StoreUnreachable, StoreUnwritable
 from orchestrator.hashing import parse_json
 from orchestrator.results.bucket.bucket_folder import BucketFolder
 from orchestrator.results.folder.owner import describe_owner, in_use_error
@@ -38,12 +38,16 @@ def hold_writer_lease(
         seconds: the time of the lease; it is renewed three times as often.
 
     Raises:
-        RepertoireError: another process writes into the folder, which it names; or nobody may
-            write there with these credentials.
+        RepertoireError: another process writes into the folder, which it names; nobody may write
+            there with these credentials; or there is no such bucket.
     """
     lease = _WriterLease(place, place.with_retry(BRIEF).files(), say, seconds)
     try:
-        lease.take()
+        try:
+            lease.take()
+        except StoreUnreachable:
+            place.require_bucket()  # which may come back: waited for as long as a store is
+            lease.take()
     except StoreUnwritable as error:
         raise RepertoireError(
             f"{place.address} may not be written with these credentials: {error.__cause__}. Use "

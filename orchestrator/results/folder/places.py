@@ -28,8 +28,9 @@ def holding_folder(folder: Path) -> Path:
 
 
 def has_store(out: Path) -> bool:
-    """Return whether a results folder has a store of its own; one in a bucket may."""
-    return address_of(out) is not None or (out / "stages").is_dir()
+    """Return whether a folder has a store of its own; one of results in a bucket may."""
+    in_bucket = address_of(out) is not None and not (out / "sweep.yaml").exists()
+    return in_bucket or (out / "stages").is_dir()
 
 
 def open_store(
