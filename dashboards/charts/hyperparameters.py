@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,19 +104,19 @@ def _lines(
     labels = [*map(str, names)]
     low, high = values.min(), values.max()
     level = ((values - low) / ((high - low) or 1.0) * (LEVELS - 1)).round()
-    draw = {"axes": axes, "halves": halves, "labels": labels}
-    unknown = np.flatnonzero(values.isna() & ~won)
-    if len(unknown):
-        yield _draw_lines(unknown, GREY, 1.0, **draw).update(name=ENDED, opacity=0.8)
+    draw = partial(_draw_lines, axes=axes, halves=halves, labels=labels)
+    unknown = np.flatnonzero(values.isna() & ~won).tolist()
+    if unknown:
+        yield draw(unknown, GREY, 1.0).update(name=ENDED, opacity=0.8)
     for number, colour in enumerate(sample_colorscale(LOW_HIGH, LEVELS)):
-        rows = np.flatnonzero((level == number) & ~won)
-        if len(rows):
+        rows = np.flatnonzero((level == number) & ~won).tolist()
+        if rows:
             width = 1.2 + number / (LEVELS - 1)
-            yield _draw_lines(rows, colour, width, **draw).update(showlegend=False)
-    winners = np.flatnonzero(won)
+            yield draw(rows, colour, width).update(showlegend=False)
+    winners = np.flatnonzero(won).tolist()
     for rows in [[row] for row in winners] if len(winners) <= MOST_WINNERS else [winners]:
         name = f"winner: {labels[rows[0]]}" if len(rows) == 1 else "winners"
-        yield _draw_lines(rows, HIGHLIGHT, 4.0, **draw).update(name=name)
+        yield draw(rows, HIGHLIGHT, 4.0).update(name=name)
 
 
 def _draw_lines(

@@ -121,7 +121,7 @@ def count_nearer(boxes: Floats, points: Floats, own: int) -> Floats:
     return np.asarray(nearer.sum(axis=1), dtype=float)
 
 
-def leaves_panel(boxes: Floats, panel: Sequence[float]) -> Floats:
+def leaves_panel(boxes: Floats, panel: Floats | Sequence[float]) -> Floats:
     """Return 1 for each box that is not inside a panel of this width and height, else 0 [N]."""
     low, high = boxes[:, :2] + ROUNDING, boxes[:, 2:] - ROUNDING
     outside = (low < 0).any(axis=1) | (high > panel).any(axis=1)

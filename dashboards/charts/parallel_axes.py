@@ -50,7 +50,7 @@ def hyperparameter_axis(
         return logarithmic_axis(title, numbers)
     distinct = sorted(numbers.unique())
     marks = distinct if len(distinct) <= FEW else round_ends(distinct[0], distinct[-1])
-    return scaled_axis(title, numbers, marks, numbers.to_numpy(), np.array(marks))
+    return scaled_axis(title, numbers, marks, np.asarray(numbers, np.float64), np.array(marks))
 
 
 def name_axis(title: str, values: pd.Series[Any]) -> ParallelAxis:
@@ -114,7 +114,8 @@ def objective_axis(objective: str, values: pd.Series[float]) -> ParallelAxis:
     ticks = {0.0: "not known"} if start else {}
     ticks |= {start: objective_text(low), 1.0: objective_text(high)}
     texts = ["not known" if pd.isna(value) else objective_text(value) for value in values]
-    return ParallelAxis(f"{objective} (validation)", places.fillna(0.0).to_numpy(), ticks, texts)
+    heights = np.asarray(places.fillna(0.0), np.float64)
+    return ParallelAxis(f"{objective} (validation)", heights, ticks, texts)
 
 
 def value_name(value: object) -> str:
