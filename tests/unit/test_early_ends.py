@@ -43,6 +43,13 @@ def test_other_ends_have_their_place_and_reason_once() -> None:
     ]
 
 
+def test_failures_that_differ_in_the_address_of_an_object_alone_are_one_line() -> None:
+    places = ("0x7fefd41c8d40", "0x7fefd41c8e50")
+    stories = [f"ValueError: no room for <object at {place}> (mine.py:1)" for place in places]
+    rows = [candidate("failed", 1, story) for story in stories]
+    assert list(describe_early_ends(rows)) == [f"2 failed after 1 task: {stories[0]}"]
+
+
 def test_failures_that_differ_in_a_number_alone_are_one_line() -> None:
     stories = [f"ValueError: alpha {value} is too large (mine2.py:15, in loss)" for value in "123"]
     rows = [candidate("failed", 1, story) for story in (*stories, "KeyError: 'x' (mine2.py:9)")]
