@@ -12,9 +12,9 @@ from orchestrator.columns import UNFINISHED
 from orchestrator.results.units import noun_text, objective_text
 
 Row = Mapping[Any, Any]
-# A scheduler notes the value that it stopped a candidate for: each candidate has its own.
 # A number, or the address of an object in its text.
 NUMBER = re.compile(r"\b0x[0-9a-f]+\b|(?<![\w.])[-+]?\d[\d.,]*(?:e[-+]?\d+)?(?!\w)")
+# A scheduler notes the value that it stopped a candidate for: each candidate has its own.
 STOPPED = re.compile(r"(?P<what>stopped by .+ with \S+) (?P<value>\S+)")
 
 
