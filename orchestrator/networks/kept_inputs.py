@@ -37,6 +37,7 @@ class KeptInputs:
         self._source: Tensor | None = None
         # Source -> place of a part -> what is kept.
         self._kept: MutableMapping[Tensor, dict[Hashable, Kept]] = WeakTensorKeyDictionary()
+        self._bytes, self._sources = 0, 0  # bytes of what was kept of so many sources
 
     @contextmanager
     def keep_parts(self, x: Tensor) -> Iterator[None]:
@@ -59,7 +60,7 @@ class KeptInputs:
         # A compiled network would be compiled anew for each source.
         if torch.compiler.is_compiling() or source is None or base_of(x) is not source:
             return normalise(x)
-        parts = self._kept.setdefault(source, {})
+        parts = self._kept.get(source, {})
         place = (name, x.storage_offset(), x.shape, x.stride())
         entry = parts.get(place)
         if entry is None or entry[1:] != (entry.result._version, source._version):
@@ -67,12 +68,21 @@ class KeptInputs:
             # Tensors of inference mode have no version, and do not tell of changes.
             if result.is_inference() or self.num_bytes + result.nbytes > self.capacity:
                 return result
-            parts[place] = entry = Kept(result, result._version, source._version)
+            self._bytes += result.nbytes - (entry.result.nbytes if entry else 0)
+            entry = Kept(result, result._version, source._version)
+            self._kept[source] = {**parts, place: entry}
+            self._sources = len(self._kept)
         return entry.result
 
     @property
     def num_bytes(self) -> int:
         """The bytes of all that is kept."""
+        # Counted anew where a source has died alone: each input that is not kept asks for it.
+        if self._sources != len(self._kept):
+            self._bytes, self._sources = self._count_bytes(), len(self._kept)
+        return self._bytes
+
+    def _count_bytes(self) -> int:
         return sum(each.result.nbytes for parts in self._kept.values() for each in parts.values())
 
 

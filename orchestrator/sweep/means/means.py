@@ -207,9 +207,11 @@ def _parse_compute(value: Any, trials: Sequence[Trial]) -> float:
 
 def describe_low_compute(epochs: float, trials: Sequence[Trial]) -> str:
     """Return the sum of a budget below a pass as text, for the first trial; "" if it has none."""
+    if not trials:
+        return ""
     try:
         whole = pass_flops(trials[0])
-    except Exception:  # a figure must not hide the mistake
+    except Exception:  # of the user's own code or data, which other messages are about
         return ""
     return (
         f": {epochs_number(epochs)} x {whole:,.0f} FLOP, a pass over task 1, = "
