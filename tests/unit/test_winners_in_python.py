@@ -63,18 +63,24 @@ def test_messages_name_what_python_takes(results: rp.Results) -> None:
 
 def test_the_request_for_ipywidgets_alone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
+    # Messages go to the logger's filters whatever level Ray gave its loggers in this process.
     logger, handler = logging.getLogger(LOGGER), logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
     monkeypatch.setattr(logger, "handlers", [handler])
     monkeypatch.setattr(logger, "propagate", False)
-    request = "Missing packages: ['ipywidgets']"
+    monkeypatch.setattr(logger, "disabled", False)
+    request, other = "Missing packages: ['ipywidgets']", "Outdated packages"
+    request_record, other_record = (
+        logging.makeLogRecord({"msg": text, "levelno": logging.WARNING})
+        for text in (request, other)
+    )
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with without_widget_hints():
-            logger.warning(request)
-            logger.warning("Outdated packages")
+            logger.handle(request_record)
+            logger.handle(other_record)
             warnings.warn("IProgress not found. Please update jupyter", stacklevel=1)
             warnings.warn("another", stacklevel=1)
-        logger.warning(request)
-    assert said == ["Outdated packages", request]
+        logger.handle(request_record)
+    assert said == [other, request]
     assert [str(each.message) for each in warned] == ["another"]
