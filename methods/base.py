@@ -48,8 +48,8 @@ class Config:
 
         For a method whose steps cost alike, and which also measures the batch after every
         `interval` steps, and at the end of a task after a shorter rest. Its consolidation is this
-        measurement alone, and costs in proportion to the batch, so the FLOPs of any number of steps
-        are exact. None: all steps of a task cost what the last do.
+        measurement alone, and costs the same on batches of one size, so the FLOPs of any number of
+        steps are exact. None: all steps of a task cost what the last do.
         """
         return None
 

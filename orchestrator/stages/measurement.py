@@ -36,6 +36,7 @@ class Measurement:
         peak: of the memory, in bytes, that of a training with siblings included.
         inference: FLOPs and bytes of a prediction, if known.
         saved_flops: that a frozen body would have spent, if features stand for it.
+        interval_flops: of what is measured at intervals, on a full batch, if they were counted.
     """
 
     device: str
@@ -47,6 +48,7 @@ class Measurement:
     peak: int = 0
     inference: tuple[int, int] | tuple[None, None] = (None, None)
     saved_flops: int | None = None
+    interval_flops: int | None = None
 
     def measure_result(
         self, stage: Stage, method: Method, state: Mapping[str, Tensor] | None
@@ -86,6 +88,7 @@ class Measurement:
             inference_bytes=self.inference[1],
             energy_joules=self.clock.joules,
             saved_flops=self.saved_flops if after else None,
+            interval_flops=self.interval_flops,
         )
 
 

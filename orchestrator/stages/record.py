@@ -34,7 +34,9 @@ class Costs:
     example of the task just learned (see `inference`). `energy_joules` is of the device in all
     phases, with all that ran on it; None without a meter. `saved_flops` are those that a frozen
     body would have spent in training and consolidation on what features stood for; None where
-    there were no features. All are None in records of earlier releases.
+    there were no features. `interval_flops` are those of consolidation had the last batch been a
+    full one; None unless they price a method that measures at intervals, on batches of two sizes
+    (see `count_interval_flops`). All are None in records of earlier releases.
     """
 
     storage: Mapping[str, int] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Costs:
     energy_joules: float | None = field(default=None, metadata={"since": "0.2"})
     saved_flops: int | None = field(default=None, metadata={"since": "0.2"})
     gpu_memory_share: float | None = field(default=None, metadata={"since": "0.2"})
+    interval_flops: int | None = field(default=None, metadata={"since": "0.2"})
 
     @property
     def num_batches(self) -> int:

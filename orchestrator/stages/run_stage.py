@@ -23,6 +23,7 @@ from orchestrator.stages.environment import (
     require_device,
 )
 from orchestrator.stages.features.carried import count_saved_flops
+from orchestrator.stages.interval_flops import count_interval_flops
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
 from orchestrator.stages.measurement import Measurement, flop_meters
@@ -154,6 +155,7 @@ def learn(
             partial(train, parent, validate) if share is None else share.train,
             *(method, view, measured.clock, meters["consolidate"]),
         )
+        measured.interval_flops = count_interval_flops(stage, parent, view, meters["train"])
     return capture_state(method, measured.trained.optimizer)
 
 

@@ -1,10 +1,12 @@
 """A world in which any method meets its means in seconds: tiny images, stages in memory.
 
-The images have 4x4 pixels, 17 bytes with a label, in two tasks of two classes.
+The images have 4x4 pixels, 17 bytes with a label, in two tasks of two classes, of 72 examples each
+unless a test says otherwise.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,7 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
 FILLED = 60  # examples of a memory, of the 144 that there are to train on
+PER_TASK = 72
 MakeTrial = Callable[..., Trial]
 # Phases and prompts that no dial changes.
 SHORT: dict[str, dict[str, object]] = {
@@ -78,14 +81,18 @@ class Stages:
 def trial_maker(folder: Path) -> MakeTrial:
     """Return a function from the name of a method, and examples of a batch, to its trial.
 
-    A memory has FILLED examples.
+    A memory has FILLED examples. A training takes further options, and tasks another size.
     """
-    images = np.random.default_rng(0).integers(0, 256, (168, 4, 4), dtype=np.uint8)
-    labels = np.arange(168) % 4
-    train, test = {"train_x": images[:160], "train_y": labels[:160]}, slice(160, None)
-    np.savez(folder / "tiny.npz", **train, test_x=images[test], test_y=labels[test])
 
-    def make(name: str, batch_size: int = 8, hidden: str = "[8]") -> Trial:
+    def make(
+        name: str,
+        batch_size: int = 8,
+        hidden: str = "[8]",
+        per_task: int = PER_TASK,
+        **training: object,
+    ) -> Trial:
+        write_images(folder / f"tiny{per_task}.npz", per_task)
+        given_training = {"batch_size": batch_size, **training}
         scenarios, options = METHODS[name].scenarios, dict(SHORT.get(name, {}))
         scenario = "class" if "class" in scenarios else min(scenarios)
         network = VIT_IN_A_SWEEP if name in NEED_TOKENS else f"{{name: mlp, hidden: {hidden}}}"
@@ -97,13 +104,23 @@ def trial_maker(folder: Path) -> MakeTrial:
         )
         (folder / "lab.yaml").write_text(
             f"name: lab\nmethods: [{{name: {name}{given}}}]\nnetwork: {network}\nseeds: [0]\n"
-            "benchmark: {name: split, data: {npz: tiny.npz}, num_tasks: 2, "
-            f"scenario: {scenario}}}\ntraining: {{batch_size: {batch_size}}}\n"
+            f"benchmark: {{name: split, data: {{npz: tiny{per_task}.npz}}, num_tasks: 2, "
+            f"scenario: {scenario}, validation: 0}}\ntraining: {json.dumps(given_training)}\n"
         )
         (trial,) = Sweep.load(folder / "lab.yaml").trials
         return trial
 
     return make
+
+
+def write_images(path: Path, per_task: int) -> None:
+    """Write two tasks of two classes, and 8 images to test on."""
+    number = 2 * per_task
+    images = np.random.default_rng(0).integers(0, 256, (number + 8, 4, 4), dtype=np.uint8)
+    places = np.arange(number)
+    labels = 2 * (places // per_task) + places % per_task % 2
+    train = {"train_x": images[:number], "train_y": labels}
+    np.savez(path, **train, test_x=images[number:], test_y=np.arange(8) % 4)
 
 
 def spent(records: list[Record]) -> np.ndarray:

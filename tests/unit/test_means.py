@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -145,31 +144,6 @@ def test_a_price_in_steps_by_hand() -> None:
     price = TaskPrice(epoch=10 + 20 + 12, batches=(20, 20, 12), consolidation=5)
     assert [price.flops(n) for n in (1, 2, 3, 4, 5)] == [15, 35, 47, 67, 87]
     assert [price.most_iterations(b) for b in (14, 15, 46, 47, 66, 87)] == [0, 1, 2, 3, 3, 5]
-
-
-def test_what_is_measured_at_intervals_is_priced_by_hand() -> None:
-    """Steps of 20, 20 and 10 on batches of 4, 4 and 2; a measure takes 3 for each example.
-
-    It is taken after each second step, and at the end if a step is left over.
-    """
-    price = TaskPrice(50, (20, 20, 10), 6, sizes=(4, 4, 2), interval=2)
-    assert [price.training_flops(n) for n in (1, 2, 3, 4, 6)] == [20, 52, 62, 94, 130]
-    assert [price.consolidation_flops(n) for n in (1, 2, 3, 4, 6)] == [12, 0, 6, 0, 0]
-    assert [price.most_iterations(b) for b in (31, 32, 52, 67, 68, 94)] == [0, 1, 2, 2, 3, 4]
-    # An end after a full batch of 40 can cost more than a further step on the short one.
-    short = TaskPrice(41, (40, 1), 1, sizes=(40, 1), interval=3)
-    assert [short.flops(n) for n in (1, 2, 3)] == [80, 42, 121]
-    assert short.most_iterations(120) == 2
-
-
-def test_no_further_step_fits_and_less_than_a_step_and_a_measure_is_left() -> None:
-    """Whatever the interval, and however short the last batch of an epoch, of 2 to 8 examples."""
-    for interval, last, budget in product(range(1, 6), range(2, 9), range(200, 900, 37)):
-        sizes = (8, 8, last)
-        price = TaskPrice(5 * sum(sizes), (40, 40, 5 * last), 4 * last, sizes, interval)
-        most = price.most_iterations(budget)
-        assert 0 <= budget - price.flops(most) < 40 + 4 * 8
-        assert all(price.flops(n) > budget for n in range(most + 1, most + 20))
 
 
 def test_steps_that_cost_more_as_a_memory_fills_are_priced_at_the_dearest_by_hand() -> None:

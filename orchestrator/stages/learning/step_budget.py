@@ -26,7 +26,7 @@ class StepBudget:
     Attributes:
         flops: of training and consolidation, at most.
         batches: of an epoch, in order: (how many alike, examples, FLOPs of the steps on each).
-        epoch, consolidation, interval, uneven_epochs: see `TaskPrice`.
+        epoch, consolidation, interval, uneven_epochs, measure: see `TaskPrice`.
     """
 
     flops: float
@@ -35,6 +35,7 @@ class StepBudget:
     consolidation: int
     interval: int | None = neutral(None)
     uneven_epochs: int = neutral(0)
+    measure: int | None = neutral(None)
 
     @property
     def price(self) -> TaskPrice:
@@ -48,6 +49,7 @@ class StepBudget:
             sizes=tuple(size for size, _ in pairs),
             interval=self.interval,
             uneven_epochs=self.uneven_epochs,
+            measure=self.measure,
         )
 
     def iterations(self, growth: GrowthFlops) -> int:
@@ -80,4 +82,5 @@ def create_step_budget(flops: float, price: TaskPrice) -> StepBudget:
         consolidation=price.consolidation,
         interval=price.interval,
         uneven_epochs=price.uneven_epochs,
+        measure=price.measure,
     )

@@ -31,6 +31,8 @@ class TaskPrice:
         interval: steps after each of which the method measures what it otherwise measures in its
             consolidation, on the batch of the step; it also does at the end, if steps are left
             over. None: it does so at the end alone.
+        measure: on a full batch, if the last is shorter; `consolidation` is on the last. None: in
+            proportion to their examples.
         uneven_epochs: the first epochs that have steps which may cost less than `batches` say, the
             first step apart, such as those that replay a memory which fills; a part of these epochs
             is priced by `batches`.
@@ -44,6 +46,7 @@ class TaskPrice:
     consolidation: int
     sizes: tuple[int, ...] = ()
     interval: int | None = None
+    measure: int | None = None
     uneven_epochs: int = 0
     num_epochs: int = 1
     key: str = ""
@@ -59,10 +62,11 @@ class TaskPrice:
             return self.epoch
         epochs, rest = divmod(iterations, len(self.batches))
         whole, part = sum(self.batches), sum(self.batches[:rest])
+        steps = self.epoch + (epochs - 1) * whole + part
         if epochs < self.uneven_epochs:
             counted = self.epoch + (self.uneven_epochs - 1) * whole
-            return min(epochs * whole + part, counted)
-        return self.epoch + (epochs - 1) * whole + part + self._interval_flops(iterations)
+            steps = min(epochs * whole + part, counted)
+        return steps + self._interval_flops(iterations)
 
     def consolidation_flops(self, iterations: int) -> int:
         """Return the FLOPs of consolidation after a number of iterations."""
@@ -124,7 +128,9 @@ class TaskPrice:
         batches = tuple(flops + each for flops in self.batches)
         epoch = self.epoch + bool(batches) * first + len(batches) * each
         after = self.consolidation + consolidation
-        return replace(self, epoch=epoch, batches=batches, consolidation=after, is_bound=True)
+        measure = None if self.measure is None else self.measure + consolidation
+        grown = replace(self, epoch=epoch, batches=batches, consolidation=after, measure=measure)
+        return replace(grown, is_bound=True)
 
     @property
     def first_step(self) -> int:
@@ -141,7 +147,9 @@ class TaskPrice:
 
     def _measure(self, examples: int) -> int:
         # Counted when the epoch ended, on its last batch.
-        return self.consolidation * examples // self.sizes[-1]
+        if self.measure is None or examples == self.sizes[-1]:
+            return self.consolidation * examples // self.sizes[-1]
+        return self.measure
 
 
 def price_from_costs(costs: Costs, num_epochs: int = 1) -> TaskPrice | None:
@@ -163,6 +171,7 @@ def price_from_costs(costs: Costs, num_epochs: int = 1) -> TaskPrice | None:
         epoch=costs.train_flops - further,
         batches=tuple(flops for _, flops in batches),
         consolidation=costs.consolidate_flops,
+        measure=costs.interval_flops,
         sizes=tuple(size for size, _ in batches),
         num_epochs=num_epochs,
     )
