@@ -14,6 +14,7 @@ import typer
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.addresses import copy_folder, is_results_address
+from orchestrator.stages.storage.uri import escape_uri, require_readable_uri
 
 PLAIN = str.maketrans(
     dict(zip("·–—×↑↓│┃─━•★✓✗“”’‘", "---x^v||--**+x\"\"''", strict=True))
@@ -82,9 +83,10 @@ def refuse_address(text: str) -> None:
 
 
 def parse_store(text: str) -> str:
-    """Return the address of a store: a URI as it is, a path with its tilde expanded."""
+    """Return the address of a store: a URI with its names escaped, a path without a tilde."""
     if "://" in text:
-        return text
+        require_readable_uri(text)
+        return escape_uri(text)
     if ADDRESS.match(text):
         scheme, _, rest = text.partition(":/")
         raise RepertoireError(f"--store: {text!r} has one slash; give {scheme}://{rest}")

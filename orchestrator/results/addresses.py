@@ -15,9 +15,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.errors import RepertoireError
+from orchestrator.stages.storage.uri import (
+    BUCKET_CHARACTERS,
+    BUCKET_SCHEMES,
+    escape_uri,
+    is_bucket_name,
+)
 
 COPIES_VARIABLE = "REPERTOIRE_RESULTS_CACHE"
-SCHEMES = ("s3", "gs", "gcs")
 LOCAL_PARTS = ("mlflow.db", "mlartifacts")  # of a copy: no bucket has them
 _BAD_PART = re.compile(r"\.{0,2}|.*[/\x00-\x1f\x7f\\\ud800-\udfff].*", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9.-]")
@@ -26,7 +31,7 @@ _PATH = r"/[^\s'\"`();,|]*[^\s'\"`();,|.:]"  # of a file or folder within a sent
 
 def is_results_address(text: str) -> bool:
     """Return whether text is an address that a results folder can have."""
-    return text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
+    return text.startswith(tuple(f"{scheme}://" for scheme in BUCKET_SCHEMES))
 
 
 def copies_folder() -> Path:
@@ -44,6 +49,8 @@ def _resolve(path: str) -> Path:
 def copy_folder(address: str) -> Path:
     """Return the folder of the local copy of an address; nothing is read or written.
 
+    A name is escaped in it as in the address, however that was spelled, so it has no spaces.
+
     Raises:
         RepertoireError: it names no bucket, holds a password, or parts that no path has.
     """
@@ -58,8 +65,14 @@ def copy_folder(address: str) -> Path:
         raise RepertoireError(
             f"{address!r} is no address of a results folder; example: s3://my-bucket/results"
         )
-    options = f"?{parts.query}" if parts.query else ""
-    return copies_folder().joinpath(_encode(f"{parts.scheme}{options}"), *names)
+    if not is_bucket_name(parts.netloc):
+        raise RepertoireError(
+            f"{address!r}: {parts.netloc!r} is no name of a bucket, which has {BUCKET_CHARACTERS}; "
+            "example: s3://my-bucket/results"
+        )
+    options = f"?{escape_uri(parts.query)}" if parts.query else ""
+    scheme = _encode(f"{parts.scheme}{options}")
+    return copies_folder().joinpath(scheme, *map(escape_uri, names))
 
 
 def address_of(folder: Path) -> str | None:
@@ -70,7 +83,7 @@ def address_of(folder: Path) -> str | None:
         return None
     first, *names = full.relative_to(root).parts
     scheme, mark, options = _decode(first).partition("?")
-    return f"{scheme}://{'/'.join(names)}{mark}{options}" if scheme in SCHEMES else None
+    return f"{scheme}://{'/'.join(names)}{mark}{options}" if scheme in BUCKET_SCHEMES else None
 
 
 def show_addresses(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.environment import parse_folder
+from orchestrator.cli.environment import parse_folder, parse_store
 from orchestrator.errors import RepertoireError
 from orchestrator.results.addresses import (
     COPIES_VARIABLE,
@@ -37,11 +37,24 @@ def test_the_copy_of_an_address_lies_below_the_bucket_s_folder(root: Path) -> No
     )
 
 
-@pytest.mark.parametrize("options", ["", f"?{SERVER}", "?é=_5f%20"])
-@pytest.mark.parametrize("names", ["x", "a b/~/c%20d", "s3/=1/_5f/x.", "...", "x/stages"])
+@pytest.mark.parametrize("options", ["", f"?{SERVER}", "?%C3%A9=_5f%20"])
+@pytest.mark.parametrize("names", ["x", "a%20b/~/c%20d", "s3/=1/_5f/x.", "...", "x/stages"])
 def test_an_address_is_told_by_the_path_of_its_copy(names: str, options: str) -> None:
     address = f"s3://bucket/{names}{options}"
     assert address_of(copy_folder(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("typed", "escaped"),
+    [("a b", "a%20b"), ("ü/100%", "%C3%BC/100%25"), ("x[1]?é=1", "x%5B1%5D?%C3%A9=1")],
+)
+def test_both_spellings_of_a_name_are_one_address_which_has_no_spaces(
+    typed: str, escaped: str
+) -> None:
+    typed, escaped = (f"s3://bucket/{names}" for names in (typed, escaped))
+    assert copy_folder(typed) == copy_folder(escaped)
+    assert address_of(copy_folder(typed)) == escaped
+    assert parse_store(typed) == parse_store(escaped) == escaped
 
 
 @pytest.mark.parametrize(
@@ -53,6 +66,9 @@ def test_an_address_is_told_by_the_path_of_its_copy(names: str, options: str) ->
         ("s3://bucket/x%00", "is no address of a results folder"),
         ("s3://bucket/%2e%2e%2fx", "is no address of a results folder"),
         ("s3://bucket/a#b", "is no address of a results folder"),
+        ("s3://my bucket/x", "'my bucket' is no name of a bucket, which has letters, digits, dots"),
+        ("gs://bücket/x", "'bücket' is no name of a bucket"),
+        ("s3://bucket:9000/x", "'bucket:9000' is no name of a bucket"),
         ("s3://me:secret@bucket/x", r"\(s3://…@bucket\) must hold no user name or password"),
         ("http://host/x", "valid: a folder, s3://bucket/prefix, gs://bucket/prefix, file:///f"),
         ("s3:/bucket/x", "has one slash; give s3://bucket/x as text"),

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from orchestrator.cli.environment import parse_store
 from orchestrator.cli.store_commands import verify
 from orchestrator.errors import RepertoireError, StoreUnwritable
 from orchestrator.stages.record import Costs, Record, Score
@@ -527,16 +528,41 @@ def test_an_address_that_no_file_system_has_is_the_user_s_mistake(uri):
         StageStore(uri)
 
 
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("s3://my bucket/x", "'my bucket' is no name of a bucket, which has letters, digits, dots"),
+        ("gs://bücket/x", "'bücket' is no name of a bucket"),
+        ("s3://bucket/a#b", "`#` ends an address; write %23 for one in a name"),
+        ("file:///a#b", "`#` ends an address; write %23 for one in a name"),
+        ("s3://bucket/a\nb", "holds control characters or is not UTF-8"),
+        ("s3://bucket/a\udcff", "holds control characters or is not UTF-8"),
+    ],
+)
+def test_what_arrow_would_not_read_as_it_is_typed_is_refused_in_words_of_ours(uri, problem):
+    for attempt in (lambda: StageStore(uri, create=False), lambda: parse_store(uri)):
+        with pytest.raises(RepertoireError, match=problem) as caught:
+            attempt()
+        assert "syntax error" not in str(caught.value)
+
+
+def test_a_file_uri_may_have_spaces_and_letters_of_any_alphabet(tmp_path):
+    folder = tmp_path / "späte läufe 100%"
+    store = StageStore(f"file://{folder}")
+    store.put_failure(KEY, "why")
+    assert (store.folder, StageStore(str(folder)).keys()) == (folder, [KEY])
+
+
 @pytest.mark.slow
 def test_a_bucket_is_a_store_like_any_other(bucket):
-    store = StageStore(bucket("deep/path"))
+    store = StageStore(bucket("deep/späte läufe 100%"))
     assert (store.keys(), store.record(KEY), store.state(KEY)) == ([], None, None)
     store.put_failure(KEY, "why")
     store.put(STATE, record())
     store.put({}, record(OTHER, computed_for=("other", "x", 1)))
     store.put(STATE, record(OTHER))
     store.put_evaluation(KEY, {"t3": score()})
-    again = StageStore(bucket("deep/path"), create=False)
+    again = StageStore(bucket("deep/sp%C3%A4te%20l%C3%A4ufe%20100%25"), create=False)
     assert again.keys() == [KEY, OTHER]
     assert (again.failure(KEY), again.record(OTHER).computed_for) == (None, ("other", "x", 1))
     assert "t3" in again.record(KEY, ["t3"]).evaluation

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs
 
@@ -20,9 +18,8 @@ from orchestrator.stages.storage.retry import (
     is_lasting,
 )
 from orchestrator.stages.storage.retrying_files import RetryingFiles
+from orchestrator.stages.storage.uri import escape_uri, require_readable_uri, with_single_puts
 
-SINGLE_PUTS = "allow_delayed_open"
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # in the environment
 DIRECTORY = fs.FileType.Directory
 
 
@@ -35,19 +32,10 @@ def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFile
     """
     filesystem, root = find_file_system(uri)
     local = isinstance(filesystem, fs.LocalFileSystem)
-    if not local and not root.strip("/"):
-        raise RepertoireError(f"store {uri!r} names no bucket; example: s3://my-bucket/repertoire")
     files: Files = LocalFiles(root) if local else ObjectFiles(filesystem, root)
     if create:
         retry.call(lambda: make_root(filesystem, root, uri), uri)
     return RetryingFiles(files, retry, uri), Path(root) if local else None
-
-
-def with_single_puts(uri: str) -> str:
-    """Return the URI of a bucket on S3 with small files written by one request instead of three."""
-    if not uri.startswith("s3://") or f"{SINGLE_PUTS}=" in uri:
-        return uri
-    return f"{uri}{'&' if '?' in uri else '?'}{SINGLE_PUTS}=true"
 
 
 def is_refused(error: OSError) -> bool:
@@ -64,32 +52,12 @@ def find_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     """
     if "://" not in uri:
         return fs.LocalFileSystem(), uri
-    require_valid_port(uri)
+    require_readable_uri(uri)
     try:
-        filesystem, root = fs.FileSystem.from_uri(with_single_puts(uri))
+        filesystem, root = fs.FileSystem.from_uri(with_single_puts(escape_uri(uri)))
     except (OSError, ValueError, NotImplementedError) as error:
         raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
     return filesystem, root
-
-
-def require_valid_port(uri: str) -> None:
-    """Raise RepertoireError if the endpoint of a bucket on S3 has a port that is none.
-
-    Arrow opens it all the same, and each request fails as if the server did not answer.
-    """
-    if not uri.startswith("s3://"):
-        return
-    given = dict(parse_qsl(urlsplit(uri).query)).get("endpoint_override")
-    places = {"endpoint_override": given, **{name: os.environ.get(name) for name in ENDPOINTS}}
-    for name, endpoint in places.items():
-        if endpoint:
-            try:
-                _ = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").port
-            except ValueError as error:
-                raise RepertoireError(
-                    f"store {uri!r}: {name} {endpoint!r} is no address of a server: {error}; "
-                    "example: http://localhost:9000"
-                ) from None
 
 
 def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:

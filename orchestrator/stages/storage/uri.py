@@ -1,0 +1,73 @@
+"""The text of a URI: its escapes, the bucket's name, and the options that Arrow reads in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from orchestrator.errors import RepertoireError
+
+BUCKET_CHARACTERS = "letters, digits, dots, hyphens and underscores"
+BUCKET_SCHEMES = ("s3", "gs", "gcs")
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # in the environment
+SINGLE_PUTS = "allow_delayed_open"
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates: of bytes that are not UTF-8
+_LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def escape_uri(uri: str) -> str:
+    """Return a URI whose names may have spaces and letters of any alphabet as Arrow reads it.
+
+    What is escaped already (`%20`) stays as it is, so that both spellings are one address.
+    """
+    return quote(_LONE_PERCENT.sub("%25", uri), safe=":/?#@!$&'()*+,;=~%", errors="replace")
+
+
+def is_bucket_name(name: str) -> bool:
+    """Return whether a bucket may have a name."""
+    return bool(_BUCKET.fullmatch(name))
+
+
+def require_readable_uri(uri: str) -> None:
+    """Raise RepertoireError if Arrow would read a URI as another one, or not tell what is wrong."""
+    parts, problem = urlsplit(uri), ""
+    bucket = parts.netloc.rpartition("@")[2]
+    if _NO_TEXT.search(uri):
+        problem = " holds control characters or is not UTF-8"
+    elif parts.fragment:
+        problem = ": `#` ends an address; write %23 for one in a name"
+    elif parts.scheme in BUCKET_SCHEMES and not bucket:
+        problem = " names no bucket; example: s3://my-bucket/repertoire"
+    elif parts.scheme in BUCKET_SCHEMES and not is_bucket_name(bucket):
+        problem = f": {bucket!r} is no name of a bucket, which has {BUCKET_CHARACTERS}"
+    if problem:
+        raise RepertoireError(f"store {uri!r}{problem}")
+    if parts.scheme == "s3":
+        require_valid_port(uri)
+
+
+def require_valid_port(uri: str) -> None:
+    """Raise RepertoireError if the endpoint of a bucket on S3 has a port that is none.
+
+    Arrow opens it all the same, and each request fails as if the server did not answer.
+    """
+    given = dict(parse_qsl(urlsplit(uri).query)).get("endpoint_override")
+    places = {"endpoint_override": given, **{name: os.environ.get(name) for name in ENDPOINTS}}
+    for name, endpoint in places.items():
+        if endpoint:
+            try:
+                _ = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").port
+            except ValueError as error:
+                raise RepertoireError(
+                    f"store {uri!r}: {name} {endpoint!r} is no address of a server: {error}; "
+                    "example: http://localhost:9000"
+                ) from None
+
+
+def with_single_puts(uri: str) -> str:
+    """Return the URI of a bucket on S3 with small files written by one request instead of three."""
+    if not uri.startswith("s3://") or f"{SINGLE_PUTS}=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}{SINGLE_PUTS}=true"
