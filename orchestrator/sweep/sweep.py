@@ -18,7 +18,7 @@ from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.dotted_names import find_dotted_names
 from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.means.cells import Cell, chosen_places
+from orchestrator.sweep.means.cells import Cell
 from orchestrator.sweep.means.means import Means, check_means, read_means
 from orchestrator.sweep.measured_rows import MeasuredRows, describe_rows, read_rows
 from orchestrator.sweep.misplaced_keys import find_misplaced_keys, names_of
@@ -190,7 +190,7 @@ class Sweep:
         listed = {cell.trial.identity for cell in self.cells if not cell.space}
         for cell in self.cells:
             if cell.outcome is not None:
-                unset = () if cell.trial.identity in listed else chosen_places(cell)
+                unset = () if cell.trial.identity in listed else tuple(cell.space)
                 create = partial(trial_chain, self.name, outcome=cell.outcome, unset=unset)
                 yield from (create(cell.trial, seed) for seed in cell.trial.seeds)
 

@@ -10,6 +10,7 @@ from orchestrator.results.units import flops_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
+from orchestrator.sweep.means.means import Means
 from orchestrator.sweep.search_estimates import estimate_search
 from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
@@ -27,6 +28,7 @@ def means_lines(sweep: Sweep) -> list[str]:
         return []
     return [
         cells_line(sweep.cells),
+        *aligned_lines(sweep.cells, sweep.means),
         *price_lines(sweep),
         *free_lines(sweep.cells),
         *cost_lines(sweep.cells),
@@ -44,7 +46,18 @@ def cells_line(cells: Sequence[Cell]) -> str:
     waiting = sum(bool(cell.prices) for cell in cells)
     parts = [f"{sum(map(is_ready, cells))} fit", *(f"{n} {s}" for s, n in sorted(ended.items()))]
     more = [f"{waiting} to solve for once their prices are counted"] if waiting else []
-    return f"means: {len(cells)} cells: {', '.join([*parts, *more])}"
+    number = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    return f"means: {number}: {', '.join([*parts, *more])}"
+
+
+def aligned_lines(cells: Sequence[Cell], means: Means) -> Iterator[str]:
+    """Yield the storage that is not given in the file but follows from its methods, if any."""
+    for size in dict.fromkeys(cell.storage for cell in cells):
+        if size not in means.storage:
+            yield (
+                f"means: storage is {size:,} B, what the dearest method of the sweep carries as it "
+                "is configured"
+            )
 
 
 def price_lines(sweep: Sweep) -> Iterator[str]:
@@ -53,7 +66,8 @@ def price_lines(sweep: Sweep) -> Iterator[str]:
         stages = sum(trial.benchmark.num_tasks * len(trial.seeds) for trial in prices)
         yield (
             f"prices: {len(prices)} are missing, each a method that learns every task for an "
-            f"epoch or two; the run begins with their {stages} stages at most{price_text(prices)}"
+            f"epoch or two; the run begins with their {stages} stages at most{price_text(prices)}, "
+            "and once they are counted it is known which cells fit their computation"
         )
         yield from budget_lines([cell for cell in sweep.cells if cell.prices])
 
@@ -72,7 +86,7 @@ def price_text(prices: Sequence[Trial]) -> str:
     if flops is None:
         return ""
     steps = flops_text(flops)
-    return f", about {steps} or more: the steps of the network; what else methods add is not known"
+    return f", about {steps} or more (the steps of the network; what else methods add is not known)"
 
 
 def budget_lines(cells: Sequence[Cell]) -> Iterator[str]:

@@ -106,31 +106,49 @@ def test_an_infeasible_cell_has_no_costs(pair: list[Path]) -> None:
         assert np.isnan(costs[joint]).all()
 
 
-def test_what_is_searched_has_no_value_where_nothing_fits(tmp_path: Path) -> None:
-    trials = finish(
-        tmp_path,
-        "[{name: ewc, lam: {loguniform: [3, 100]}}, {name: ewc, lam: 7, label: mine}]",
-        "{storage: {grid: [3 kB, 20 kB]}}",
-        training="{batch_size: 8, lr: {loguniform: [0.01, 0.1]}}",
-        search="{algorithm: random, num_trials: 2}",
-    )
-    unfit = trials[trials["status"] == "infeasible"].set_index("method_label", drop=False)
-    searched, mine = unfit[unfit["method_label"].isna()], unfit.loc[["mine"]]
-    assert searched[["config.method.lam", "config.training.lr"]].isna().all(axis=None)
-    assert mine["config.method.lam"].tolist() == [7]
-    assert mine["config.training.lr"].isna().all(), "which is searched for it too"
-    assert searched["config.method.gamma"].notna().all(), "what the file leaves at its default"
-    (surface,) = surfaces(load(tmp_path / "results" / "lab"))
-    assert sorted(surface.methods) == ["ewc", "mine"]
-    assert surface.infeasible.sum() == 2
+# A sweep whose method fits no cell or the larger one, and of its infeasible rows, by label, the
+# values that they have and those that they have not.
+SEARCH = {"search": "{algorithm: random, num_trials: 2}"}
+BOTH = "{storage: {grid: [3 kB, 20 kB]}}"
+MINE = "[{name: ewc, lam: {loguniform: [3, 100]}}, {name: ewc, lam: 7, label: mine}]"
+RATE = {"training": "{batch_size: 8, lr: {loguniform: [0.01, 0.1]}}"}
+SETTING = {
+    "network": "{name: mlp, hidden: {choice: [[9], [8]]}}",
+    "benchmark": "{name: split_digits, num_tasks: 2, samples_per_task: 64, scenario: class, "
+    "validation: {choice: [0.25, 0.125]}}",
+}
+LISTED = "[{name: ewc, lam: {choice: [3, 9]}}, {name: ewc, lam: 3}, finetune]"
+ROWS = {
+    "a hyperparameter and a rate": (
+        (MINE, BOTH, SEARCH | RATE),
+        {"ewc": {"method.gamma": 1.0}, "mine": {"method.lam": 7}},
+        {"ewc": ["method.lam", "training.lr"], "mine": ["training.lr"]},
+    ),
+    "network and benchmark": (
+        ("[ewc]", BOTH, SEARCH | SETTING),
+        {"ewc": {"network.name": "mlp", "benchmark.scenario": "class"}},
+        {"ewc": ["network.hidden", "benchmark.validation"]},
+    ),
+    "a value that is listed too": (
+        (LISTED, "{storage: 3 kB}", {"search": "{algorithm: grid}"}),
+        {"ewc": {"method.lam": 3}},
+        {},
+    ),
+}
 
 
-def test_a_listed_trial_that_does_not_fit_keeps_its_values(tmp_path: Path) -> None:
-    trials = finish(
-        tmp_path,
-        "[{name: ewc, lam: {choice: [3, 9]}}, {name: ewc, lam: 3}, finetune]",
-        "{storage: 3 kB}",
-        search="{algorithm: grid}",
-    )
+@pytest.mark.parametrize("kind", ROWS)
+def test_what_is_searched_has_no_value_where_nothing_fits(tmp_path: Path, kind: str) -> None:
+    (methods, means, parts), kept, unset = ROWS[kind]
+    trials = finish(tmp_path, methods, means, **parts)
     unfit = trials[trials["status"] == "infeasible"]
-    assert unfit["config.method.lam"].tolist() == [3]
+    rows = unfit.set_index(unfit["method_label"].fillna(unfit["method"]))
+    assert sorted(rows.index) == sorted(kept), "one row of each"
+    for name, values in kept.items():
+        assert {place: rows.loc[name, f"config.{place}"] for place in values} == values
+    for name, places in unset.items():
+        assert rows.loc[name, [f"config.{place}" for place in places]].isna().all()
+    (surface,) = surfaces(load(tmp_path / "results" / "lab"))
+    assert {*kept} <= {*surface.methods}
+    assert surface.infeasible.sum() == len(kept)
+    assert len({*surface.networks}) == 1, "a row without a network is none of another"

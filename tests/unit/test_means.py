@@ -47,9 +47,11 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
 from orchestrator.terminal.describe import plan_figures
 from orchestrator.terminal.means_page import (
+    aligned_lines,
     anchor_lines,
     cost_lines,
     free_lines,
+    means_lines,
     network_lines,
     nowhere_lines,
     price_lines,
@@ -74,11 +76,15 @@ FORWARD = 2 * (64 * 8 + 8 * 10)
 STEP = 2 * FORWARD + 2 * 8 * 10
 
 
-def load_means(folder: Path, methods: str, means: str, **parts: str) -> Sweep:
+def write_means(folder: Path, methods: str, means: str, **parts: str) -> Path:
     parts = SWEEP | {"methods": methods, "means": means} | parts
     path = folder / "lab.yaml"
     path.write_text("".join(f"{name}: {text}\n" for name, text in parts.items()))
-    return Sweep.load(path)
+    return path
+
+
+def load_means(folder: Path, methods: str, means: str, **parts: str) -> Sweep:
+    return Sweep.load(write_means(folder, methods, means, **parts))
 
 
 def solve(folder: Path, methods: str, means: str, **parts: str) -> tuple[Sweep, Tabulator, Brake]:
@@ -250,8 +256,16 @@ def test_the_largest_method_sets_the_bytes_of_memory_aligned(
     """er is the dearest: 65 bytes for an example, of which the stream has 128, and a counter."""
     methods = f"[{{name: er, memory_size: {size}}}, {{name: gdumb, memory_size: 40}}, finetune]"
     sweep = load_means(tmp_path, methods, "memory-aligned")
-    config = solve_sweep(sweep, open_store(tmp_path / "results", None)).trials[1].method.config
-    assert config.memory_bytes == stored * 65 + 8
+    solved = solve_sweep(sweep, open_store(tmp_path / "results", None))
+    assert solved.trials[1].method.config.memory_bytes == stored * 65 + 8
+    line = means_lines(solved)[1]
+    assert line.startswith(f"means: storage is {MODEL + stored * 65 + 8:,} B, what the dearest")
+    given = load_means(tmp_path, methods, "{storage: 20 kB}")
+    assert not [
+        *aligned_lines(
+            solve_sweep(given, open_store(tmp_path / "results", None)).cells, given.means
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -651,13 +665,14 @@ def test_a_plan_says_what_the_cells_may_cost_before_their_prices_are_counted(
     cell = 3 * 128 * STEP
     assert estimate_budgets(sweep.cells) == (4 * cell, 3 * cell)
     prices, line = price_lines(sweep)
+    assert prices.endswith("once they are counted it is known which cells fit their computation")
     assert line == (
         f"cost: about {si_text(4 * cell, 'FLOP')} of training and consolidation on all seeds at "
         f"most in the cells to solve for, {si_text(3 * cell, 'FLOP')} where they share stages; the "
         "prices come on top"
     )
     # Their stages learn 128 images once: of finetune in one chain, of er with each memory.
-    assert f" stages at most, about {si_text(3 * 128 * STEP, 'FLOP')} or more: the steps" in prices
+    assert f" stages at most, about {si_text(3 * 128 * STEP, 'FLOP')} or more (the steps" in prices
 
 
 # True price / estimate, of 2 tasks of 64 images in steps of 4, whose memory has room for all.
@@ -835,12 +850,16 @@ def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> 
             {"training": "{batch_size: {choice: [4, 8]}, lr: {loguniform: [0.01, 0.1]}}"},
             "{compute: 2}",
             "finetune searches training.batch_size under equal means, and what the means allow "
-            "depends on it: at 4, 32, 32 steps on the tasks; at 8, 16, 16 steps on the tasks.",
+            "depends on it: at 2 x fine-tuning batch_size 4 has 32, 32 steps on the tasks; "
+            "batch_size 8 has 16, 16 steps on the tasks. Candidates of a search",
         ),
         (
             {"methods": "[{name: er, memory_size: 20, replay_batch_size: {choice: [4, 8]}}]"},
-            "{compute: 3}",
-            "er searches method.replay_batch_size under equal means",
+            # 64 images in steps of 4 + 4 or, once 8 are stored, of 4 + 8; the first of all replays
+            # none.
+            "{storage: 20 kB, compute: 3}",
+            "depends on it: at 20,000 B and 3 x fine-tuning replay_batch_size 4 has 24, 24 steps "
+            "on the tasks; replay_batch_size 8 has 17, 16 steps on the tasks. Candidates",
         ),
         (
             {
@@ -850,9 +869,18 @@ def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> 
             },
             "{storage: 10 kB}",
             "er searches network.hidden under equal means, and what the means allow depends on "
-            f"it: at [8], {10_000 - MODEL:,} B of memory; at [9], "
+            f"it: at 10,000 B hidden [8] has {10_000 - MODEL:,} B of memory; hidden [9] has "
             f"{10_000 - MODEL - 4 * 75:,} B of memory. Candidates of a search have the same "
             "dials: give network.hidden as a grid, so that each value has cells of its own",
+        ),
+        (
+            {
+                "methods": "[{name: er, memory_size: 20}]",
+                "network": "{name: mlp, hidden: {choice: [[8], [9]]}}",
+            },
+            f"{{storage: {MODEL + 200} B}}",
+            f"at {MODEL + 200:,} B hidden [8] has 200 B of memory; hidden [9] does not fit: it "
+            f"carries model {MODEL + 300:,} B, which is 100 B above {MODEL + 200:,} B. Candidates",
         ),
     ],
 )
@@ -909,6 +937,16 @@ def test_a_mistake_in_the_means_is_named(tmp_path: Path, means: str, mistake: st
     with pytest.raises(SweepError, match="1 mistake") as caught:
         load_means(tmp_path, "[finetune]", means)
     assert mistake in str(caught.value)
+
+
+@pytest.mark.parametrize("axis", ["storage", "compute"])
+def test_each_mistake_in_a_grid_of_budgets_is_named(tmp_path: Path, axis: str) -> None:
+    means = f"{{{axis}: {{grid: [.nan, 0.5, -1, x, 2]}}}}"
+    with pytest.raises(SweepError, match="4 mistakes") as caught:
+        load_means(tmp_path, "[finetune]", means)
+    lines = [line for line in str(caught.value).splitlines() if f"means.{axis}" in line]
+    given = [re.split(", given ", line)[1].split(":")[0].strip('"').lower() for line in lines]
+    assert given == ["nan", "0.5", "-1", "x"]
 
 
 @pytest.mark.parametrize("methods", ["[finetune]", "[{name: l2, lam: {loguniform: [1, 9]}}]"])

@@ -156,7 +156,7 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         title=title,
         methods=methods,
         kinds=tuple(rows["method"].groupby(names, sort=False).first().astype(str)),
-        networks=tuple(network_numbers(rows).groupby(names, sort=False).first().astype(int)),
+        networks=method_networks(rows, names),
         storage=storage,
         compute=compute,
         seeds=seeds,
@@ -168,6 +168,20 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         sweeps=(),
         note="",
     )
+
+
+def method_networks(rows: pd.DataFrame, names: pd.Series[str]) -> tuple[int, ...]:
+    """Return the number of the network of each method: where it is searched, of a cell that fits.
+
+    Args:
+        rows: the trials of a setting.
+        names: the method of each.
+    """
+    # A search chooses nothing where a method does not fit.
+    fits = rows["status"] != INFEASIBLE
+    judged = rows[fits | ~fits.groupby(names).transform("any")]
+    numbers = network_numbers(judged).groupby(names[judged.index], sort=False).first()
+    return tuple(int(numbers[name]) for name in names.unique())
 
 
 def _axis(column: pd.Series[Any]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orchestrator.columns import INFEASIBLE
 from orchestrator.errors import RepertoireError
-from orchestrator.sweep.means.cells import Cell, PriceList, solve_cell
+from orchestrator.sweep.means.cells import Cell, PriceList, describe_budgets, solve_cell
 from orchestrator.sweep.means.storage import BackboneBytes
 from orchestrator.sweep.trial import Trial
 
@@ -78,12 +78,14 @@ def describe_difference(one: Cell, other: Cell) -> str:
     place, values = varied_field(one.trial, other.trial)
     # Of the first seed on which they differ, or any if bytes do.
     seeds = [seed for seed in one.steps if one.steps[seed] != other.steps.get(seed)] or [*one.steps]
-    cells = zip((one, other), values, strict=True)
-    dials = [describe_dials(each, value, seeds[0] if seeds else None) for each, value in cells]
+    seed, name = (seeds[0] if seeds else None), place.rpartition(".")[2]
+    pairs = zip(values, ((one, other), (other, one)), strict=True)
+    dials = [f"{name} {value} {describe_dials(*pair, seed)}" for value, pair in pairs]
     return (
         f"methods: {one.trial.method.name} searches {place} under equal means, and what the means "
-        f"allow depends on it: {'; '.join(dials)}. Candidates of a search have the same dials: "
-        f"give {place} as a grid, so that each value has cells of its own"
+        f"allow depends on it: at {describe_budgets(one)} {'; '.join(dials)}. Candidates of a "
+        f"search have the same dials: give {place} as a grid, so that each value has cells of its "
+        "own"
     )
 
 
@@ -97,24 +99,26 @@ def varied_field(one: Trial, other: Trial) -> tuple[str, tuple[object, object]]:
     raise ValueError("the trials have the same configuration")
 
 
-def describe_dials(cell: Cell, value: object, seed: int | None) -> str:
-    """Return the dials of a cell as text: "at 4, 800 B of memory and 32, 32 steps on the tasks".
+def describe_dials(cell: Cell, other: Cell, seed: int | None) -> str:
+    """Return the dials of a cell that another does not have: "has 800 B of memory".
 
     Args:
         cell: a cell.
-        value: that of the field that is searched.
+        other: whose dials differ, or that does not fit.
         seed: whose steps are named; None: none has any.
     """
     if cell.outcome is not None:
-        return f"at {value}, {cell.outcome[1]}"
+        return f"does not fit: {cell.outcome[1]}"
     in_files = cell.trial.method.config.with_examples(1) is not None
     unit = "examples" if in_files else "B"
-    dials = [] if cell.memory is None else [f"{cell.memory:,} {unit} of memory"]
+    dials = []
+    if cell.memory is not None and (other.outcome or cell.memory != other.memory):
+        dials.append(f"{cell.memory:,} {unit} of memory")
     if seed is not None and cell.steps:
         where = "" if len({*cell.steps.values()}) == 1 else f" of seed {seed}"
         steps = f"{', '.join(map(str, cell.steps[seed]))} steps on the tasks{where}"
         dials.append(describe_growth(cell, seed, steps) if cell.step_budgets else steps)
-    return f"at {value}, {' and '.join(dials)}"
+    return f"has {' and '.join(dials)}" if dials else "fits"
 
 
 def describe_growth(cell: Cell, seed: int, steps: str) -> str:

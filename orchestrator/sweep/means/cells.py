@@ -162,15 +162,17 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     return set_steps(trial, cell.steps) if cell.steps else trial
 
 
-def chosen_places(cell: Cell) -> tuple[str, ...]:
-    """Return the places of what a search chooses in a cell, beside the setting of its trials."""
-    return tuple(place for place in cell.space if place.startswith(("method.", "training.")))
-
-
 def describe_cell(cell: Cell) -> str:
     """Return the reason that a cell is not run; without computation if storage is the reason."""
     status, story = cell.outcome or ("", "")
-    budget = [] if cell.storage is None else [f"{cell.storage:,} B"]
-    if cell.compute is not None and (status != INFEASIBLE or story.startswith("task ")):
-        budget.append(fine_tuning_text(cell.compute))
-    return f"{status}: {cell.trial.method.name} at {' and '.join(budget)}: {story}"
+    by_storage = status == INFEASIBLE and not story.startswith("task ")
+    judged = replace(cell, compute=None) if by_storage else cell
+    return f"{status}: {cell.trial.method.name} at {describe_budgets(judged)}: {story}"
+
+
+def describe_budgets(cell: Cell) -> str:
+    """Return the budgets of a cell as text: `20,000 B and 3 x fine-tuning`."""
+    budgets = [] if cell.storage is None else [f"{cell.storage:,} B"]
+    if cell.compute is not None:
+        budgets.append(fine_tuning_text(cell.compute))
+    return " and ".join(budgets)

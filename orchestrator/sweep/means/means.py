@@ -21,6 +21,7 @@ from orchestrator.sweep.trial import Trial
 
 FREE_SCHEDULES = ("constant", "cosine", "onecycle")  # of no given length
 LARGEST: Literal["largest"] = "largest"
+AXES = ("storage", "compute")
 MOST_EPOCHS = 1e9  # of fine-tuning: beyond all use, and its steps can be counted
 # Published protocols by name; a section may name one and change its values.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -98,7 +99,9 @@ def read_means(
         valid = "the name of a preset, or keys and values"
         mistakes.append(f"means: must be {valid}, given {abbreviate(given)}")
         return None
-    section = decode_fields(MeansSection, given, "means", mistakes)
+    # The values of an axis are read one by one, so that each mistake among them is noted.
+    others = {name: value for name, value in given.items() if name not in AXES}
+    section = decode_fields(MeansSection, others, "means", mistakes)
     if section is None:
         return None
     if section.preset is not None and section.preset not in PRESETS:
@@ -106,7 +109,7 @@ def read_means(
         mistakes.append(f"means.preset: unknown preset {section.preset!r}; {valid}")
         return None
     values = PRESETS.get(section.preset or "", {}) | {
-        name: given[name] for name in ("storage", "compute") if given.get(name) is not None
+        name: given[name] for name in AXES if given.get(name) is not None
     }
     if not values:
         mistakes.append("means: needs storage, compute or both, or the name of a preset")
