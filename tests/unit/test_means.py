@@ -16,9 +16,6 @@ from dashboards.data.means import read_search_costs
 from dashboards.data.warehouse import open_results
 from dashboards.report.means_chapters import means_chapters
 from methods import METHODS
-from methods.base import Outlook
-from methods.parts.budget import Budget
-from methods.parts.reservoir import ReservoirMemory
 from orchestrator.backends.inline import Inline
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.columns import compute_flops
@@ -36,11 +33,12 @@ from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.task_price import TaskPrice, price_from_costs
 from orchestrator.stages.record import Costs
+from orchestrator.stages.stage_method import build_method
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
-from orchestrator.sweep.means.storage import fixed_bytes
+from orchestrator.sweep.means.storage import fixed_bytes, memories
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
@@ -138,11 +136,29 @@ def test_an_amount_of_bytes_is_read_as_a_whole_or_is_a_mistake(given: object) ->
         parse_bytes(given)
 
 
-def test_a_resnet_32_is_worth_603_images_of_cifar() -> None:
-    # Zhou et al. 2023 (MEMO): 463,504 parameters x 4 bytes / (3 x 32 x 32 bytes) = 603.
-    budget = Budget(size=463_504 * 4)
-    memory = ReservoirMemory(budget, Outlook(num_classes=100, input_shape=(3, 32, 32)))
-    assert memory.capacity == 603
+def test_a_resnet_32_is_worth_603_images_of_cifar(tmp_path: Path) -> None:
+    """Zhou et al. 2023 (MEMO): 463,504 parameters x 4 bytes / (3 x 32 x 32 bytes) = 603.
+
+    An importance of each parameter of the body is a second network beside the first, and er has
+    its bytes for images.
+    """
+    images, labels = np.zeros((20, 3, 32, 32), np.uint8), np.arange(20) % 10
+    parts = {"train_x": images, "train_y": labels, "test_x": images, "test_y": labels}
+    np.savez(tmp_path / "cifar.npz", **parts)
+    benchmark = "{name: split, data: {npz: cifar.npz}, num_tasks: 2, scenario: class}"
+    sweep = load_means(
+        tmp_path,
+        "[ewc, {name: er, memory_size: 2}]",
+        "memory-aligned",
+        benchmark=benchmark,
+        network="resnet32",
+    )
+    ewc, er = solve_sweep(sweep, open_store(tmp_path / "results", None)).trials
+    network = build_method(ewc.stages(0)[-1], None, 1).network
+    assert sum(p.numel() for p in network.body.parameters()) == 463_504
+    assert er.method.config.memory_bytes == 463_504 * 4
+    (memory,) = memories(er, 0)
+    assert memory.capacity == 463_504 * 4 // 3_072 == 603
 
 
 def test_a_price_in_steps_by_hand() -> None:
