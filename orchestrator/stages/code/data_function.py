@@ -18,26 +18,19 @@ from orchestrator.stages.code.standard_library import refuse_standard_object
 
 
 def create_function(name: str, source: Source) -> Function:
-    """Return the form of data that a function returns.
-
-    Args:
-        name: `module:function`.
-        source: the user's own code, which defines the function unless it is installed.
-
-    Raises:
-        RepertoireError: it cannot be imported, or is no function.
-    """
-    load_function(name, source)
-    return Function(
-        function=name,
-        identity_of_code=function_identity(name, source),
-        source=source,
-        load=partial(load_function, name, source),
-    )
+    """Return the form of data that a function returns; see `identify_function`."""
+    identity, load = identify_function(name, source)
+    return Function(function=name, identity_of_code=identity, source=source, load=load)
 
 
 def create_backbone_function(name: str, source: Source) -> Backbone:
-    """Return the backbone that a function of the user's own returns.
+    """Return the backbone that a function of the user's own returns; see `identify_function`."""
+    identity, load = identify_function(name, source)
+    return Backbone(kind="module", name=name, code=identity, source=source, load=load)
+
+
+def identify_function(name: str, source: Source) -> tuple[str, Callable[[], Callable[[], Any]]]:
+    """Return the identity of a function's code, and what loads it.
 
     Args:
         name: `module:function`.
@@ -46,14 +39,9 @@ def create_backbone_function(name: str, source: Source) -> Backbone:
     Raises:
         RepertoireError: it cannot be imported, or is no function.
     """
-    load_function(name, source)
-    return Backbone(
-        kind="module",
-        name=name,
-        code=function_identity(name, source),
-        source=source,
-        load=partial(load_function, name, source),
-    )
+    load = partial(load_function, name, source)
+    load()
+    return function_identity(name, source), load
 
 
 def load_function(name: str, source: Source) -> Callable[[], Any]:
