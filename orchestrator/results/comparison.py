@@ -17,9 +17,10 @@ from orchestrator.columns import METRICS, compute_flops, compute_seconds
 from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import Grouping, group_into_tables
+from orchestrator.results.names.across_tables import names_across_tables
 from orchestrator.results.names.code_texts import fill_code
 from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_column_names
-from orchestrator.results.names.naming import labels, names_across_tables
+from orchestrator.results.names.naming import labels
 from orchestrator.results.names.roster import (
     SWEEPS,
     configuration_index,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from orchestrator.columns import METHOD_LABEL
 from orchestrator.results.equal_values import require_equal_values
+from orchestrator.results.siblings import sibling_keys
 
 TABLE = ["benchmark", "scenario", "num_tasks"]  # equal in all rows of a table of a comparison
 IN_TABLE = ["sweep", *TABLE]
@@ -85,8 +86,9 @@ def pool_trials(
 def share_labels(trials: pd.DataFrame, computed: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the rows with one label for all evaluations of a configuration, of one of its sweeps.
 
-    It is the first label that is given. Of two sweeps that share a seed, the one that had its
-    stages from the store was run later. The column `labelled_in` names the sweep of the label.
+    It is the first label that is given on any benchmark. Of two sweeps that share a seed, the one
+    that had its stages from the store was run later. The column `labelled_in` names the sweep of
+    the label.
 
     Args:
         trials: as for `pool_trials`.
@@ -101,8 +103,11 @@ def share_labels(trials: pd.DataFrame, computed: pd.DataFrame | None = None) -> 
     rows = trials[evaluated].reset_index(drop=True)
     rows[LABELLED_IN] = rows["sweep"].where(rows[METHOD_LABEL].notna())
     order = rows.index[_is_later(rows, computed).argsort(kind="stable")]
-    by_configuration = rows.loc[order].groupby(CONFIGURATION, sort=False, dropna=False)
-    shared = by_configuration[[METHOD_LABEL, LABELLED_IN]].transform("first").sort_index()
+    by_setting = [rows[name] for name in CONFIGURATION]
+    # Of two releases the same configuration may have other options.
+    keys = sibling_keys(rows).groupby(by_setting, sort=False, dropna=False).transform("first")
+    siblings = rows.loc[order, [METHOD_LABEL, LABELLED_IN]].groupby(keys, sort=False)
+    shared = siblings.transform("first").sort_index()
     shared.index = trials.index[evaluated]
     labels = trials[METHOD_LABEL].where(~evaluated, shared[METHOD_LABEL])
     return trials.assign(**{METHOD_LABEL: labels, LABELLED_IN: shared[LABELLED_IN]})

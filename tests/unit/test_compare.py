@@ -15,6 +15,7 @@ from orchestrator.errors import UnknownName
 from orchestrator.results.arrangement import sort_rows, values_with, with_columns
 from orchestrator.results.best import with_best
 from orchestrator.results.comparison import comparison
+from orchestrator.results.ranking import with_ranks
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import TRIALS
@@ -234,12 +235,50 @@ def test_a_column_of_another_sweep_adds_no_section_to_a_name() -> None:
     assert list(joined.label) == ["ewc lr=0.1", "ewc lr=0.01", "mine"]
 
 
-def test_ranks_have_the_names_of_the_tables_unless_those_differ_between_tables() -> None:
-    def trial(scenario: str, size: int, sweep: str = "z", label: str | None = None) -> Any:
-        config = {"memory_size": size}
-        changes = {"method_label": label, "trial_id": f"{scenario} {size}"}
-        return row("er", sweep=sweep, config=config, scenario=scenario) | changes
+def sized_er(scenario: str, size: int, sweep: str = "z", label: str | None = None) -> Any:
+    changes = {"method_label": label, "trial_id": f"{scenario} {size}"}
+    return row("er", sweep=sweep, config={"memory_size": size}, scenario=scenario) | changes
 
+
+@pytest.mark.parametrize("label", [None, "ER (ours)"])
+def test_a_sweep_of_one_scenario_gives_a_configuration_no_second_name(label: str | None) -> None:
+    both = [sized_er(scenario, size) for scenario in ("class", "task") for size in (10, 20)]
+    alone = [sized_er("class", 10, "a", label) | {"seed": 1}]
+    named = {10: label or "er", 20: "er memory_size=20"}
+    table = compare(*alone, *both)
+    shown = {(row.scenario, row.trial_id): row.label for row in table.itertuples()}
+    expected = {
+        (scenario, f"{scenario} {size}"): name
+        for scenario in ("class", "task")
+        for size, name in named.items()
+    }
+    assert shown == expected
+    ranks = with_ranks(table)
+    assert ranks["mean_rank"].notna().all()
+    assert set(table.attrs["over_tables"].values()) == {*named.values()}
+    # A sweep that was run after the other changes no name, unless it has the label.
+    assert {*compare(*both, *alone).label} == {label or "er memory_size=10", "er memory_size=20"}
+
+
+def test_what_a_name_of_one_table_gets_to_be_told_apart_is_in_its_names_of_all() -> None:
+    both = [sized_er(scenario, 20) for scenario in ("class", "task")]
+    assert [*compare(*both).label] == ["er", "er"]
+    joined = compare(sized_er("class", 10, "a"), *both)
+    assert [*joined.label] == ["er", "er memory_size=20", "er memory_size=20"]
+
+
+def test_an_option_of_the_benchmark_is_in_the_names_of_its_own_table_alone() -> None:
+    def trial(scenario: str, share: float) -> dict[str, Any]:
+        config = {"method": {"name": "er"}, "benchmark": {"validation": share}}
+        changes = {"trial_id": f"{scenario} {share}", "config": json.dumps(config)}
+        return row("er", scenario=scenario) | changes
+
+    table = compare(trial("class", 0.1), trial("class", 0.2), trial("task", 0.2))
+    assert [*table.label] == ["er validation=0.1", "er validation=0.2", "er"]
+
+
+def test_ranks_have_the_names_of_the_tables() -> None:
+    trial = sized_er
     first = [
         each
         for scenario in ("class", "task")
@@ -250,10 +289,10 @@ def test_ranks_have_the_names_of_the_tables_unless_those_differ_between_tables()
     names = table["trial_id"].map(table.attrs["over_tables"])
     assert list(names) == list(table["label"])
     assert set(names) == {"ER (ours)", "er", "ER (ours) memory_size=5"}
-    # `er` of one table is `er memory_size=9` of the other, and has the longer name over both.
     table = compare(*first, trial("task", 8))
     names = table["trial_id"].map(table.attrs["over_tables"])
     assert list(names) == ["ER (ours)", "er memory_size=9"] * 2 + ["er memory_size=8"]
+    assert list(names) == list(table["label"])
 
 
 def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:

@@ -38,6 +38,17 @@ def _short_name(column: str) -> str:
     return section if name in ("", "name") else name
 
 
+def names_of_values(rows: pd.DataFrame, config: Sequence[str], by: str = "") -> dict[str, str]:
+    """Return the short names of columns that have a value; those of other rows alone do not count.
+
+    Args:
+        rows: of the trials table.
+        config: the columns.
+        by: a column that has a name in any case.
+    """
+    return short_column_names([name for name in config if name == by or rows[name].notna().any()])
+
+
 def hyperparameter_text(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
     """Return the values of each row as text: `lam=100 lr=0.1`."""
     names = short_column_names([str(name) for name in rows if str(name).startswith("config.")])
