@@ -66,11 +66,18 @@ def import_command(
     from orchestrator.results.bucket.home import publish_sweeps
     from orchestrator.results.folder.places import open_store
     from orchestrator.results.pack.read import read_pack
+    from orchestrator.results.separate_places import (
+        require_results_folder,
+        require_stage_store,
+    )
 
     if store is not None and not records:
         raise RepertoireError("--store needs --records, which puts records into that store")
     if not isfinite(max_gb):
         raise RepertoireError(f"--max-gb: must be a finite number, given {max_gb}")
+    require_results_folder(out)
+    if store is not None:
+        require_stage_store(out, store)
     fetch_results(out)
     result = read_pack(
         file, out, lambda: open_store(out, store) if records else None, int(max_gb * 1e9)

@@ -29,8 +29,12 @@ from orchestrator.results.bucket.fetch import fetch_results
 from orchestrator.results.bucket.home import Home, open_home
 from orchestrator.results.durations import read_gpu_shares
 from orchestrator.results.folder.kept_files import keep_former_tables
-from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.places import is_sweep_folder, open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.separate_places import (
+    require_results_folder,
+    require_stage_store,
+)
 from orchestrator.results.tables.sweep_folders import refuse_pipes
 from orchestrator.results.units import noun_text
 from orchestrator.search.features import compute_features
@@ -103,6 +107,10 @@ def run_in_folder(
     """
     require_validation(sweep)  # before the results folder exists
     folder = results_folder(sweep, out)
+    if not is_sweep_folder(folder):  # else an earlier run was let in
+        require_results_folder(out)
+    if store_uri is not None:
+        require_stage_store(out, store_uri)
     refuse_pipes(folder)
 
     def say(line: str) -> None:

@@ -70,9 +70,10 @@ def copy_folder(address: str) -> Path:
             f"{address!r}: {parts.netloc!r} is no name of a bucket, which has {BUCKET_CHARACTERS}; "
             "example: s3://my-bucket/results"
         )
-    options = f"?{escape_uri(parts.query)}" if parts.query else ""
-    scheme = _encode(f"{parts.scheme}{options}")
-    return copies_folder().joinpath(scheme, *map(escape_uri, names))
+    escaped = urlsplit(escape_uri(address))
+    options = f"?{escaped.query}" if escaped.query else ""
+    names = [escaped.netloc, *filter(None, escaped.path.split("/"))]
+    return copies_folder().joinpath(_encode(f"{escaped.scheme}{options}"), *names)
 
 
 def address_of(folder: Path) -> str | None:

@@ -369,6 +369,23 @@ def test_a_folder_without_results_on_a_store_that_nobody_refers_to_is_refused(
         find_garbage(own_lab.store, Rules(tmp_path / "elsewhere"))
 
 
+def test_all_stages_go_if_all_that_refers_to_the_store_is_forgotten(own_lab: Lab) -> None:
+    own_lab.run()
+    (own_lab.out / "mlflow.db").touch()
+    shutil.rmtree(own_lab.out / "lab")
+    with pytest.raises(RepertoireError, match=f"store: --forget {own_lab.out}$"):
+        clean(own_lab)
+    # Young stages are kept, and what refers to them, so that they can be forgotten later.
+    garbage = clean(own_lab, older_than=24, forget=(str(own_lab.out),))
+    assert (garbage.unwanted, garbage.kept["younger than 24 h"]) == ([], 3)
+    age(own_lab.store, 25)
+    garbage = clean(own_lab, older_than=24, forget=(str(own_lab.out),))
+    assert len(garbage.unwanted) == 3
+    assert own_lab.store.keys() == []
+    with pytest.raises(RepertoireError, match=r"nothing was deleted.*there is none"):
+        clean(own_lab, forget=(str(own_lab.out),))
+
+
 def test_a_reference_is_one_file_for_a_sweep_of_a_folder(own_lab: Lab) -> None:
     Registration(own_lab.store, own_lab.out, "lab").replace(["b", "a", "b"])
     Registration(own_lab.store, own_lab.out, "lab").replace(["c"])

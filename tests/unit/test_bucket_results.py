@@ -114,6 +114,46 @@ def test_another_machine_reads_the_results_and_extends_them(
     assert rp.load(there).trials.equals(results.trials)
 
 
+def test_results_and_stages_go_to_places_of_their_own(
+    machine: Machine, bucket: Callable[[str], str], answer: Callable[..., tuple[int, str]]
+) -> None:
+    """A store is no results folder and the other way round, also when a run would make both."""
+    write_sweep()
+    here, there = "here", bucket("apart")
+    run_sweep_file(here)
+    run_sweep_file(there)
+    type_command("pack", here)
+    run, store = ("run", "sweep.yaml", "--backend", "inline", "--out"), "--store"
+    cases = [
+        *((*run, stages) for stages in ("here/stages", bucket("apart/stages"))),
+        ("import", "here.pack.zip", "--out", "here/stages"),
+        *((*run, out, store, results) for out in ("new", here) for results in (here, "here/ok")),
+        *((*run, out, store, there) for out in ("new", there)),
+        (*run, "both", store, "both"),
+        (*run, bucket("both"), store, bucket("both/")),
+    ]
+    for words in cases:
+        code, text = answer(*words)
+        problem = "is a results folder, and no store" if store in words else "is a stage store, and"
+        assert (code, problem in text, text.count("\n")) == (2, True, 1), text
+    assert {path.name for path in Path().iterdir()} == {"a", "here", "here.pack.zip", "sweep.yaml"}
+    assert objects(bucket("both")) == {}
+    assert sorted(path.name for path in Path("here").iterdir()) == ["ok", "stages"]
+    assert "0 stages computed" in run_sweep_file("other", store, bucket("apart/stages"))
+
+
+def test_what_an_earlier_release_kept_in_one_folder_goes_on(machine: Machine) -> None:
+    write_sweep()
+    run_sweep_file("mixed")
+    for path in Path("mixed/stages").iterdir():
+        path.rename(Path("mixed", path.name))
+    Path("mixed/stages").rmdir()
+    assert "0 stages computed" in run_sweep_file("mixed", "--store", "mixed")
+    write_sweep(seeds="0, 1")
+    assert "3 stages computed" in run_sweep_file("mixed", "--store", "mixed")
+    assert "0 stages computed" in run_sweep_file("new", "--store", "mixed")
+
+
 def test_a_local_copy_that_is_deleted_is_fetched_again_and_costs_no_stage(
     machine: Machine, bucket: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -131,6 +171,21 @@ def test_a_local_copy_that_is_deleted_is_fetched_again_and_costs_no_stage(
     assert {name: objects(there)[f"ok/{name}"] for name in TABLES} == {
         name: stored[f"ok/{name}"] for name in TABLES
     }
+
+
+def test_stages_of_the_last_sweep_that_was_deleted_from_a_bucket_are_let_go(
+    machine: Machine, bucket: Callable[[str], str]
+) -> None:
+    write_sweep()
+    run_sweep_file(there := bucket("ended"))
+    open_bucket_folder(there).files().delete_folder("ok")
+    collect = ("store", "gc", there, "--older-than", "0")
+    assert "kept: 3 stages, ok in" in type_command(*collect)  # the other hosts are not asked
+    machine("b")
+    forgotten = type_command(*collect, "--forget", there)
+    assert "no longer counted: ok in" in forgotten
+    assert "deleted 3 stages" in forgotten
+    assert open_bucket_folder(bucket("ended/stages")).files().entries() == []
 
 
 def test_a_search_goes_on_at_another_machine_from_its_journal(
@@ -168,14 +223,15 @@ def test_a_run_takes_as_many_requests_as_files_changed_whatever_its_stages(
         write_sweep(seeds=seeds)
         requests.clear()
         run_sweep_file(there)
-        own = [word for word in requests if "counted/ok" in word or " ok/" in word]
+        own = [w for w in requests if w.startswith("GET counted/") or " ok/" in w]
         # A slow machine renews the lease.
         counts.append(len(own) - sum("PUT ok/leases/writer" in word for word in own) + 1)
         names = [name for name in FILES if name != "versions.json" or seeds == "0"]
         puts = [word for word in own if word.startswith("PUT ok/") and "leases" not in word]
         assert sorted(puts) == [f"PUT ok/{name}" for name in names]
-    # Five for the lease, a listing, and a write for each file; the second reads what is young.
-    assert counts == [6 + 6, 6 + 5 + 2 * 6]
+    # Two that tell that the address is no store, five for the lease, a listing, and a write for
+    # each file; the second run knows the place, and reads what is young.
+    assert counts == [2 + 6 + 6, 6 + 5 + 2 * 6]
     requests.clear()
     run_sweep_file(there)  # of the progress alone, which has the time
     assert [w for w in requests if w.startswith("PUT ok/") and "leases" not in w] == (

@@ -46,7 +46,12 @@ def test_an_address_is_told_by_the_path_of_its_copy(names: str, options: str) ->
 
 @pytest.mark.parametrize(
     ("typed", "escaped"),
-    [("a b", "a%20b"), ("ü/100%", "%C3%BC/100%25"), ("x[1]?é=1", "x%5B1%5D?%C3%A9=1")],
+    [
+        ("a b", "a%20b"),
+        ("/a//b?x=//", "a/b?x=//"),
+        ("ü/100%", "%C3%BC/100%25"),
+        ("x[1]?é=1", "x%5B1%5D?%C3%A9=1"),
+    ],
 )
 def test_both_spellings_of_a_name_are_one_address_which_has_no_spaces(
     typed: str, escaped: str

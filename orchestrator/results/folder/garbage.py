@@ -39,6 +39,7 @@ class Garbage:
         copies: packs of records to delete.
         kept: reason -> number of stages kept for it; a stage counts under its first reason.
         gone: references of sweeps whose tables were deleted.
+        spared: keys of the stages that are kept though nothing refers to them.
     """
 
     files: Inventory
@@ -47,6 +48,7 @@ class Garbage:
     copies: list[FileEntry] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     gone: list[Reference] = field(default_factory=list)
+    spared: frozenset[str] = frozenset()
 
 
 def find_garbage(store: StageStore, rules: Rules) -> Garbage:
@@ -73,6 +75,7 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
         if is_of_other_release(store, key):
             reasons[key] = OTHER_RELEASE
     result.kept = Counter(reasons[key] for key in sorted(reasons.keys() & result.files.stages))
+    result.spared = frozenset((reasons.keys() & result.files.stages.keys()) - wanted.keys())
     result.unwanted = sorted(result.files.stages.keys() - reasons.keys())
     kept = {key: result.files.stages[key] for key in result.files.stages.keys() & reasons.keys()}
     result.files.partial += find_surplus(store, {k: kept[k] for k in kept.keys() - leased})
@@ -95,7 +98,8 @@ def delete_garbage(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
                 store.delete(key)
     delete_files(store, unneeded.leftovers)
     for reference in unneeded.gone:
-        if reference.file is not None:
+        # As long as stages of it are spared, it tells a later collection of them.
+        if reference.file is not None and reference.keys.isdisjoint(unneeded.spared):
             store.files.delete(reference.file)
 
 

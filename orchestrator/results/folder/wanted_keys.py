@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Collection, Iterator
+import shlex
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,16 +42,23 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
     tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
     gone = [reference for reference in registered if _is_obsolete(reference, rules)]
     counted = [*tables, *(ref for ref in registered if ref not in gone)]
-    if not counted:
+    if not (counted or rules.forget):  # whoever names what to forget means those stages
         raise RepertoireError(
             f"{rules.out} holds no results, so every stage would be deleted; name the folder whose "
-            "sweeps to keep"
+            f"sweeps to keep{_forget_hint(registered)}"
         )
     wanted: dict[str, str] = {}
     for reference in counted:
         for key in reference.keys | _table_keys(reference):
             wanted.setdefault(key, reference.describe())
     return wanted, gone
+
+
+def _forget_hint(registered: Iterable[Reference]) -> str:
+    """Return how to delete the stages of those that refer to a store; nothing if nobody does."""
+    folders = sorted({reference.folder for reference in registered})
+    options = " ".join(f"--forget {shlex.quote(folder)}" for folder in folders)
+    return f", or delete the stages of what refers to the store: {options}" if folders else ""
 
 
 def require_known(forget: Collection[str], folders: Collection[str], store: StageStore) -> None:

@@ -14,14 +14,18 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # in the environment
 SINGLE_PUTS = "allow_delayed_open"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates: of bytes that are not UTF-8
+_SLASHES = re.compile("(?<![:/])/{2,}")
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 def escape_uri(uri: str) -> str:
     """Return a URI whose names may have spaces and letters of any alphabet as Arrow reads it.
 
-    What is escaped already (`%20`) stays as it is, so that both spellings are one address.
+    What is escaped already (`%20`) stays as it is, so that both spellings are one address; slashes
+    between names are single, as Arrow requires.
     """
+    names, mark, options = uri.partition("?")
+    uri = f"{_SLASHES.sub('/', names)}{mark}{options}"
     return quote(_LONE_PERCENT.sub("%25", uri), safe=":/?#@!$&'()*+,;=~%", errors="replace")
 
 
