@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from perf.chaos.ground import FacilityMissing
 from perf.chaos.grounds import GROUNDS
 from perf.chaos.lab import pick, run_calm
 from perf.chaos.rounds import WORDS, plan_faults, run_round
@@ -51,7 +51,7 @@ def storm(folder: Path, seed: int, seconds: float, only: str | None) -> Counter[
                 report = run_round(ground, plan_faults(ground, rng), rng, calm[ground.lab.sweep])
             total += report.counts
             print(f"{number} {kind}: {report}", flush=True)
-        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        except FacilityMissing as error:
             print(f"{number} {kind}: not possible here ({error})", flush=True)
         number += 1
     return total

@@ -15,9 +15,9 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 
 from perf.chaos.faults import end
-from perf.chaos.ground import Ground
+from perf.chaos.ground import Ground, use_facility
 from perf.chaos.lab import Lab
-from perf.chaos.servers import bad_bucket, bad_mlflow
+from perf.chaos.servers import bad_bucket, bad_mlflow, results_in_bad_bucket
 from perf.chaos.sweeps import SEARCH
 
 CLOCK_BACK = """\
@@ -54,7 +54,7 @@ def ordinary_user(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
     lab = Lab(folder, extra=["--backend", "inline"])
     if os.geteuid() == 0:
         lab.before = [*AS_A_USER]
-        subprocess.run([*AS_A_USER, "true"], check=True)
+        use_facility(*AS_A_USER, "true")
     yield Ground(lab, "", has_ray=False)
 
 
@@ -91,7 +91,7 @@ def full_disk(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
     disk = folder.with_name(f"{folder.name}-disk")
     disk.mkdir()
     size = f"{rng.integers(80, 240)}k"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=True)
+    use_facility("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk))
     try:
         room = ["mount", "-o", "remount,size=64m", str(disk)]
         yield Ground(
@@ -143,6 +143,7 @@ GROUNDS: dict[str, Callable[[Path, np.random.Generator], AbstractContextManager[
     "clock set back": clock_set_back,
     "MLflow": bad_mlflow,
     "S3": bad_bucket,
+    "results on S3": results_in_bad_bucket,
     "disk full": full_disk,
     "cluster": cluster,
 }

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from pyarrow import fs
 
 from perf.chaos.sweeps import NOTED, SWEEP
 
@@ -52,6 +53,8 @@ class Lab:
         folder: of the sweep. store: address of the store; None: in the results folder.
         environment: further variables of its commands. extra: further words of the command.
         sweep: the text of its sweep. before: words before the command.
+        results: address of results in a bucket, with `{out}` for their name; None: in the folder.
+        tables: the same past a server that misbehaves, to read the tables.
     """
 
     folder: Path
@@ -60,6 +63,8 @@ class Lab:
     extra: list[str] = field(default_factory=list)
     sweep: str = SWEEP
     before: list[str] = field(default_factory=list)
+    results: str | None = None
+    tables: str | None = None
 
     def __post_init__(self) -> None:
         if self.folder.exists():
@@ -80,6 +85,11 @@ class Lab:
         return self.folder / "results" / "stages"
 
     @property
+    def copies(self) -> Path:
+        """The folder of local copies of results in a bucket."""
+        return self.folder / "copies"
+
+    @property
     def variables(self) -> dict[str, str]:
         """The variables of the command and of the processes that compute stages."""
         return {
@@ -87,11 +97,13 @@ class Lab:
             "STORM_NOTES": str(self.notes),
             "STORM_SECONDS": str(STAGE_SECONDS),
             "OMP_NUM_THREADS": "1",
+            "REPERTOIRE_RESULTS_CACHE": str(self.copies),
         }
 
     def start(self, out: str = "results") -> subprocess.Popen[bytes]:
         """Start the command in a process group of its own; its output goes to a file."""
-        words = ["run", str(self.folder / "sweep.yaml"), "--out", str(self.folder / out)]
+        place = self.results.format(out=out) if self.results else str(self.folder / out)
+        words = ["run", str(self.folder / "sweep.yaml"), "--out", place]
         words += ["--store", self.store] if self.store else []
         with (self.folder / "log.txt").open("ab") as log:
             return subprocess.Popen(
@@ -102,6 +114,14 @@ class Lab:
                 env=os.environ | self.variables | self.environment,
                 start_new_session=True,
             )
+
+    def read_table(self, name: str, out: str = "results") -> pd.DataFrame:
+        """Return a table of the sweep."""
+        file = f"storm/{name}.parquet"
+        if self.tables is None:
+            return pd.read_parquet(self.folder / out / file)
+        filesystem, root = fs.FileSystem.from_uri(self.tables.format(out=out))
+        return pd.read_parquet(f"{root}/{file}", filesystem=filesystem)
 
     def trainings(self, event: str) -> Counter[str]:
         """Return how often each training began or ended."""
@@ -120,9 +140,8 @@ def run_calm(folder: Path, sweep: str = SWEEP) -> Lab:
 
 def read_figures(lab: Lab, out: str = "results") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the trials and every cell of R, without times and places."""
-    folder = lab.folder / out / "storm"
-    trials = pd.read_parquet(folder / "trials.parquet")[[*IDENTITY, *FIGURES]]
-    cells = pd.read_parquet(folder / "accuracy.parquet").drop(columns="sweep")
+    trials = lab.read_table("trials", out)[[*IDENTITY, *FIGURES]]
+    cells = lab.read_table("accuracy", out).drop(columns="sweep")
     return (
         trials.sort_values(IDENTITY).reset_index(drop=True),
         cells.sort_values(CELL).reset_index(drop=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,9 @@ def bad_mlflow(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
 
 
 @contextmanager
-def bad_bucket(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
+def bad_bucket(
+    folder: Path, rng: np.random.Generator, with_results: bool = False
+) -> Iterator[Ground]:
     """A store on S3 that is away for 40 s, slow, or answers 500 or 503 to one request in five."""
     import boto3  # type: ignore[import-untyped]
     from moto.server import ThreadedMotoServer
@@ -60,10 +63,24 @@ def bad_bucket(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
         ):
             timers.append(threading.Timer(seconds, setattr, (server, "behaviour", behaviour)))
             timers[-1].start()
+    uri = "s3://storm/" + folder.name + "/{out}?scheme=http&endpoint_override="
     host = server.address.removeprefix("http://")
-    uri = f"s3://storm/{folder.name}?endpoint_override={host}&scheme=http"
-    yield Ground(Lab(folder, store=uri, environment=keys), kind)
+    lab = Lab(folder, store=f"{uri.format(out='stages')}{host}", environment=keys)
+    if with_results:
+        lab.results, lab.tables = uri + host, f"{uri}{behind[0]}:{behind[1]}"
+    yield Ground(lab, kind)
     for timer in timers:
         timer.cancel()
     server.stop()
     real.stop()
+
+
+@contextmanager
+def results_in_bad_bucket(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
+    """Such a bucket that has the results too, of one machine or of another for each command."""
+    with bad_bucket(folder, rng, with_results=True) as ground:
+        if rng.random() < 0.5:
+            ground.trouble += ", a machine for each command"
+            # A process that sends to MLflow may still be reading.
+            ground.relief = lambda: shutil.rmtree(ground.lab.copies, ignore_errors=True)
+        yield ground

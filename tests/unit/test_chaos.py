@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from perf.chaos.faults import flip, replace_by_folder, truncate
 from perf.chaos.flaky import Behaviour, FlakyServer
+from perf.chaos.ground import FacilityMissing, use_facility
 from perf.chaos.lab import count_differences
 
 
@@ -34,6 +36,16 @@ def test_damage_changes_a_file_and_nothing_else(tmp_path: Path) -> None:
     assert file.stat().st_size < 256
     replace_by_folder(file, rng)
     assert file.is_dir()
+
+
+def test_only_a_facility_that_is_missing_or_refused_excuses_a_fault() -> None:
+    refusal = "echo mount: /x: Permission denied. >&2; exit 32"
+    for missing in (("no-such-command-here",), ("sh", "-c", refusal)):
+        with pytest.raises(FacilityMissing):
+            use_facility(*missing)
+    with pytest.raises(subprocess.CalledProcessError):
+        use_facility("sh", "-c", "echo mount: bad option >&2; exit 32")
+    use_facility("true")
 
 
 def status(server: FlakyServer) -> int:
