@@ -20,8 +20,11 @@ from orchestrator.stages.flops import FlopCounter
 
 KEPT_OPTIMIZER = "kept_optimizer"  # first part of the names of a kept optimiser's state
 
+MOST_RUNS = 256  # of steps that cost alike, while a memory fills
+
 P = ParamSpec("P")
 T = TypeVar("T")
+Runs = tuple[tuple[int, int], ...]  # in order: (batches that cost alike, FLOPs of each)
 
 
 class FlopMeter:
@@ -46,6 +49,7 @@ class FlopMeter:
         self.known = {} if known is None else known
         self.counting: Callable[[], AbstractContextManager[object]] = nullcontext
         self._batches: dict[tuple[str, int], tuple[int, int]] = {}
+        self._runs: dict[tuple[str, int], Runs] = {}
 
     def note_batch(self, size: int, flops: int, phase: str = "") -> None:
         """Note the FLOPs of all steps on a batch of a size, in a phase as long as the training.
@@ -54,11 +58,12 @@ class FlopMeter:
         """
         count, dearest = self._batches.get((phase, size), (0, 0))
         self._batches[phase, size] = (count + 1, flops if count < 2 else max(dearest, flops))
+        self._runs[phase, size] = extend_runs(self._runs.get((phase, size)), flops)
 
     def copy(self) -> FlopMeter:
         """Return a meter that stands where this one does."""
         copied = copy(self)
-        copied._batches = dict(self._batches)
+        copied._batches, copied._runs = dict(self._batches), dict(self._runs)
         return copied
 
     @property
@@ -68,6 +73,21 @@ class FlopMeter:
         for (_, size), (count, flops) in self._batches.items():
             batches[size] = (count, flops + batches.get(size, (0, 0))[1])
         return batches
+
+    @property
+    def rising_steps(self) -> dict[int, Runs]:
+        """Size of a batch -> (how many in a row cost alike, FLOPs of each), if that tells more.
+
+        So where steps cost more and more while a memory fills. {} where `batches` says all: where
+        the first batch alone costs less than others of its size, where one costs less than the one
+        before, and where there are several phases.
+        """
+        runs = {size: runs for (_, size), runs in self._runs.items()}
+        if len(runs) < len(self._runs) or not all(runs.values()):
+            return {}
+        cheap = {size: sum(n for n, _ in each[:-1]) for size, each in runs.items()}
+        first_alone = {size: number - (size == max(cheap)) for size, number in cheap.items()}
+        return runs if max(first_alone.values(), default=0) > 0 else {}
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Call `work`, add its FLOPs to `total`, and return its result."""
@@ -80,6 +100,21 @@ class FlopMeter:
             result = work(*args, **named)
         self.total += self.known[kind]
         return result
+
+
+def extend_runs(runs: Runs | None, flops: int) -> Runs:
+    """Return runs with a batch more; () once one costs less than the one before.
+
+    Args:
+        runs: those before; None: it is the first batch.
+        flops: of the batch.
+    """
+    if runs is None:
+        return ((1, flops),)
+    if not runs or flops < runs[-1][1] or len(runs) > MOST_RUNS:
+        return ()
+    *before, (number, last) = runs
+    return (*before, (number + 1, last)) if flops == last else (*runs, (1, flops))
 
 
 def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) -> dict[str, int]:

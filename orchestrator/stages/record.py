@@ -36,7 +36,9 @@ class Costs:
     body would have spent in training and consolidation on what features stood for; None where
     there were no features. `interval_flops` are those of consolidation had the last batch been a
     full one; None unless they price a method that measures at intervals, on batches of two sizes
-    (see `count_interval_flops`). All are None in records of earlier releases.
+    (see `count_interval_flops`). All are None in records of earlier releases. `rising_steps` has
+    by size of a batch, as text, how many in a row cost alike and the FLOPs of each, where they rise
+    while a memory fills (see `FlopMeter.rising_steps`).
     """
 
     storage: Mapping[str, int] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Costs:
     epochs: int | None = field(default=None, metadata={"since": "0.2"})
     gpu_utilisation: float | None = field(default=None, metadata={"since": "0.2"})
     batch_flops: Mapping[str, Any] = field(default_factory=dict, metadata={"since": "0.2"})
+    rising_steps: Mapping[str, Any] = field(default_factory=dict, metadata={"since": "0.2"})
     working_bytes: int | None = field(default=None, metadata={"since": "0.2"})
     inference_flops: int | None = field(default=None, metadata={"since": "0.2"})
     inference_bytes: int | None = field(default=None, metadata={"since": "0.2"})

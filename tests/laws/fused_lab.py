@@ -104,7 +104,7 @@ def same_bits(one: State, other: State) -> bool:
 def costs_of(record: Record) -> dict[str, Any]:
     """Return the costs that do not depend on the machine."""
     names = ("storage", "train_flops", "consolidate_flops", "eval_flops", "samples", "epochs")
-    more = ("batch_flops", "inference_flops", "inference_bytes", "working_bytes")
+    more = ("batch_flops", "rising_steps", "inference_flops", "inference_bytes", "working_bytes")
     return {name: getattr(record.costs, name) for name in (*names, *more)}
 
 

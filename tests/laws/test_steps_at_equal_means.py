@@ -6,6 +6,7 @@ A memory is empty at the first step, which may be the only one of its size.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import pytest
@@ -41,21 +42,33 @@ def test_batches_above_half_of_a_task_meet_its_budget_within_a_step(
     assert (flops > budgets - dearest).all(), shares
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
 @pytest.mark.parametrize("name", ["er", "mir"])
 @pytest.mark.parametrize("batch_size", [8, 16, 40])
-def test_a_part_of_an_epoch_is_never_above_the_budget_while_a_memory_fills(
-    name: str, batch_size: int, stages: Stages, make_trial: MakeTrial
+def test_a_part_of_an_epoch_is_spent_to_a_step_while_a_memory_fills(
+    name: str, batch_size: int, drop_last: bool, stages: Stages, make_trial: MakeTrial
 ) -> None:
-    """Of 72 examples, mir draws 40, 80 and all as candidates."""
-    trial = make_trial(name, batch_size)
-    examples = {"er": 2, "mir": 6}[name] * batch_size  # that the last step needs before it
-    assert price_trial(trial).training.epochs == (1 if examples <= 72 else 2)
+    """Of 72 examples, mir draws 40, 80 and all as candidates.
+
+    Of those that an epoch leaves out it draws some on the next task, after several epochs.
+    """
+    trial = make_trial(name, batch_size, drop_last=drop_last)
+    drawn, shown = {"er": 1, "mir": 5}[name] * batch_size, 72 // batch_size * batch_size
+    epochs = ceil((min(drawn, 72) + batch_size) / (shown if drop_last else 72))
+    assert price_trial(trial).training.epochs == epochs, "after which a step has what it draws"
     chain = stages.chain(trial)
-    for share in (1, 1.4, 2):
+    for share in (1, 1.4, 2, 3, 5):
         cell = stages.solve(trial, None, share * most_of_one_step(chain))
         assert cell.outcome is None
-        budgets = [chain.budget(task, cell.compute or 0) for task in range(2)]
-        assert (spent(stages.run(cell.trial)) <= np.array(budgets)).all()
+        flops, steps = spent(stages.run(cell.trial)), cell.steps[0]
+        budgets = np.array(cell.budgets[0])
+        assert (flops <= budgets).all()
+        prices = [chain.next_price(steps[:task]) for task in range(2)]
+        further = np.array(
+            [p.flops(n + 1) - p.flops(n) for p, n in zip(prices, steps, strict=True)]
+        )
+        assert (flops + further > budgets).all(), "one more step"
+        assert flops[0] == prices[0].flops(steps[0]), "exact on the task on which it fills"
 
 
 # Of tasks of 72: below a task, above it, above all there is, and a draw above the memory.

@@ -41,6 +41,7 @@ def record(key: str, after: int) -> Record:
         storage={"model": 8, "own": 1},
         train_flops=6,
         batch_flops={"5": [2, 3]},
+        rising_steps={"5": [[1, 2], [1, 3]]},
         working_bytes=4,
         energy_joules=0.5,
     )

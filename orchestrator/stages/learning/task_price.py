@@ -10,8 +10,9 @@ FLOPs of all steps of a task: see `chain_prices`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, cycle, islice, repeat
 from math import lcm
 
 from orchestrator.stages.record import Costs
@@ -36,6 +37,8 @@ class TaskPrice:
         uneven_epochs: the first epochs that have steps which may cost less than `batches` say, the
             first step apart, such as those that replay a memory which fills; a part of these epochs
             is priced by `batches`.
+        savings: by how much each of the first steps costs less than `batches` say, while a memory
+            fills; () where this is not known, or the first alone does.
         num_epochs: of the stage that was counted.
         key: of that stage; "" of no stage in particular.
         is_bound: whether FLOPs are the most that they can be, which depends on what is learned.
@@ -48,6 +51,7 @@ class TaskPrice:
     interval: int | None = None
     measure: int | None = None
     uneven_epochs: int = 0
+    savings: tuple[int, ...] = ()
     num_epochs: int = 1
     key: str = ""
     is_bound: bool = False
@@ -62,7 +66,8 @@ class TaskPrice:
             return self.epoch
         epochs, rest = divmod(iterations, len(self.batches))
         whole, part = sum(self.batches), sum(self.batches[:rest])
-        steps = self.epoch + (epochs - 1) * whole + part
+        # `epoch` has all savings, which that of fewer steps does not.
+        steps = self.epoch + (epochs - 1) * whole + part + sum(self.savings[iterations:])
         if epochs < self.uneven_epochs:
             counted = self.epoch + (self.uneven_epochs - 1) * whole
             steps = min(epochs * whole + part, counted)
@@ -167,11 +172,32 @@ def price_from_costs(costs: Costs, num_epochs: int = 1) -> TaskPrice | None:
     if not batches and costs.samples:
         return None
     further = (num_epochs - 1) * sum(flops for _, flops in batches)
+    batch_sizes = tuple(size for size, _ in batches)
     return TaskPrice(
         epoch=costs.train_flops - further,
         batches=tuple(flops for _, flops in batches),
         consolidation=costs.consolidate_flops,
         measure=costs.interval_flops,
-        sizes=tuple(size for size, _ in batches),
+        sizes=batch_sizes,
+        savings=step_savings(batch_sizes, costs) if costs.rising_steps else (),
         num_epochs=num_epochs,
     )
+
+
+def step_savings(sizes: Sequence[int], costs: Costs) -> tuple[int, ...]:
+    """Return by how much each step costs less than the last of its size, up to the last that does.
+
+    Args:
+        sizes: examples of each batch of an epoch.
+        costs: with `rising_steps`, of a stage of whole epochs.
+    """
+    runs = {size: costs.rising_steps[str(size)] for size in set(sizes)}
+    flops = {
+        size: chain.from_iterable(repeat(flops, number) for number, flops in each)
+        for size, each in runs.items()
+    }
+    steps = islice(cycle(sizes), costs.num_batches)
+    savings = [runs[size][-1][1] - next(flops[size]) for size in steps]
+    while savings and not savings[-1]:
+        savings.pop()
+    return tuple(savings)

@@ -40,14 +40,28 @@ def require_costs(costs: Costs) -> None:
     _require(is_text(costs.device), "device", costs.device)
     _require(isinstance(costs.batch_flops, Mapping), "batch_flops", costs.batch_flops)
     for size, pair in costs.batch_flops.items():
-        counts = isinstance(pair, list) and len(pair) == 2 and all(map(is_count, pair))
-        _require(size.isdecimal() and counts, "batch_flops", {size: pair})
+        _require(size.isdecimal() and is_pair(pair), "batch_flops", {size: pair})
+    require_runs(costs)
     for name, value in costs.storage.items():
         _require_cost(name, value, "int")
     _require_cost("storage", sum(costs.storage.values()), "int")
     for field in fields(costs):
-        if field.name not in ("storage", "device", "batch_flops"):
+        if field.name not in ("storage", "device", "batch_flops", "rising_steps"):
             _require_cost(field.name, getattr(costs, field.name), str(field.type))
+
+
+def require_runs(costs: Costs) -> None:
+    """Raise TypeError unless rising steps are runs of all batches of each size, or there are none.
+
+    A run is a number of batches, and the FLOPs of each.
+    """
+    sizes = costs.rising_steps
+    valid = isinstance(sizes, Mapping) and (not sizes or sizes.keys() == costs.batch_flops.keys())
+    _require(valid, "rising_steps", sizes)
+    for size, runs in sizes.items():
+        pairs = isinstance(runs, list) and len(runs) > 0 and all(map(is_pair, runs))
+        whole = pairs and sum(number for number, _ in runs) == costs.batch_flops[size][0]
+        _require(whole, "rising_steps", {size: runs})
 
 
 def _require_cost(name: str, value: Any, kind: str) -> None:
@@ -80,6 +94,11 @@ def is_text(value: object, limit: int = MAX_NAME) -> bool:
         return isinstance(value, str) and len(value) <= limit and value.encode() is not None
     except UnicodeEncodeError:
         return False
+
+
+def is_pair(value: object) -> bool:
+    """Return whether a value is a pair of counts."""
+    return isinstance(value, list) and len(value) == 2 and all(map(is_count, value))
 
 
 def is_count(value: object) -> bool:

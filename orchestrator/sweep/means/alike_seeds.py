@@ -25,11 +25,11 @@ def priced_seeds(trial: Trial) -> tuple[int, ...]:
     return tuple(dict.fromkeys(_first_alike(trial)))
 
 
-def smallest_task(trial: Trial) -> int:
-    """Return the number of training examples of the smallest task, on any seed of a trial."""
+def task_sizes(trial: Trial) -> set[int]:
+    """Return the numbers of training examples of the tasks, on all seeds of a trial."""
     benchmark, _ = use_features(trial.benchmark, trial.network, trial.training)
     streams = (class_sizes(replace(benchmark, seed=seed)) for seed in priced_seeds(trial))
-    return min(sum(number for _, number in task) for sizes in streams for task in sizes)
+    return {sum(number for _, number in task) for sizes in streams for task in sizes}
 
 
 def for_all_seeds(trial: Trial, of_priced: Iterable[Value]) -> dict[int, Value]:

@@ -61,28 +61,36 @@ class ChainPrices:
             * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
             for size in set(price.sizes)
         }
-        uneven = self._uneven_epochs(price, unit, bool(steps))
-        changed = replace(price.change(changes), uneven_epochs=uneven)
+        changed = self._settle_steps(len(steps)).change(changes)
         return changed.add(*self.growth[len(steps)]) if self.growth else changed
 
     def step_budgets(self, compute: float) -> tuple[StepBudget, ...]:
         """Return what decides on the steps of each task where something grows; () elsewhere."""
         # Whatever the steps before will be: all examples of the tasks before are shown.
         return tuple(
-            create_step_budget(
-                self.budget(task, compute),
-                replace(
-                    price, uneven_epochs=self._uneven_epochs(price, self.units[task], task > 0)
-                ),
-            )
-            for task, (price, _) in enumerate(zip(self.counted, self.growth, strict=False))
+            create_step_budget(self.budget(task, compute), self._settle_steps(task))
+            for task, _ in enumerate(self.growth)
         )
 
-    def _uneven_epochs(self, price: TaskPrice, unit: TaskPrice, later: bool) -> int:
-        """Return the number of epochs with steps, but the first, that may cost less than others."""
-        if not price.batches or not self._has_cheap_steps(price, unit, later):
-            return 0
-        return price.num_epochs if self.repeats else 1
+    def _settle_steps(self, task: int) -> TaskPrice:
+        """Return the price of a task with what the first steps cost, or how many may cost less."""
+        price = self.counted[task]
+        if self._tells_first_steps(task):
+            return price
+        cheap = bool(price.batches) and self._has_cheap_steps(price, self.units[task], task > 0)
+        # Where each example is stored once, no step of the last of several epochs is cheap.
+        rising = price.num_epochs if self.repeats else max(price.num_epochs - 1, 1)
+        uneven = rising if cheap else 0
+        return replace(price, savings=(), uneven_epochs=uneven)
+
+    def _tells_first_steps(self, task: int) -> bool:
+        """Return whether the first steps cost no more than was counted, whatever the seed."""
+        price = self.counted[task]
+        if not price.savings or self.growth:
+            return False
+        # A step that draws all that was shown costs no less on another seed, whose memory may store
+        # other examples.
+        return price.examples(len(price.savings) - 1) < self.draw(price.sizes[0])
 
     def _has_cheap_steps(self, price: TaskPrice, unit: TaskPrice, later: bool) -> bool:
         """Return whether steps of the first epoch, but its first, may cost less than the last."""

@@ -16,7 +16,7 @@ from orchestrator.stages.learning.task_price import TaskPrice, price_from_costs
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
-from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds, smallest_task
+from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds, task_sizes
 from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
 from orchestrator.sweep.means.growth import most_growth
 from orchestrator.sweep.means.storage import memories
@@ -76,20 +76,29 @@ def price_trial(trial: Trial) -> Trial:
 def price_epochs(trial: Trial) -> int:
     """Return the number of epochs that price a trial: those after which further steps cost alike.
 
-    One, if in that of the smallest task a full batch comes twice, and the memory has all that a
-    step draws before the last; else two, since a memory does not change after the first. Where it
-    does, as many as give it what a step draws.
+    One, if in that of each task a full batch comes twice, and the memory has all that a step draws
+    before the last; else two, since a memory stores each example once. As many as give it what a
+    step draws, where it stores an example again in each epoch, or an epoch leaves out the last
+    batch.
     """
-    smallest, config = smallest_task(trial), trial.method.config
-    batch = min(trial.training.batch_size, smallest)
+    sizes = task_sizes(trial)
+    # The smallest task takes the most, unless epochs leave out different shares of tasks.
+    judged = sizes if trial.training.drop_last else {min(sizes)}
+    return max(epochs_to_fill(trial, size) for size in judged)
+
+
+def epochs_to_fill(trial: Trial, size: int) -> int:
+    """Return the epochs of a task of `size` examples after which further steps cost alike."""
+    config = trial.method.config
+    batch = min(trial.training.batch_size, size)
+    shown = size // batch * batch if trial.training.drop_last else size
     drawn: int = config.num_drawn(batch)
-    enough = batch + max(batch, drawn)
-    if smallest >= enough:
+    if shown >= batch + max(batch, drawn):
         return 1
-    if not config.stores_repeats:
-        return 2
-    rows = sum(memory.capacity for memory in memories(trial, trial.seeds[0]))
-    return max(2, ceil((batch + min(rows, drawn)) / smallest))
+    most = size
+    if config.stores_repeats:
+        most = sum(memory.capacity for memory in memories(trial, trial.seeds[0]))
+    return max(2, ceil((batch + min(drawn, most)) / shown))
 
 
 def chain_prices(
