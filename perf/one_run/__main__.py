@@ -5,12 +5,11 @@ median and the range of the ratio of processor time (user and system) and of tim
 the median processor time of each.
 
 A chain is five tasks, task-incremental, so that every cell of R is computed, with the store: an MLP
-784-400-400-10 on split Fashion-MNIST (digits where it is absent), one epoch; a slim ResNet-18 on
-1,500 made images of 32 x 32 x 3; GEM with a memory of 1,000 examples on the MLP and 10,000 made
-images of 28 x 28. Chains run in processes of their own, the first run of `cold` and `resnet` each
-in another; imports come before the clock, and so does the reading of data, on both sides.
-Avalanche trains on the images that ours trains on, and scores the test images alone; ours scores
-those of validation too.
+784-400-400-10 on split Fashion-MNIST (digits where it is absent), one epoch; the same with GEM and
+a memory of 1,000 examples; a slim ResNet-18 on 1,500 made images of 32 x 32 x 3. Chains run in
+processes of their own, the first run of `cold` and `resnet` each in another; imports come before
+the clock, and so does the reading of data, on both sides. Beside Avalanche nothing is held out for
+validation: both train on all training images, and score those of the test.
 
     python -m perf.one_run [--cases warm cold resnet ewc gem avalanche] [--pairs 5]
                            [--avalanche PYTHON]

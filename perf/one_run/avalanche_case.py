@@ -33,13 +33,13 @@ def time_avalanche(form: str, python: str, pairs: int, folder: Path) -> Times:
     write_arrays(arrays)
     # -P: modules of this folder are not to be imported in place of installed ones.
     rival = [python, "-P", str(program), form, str(arrays), str(folder)]
-    ours = [*own_command(folder, "mlp"), "first", "ours"]
+    ours = [*own_command(folder, "whole"), "first", "ours"]
     return time_commands({"ours": ours, "rival": rival}, pairs)
 
 
 def write_arrays(path: Path) -> None:
-    """Write the images that we train on, and those of the test, without those of validation."""
-    tasks = read_fashion_mnist().tasks()
+    """Write the images that the chain "whole" trains on, and those that it scores."""
+    tasks = read_fashion_mnist(validation=0.0).tasks()
     arrays: dict[str, np.ndarray] = {}
     for split in ("train", "test"):
         parts = [getattr(task, split) for task in tasks]
