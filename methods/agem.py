@@ -100,4 +100,4 @@ class AGEM(Rehearsal):
             inner, square = self._gradients.products()[1]
             # No branch, which would wait for a GPU: without a violation the weight is 0.
             weight = -inner.clamp_max(0) / square.clamp_min(TINY)
-            self._gradients.move([self.config.strength * weight])
+            self._gradients.move(self.config.strength * weight.view(1))

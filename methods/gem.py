@@ -30,6 +30,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
@@ -103,7 +104,8 @@ class GEM(Method):
         if (inner_K < 0).any() and np.isfinite(products).all():
             ridge = max(self.config.ridge, ROUNDING * gram_KK.trace())
             weights_K = multipliers(gram_KK, inner_K, self.config.margin, ridge)
-            self._gradients.move((self.config.strength * weights_K).tolist())
+            moved_K = torch.from_numpy(self.config.strength * weights_K)
+            self._gradients.move(moved_K.to(self._gradients.rows))
 
     def after_step(self, batch: Examples) -> None:
         """Pass the batch to the memory, once."""

@@ -55,15 +55,13 @@ class Gradients:
         """Return the inner products [1 + K, 1 + K] of all pairs."""
         return self.rows @ self.rows.T
 
-    def move(self, weights_K: Iterable[float | Tensor]) -> None:
+    def move(self, weights_K: Tensor) -> None:
         """Add a weighted sum of the K gradients to the current one."""
-        for weight, row in zip(weights_K, self.rows[1:], strict=True):
-            # In place: the rows are computed anew at the next step.
-            self.rows[0].add_(row.mul_(weight))
-        parts = torch.split(self.rows[0], [p.numel() for p in self._parameters])
+        moved = torch.mv(self.rows[1:].T, weights_K)
+        parts = torch.split(moved, [p.numel() for p in self._parameters])
         for parameter, part in zip(self._parameters, parts, strict=True):
             if parameter.grad is not None:
-                parameter.grad.copy_(part.view_as(parameter))
+                parameter.grad.add_(part.view_as(parameter))
 
 
 def flatten(gradients: Iterable[Tensor], row: Tensor) -> None:

@@ -48,7 +48,7 @@ def test_two_gradients_in_the_plane_by_hand():
     gradients = Gradients(network)
     gradients.take([lambda: (network.weight * torch.tensor([[0.0, 4.0]])).sum()])
     assert gradients.products().tolist() == [[5.0, -8.0], [-8.0, 16.0]]
-    gradients.move([0.5])
+    gradients.move(torch.tensor([0.5]))
     assert network.weight.grad.tolist() == [[1.0, 0.0]]
 
 
