@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from copy import copy
+from copy import copy, deepcopy
 from typing import ParamSpec, TypeVar
 
 from torch import Tensor
@@ -24,7 +24,7 @@ MOST_RUNS = 256  # of steps that cost alike, while a memory fills
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Runs = tuple[tuple[int, int], ...]  # in order: (batches that cost alike, FLOPs of each)
+Runs = list[list[int]]  # in order: [batches that cost alike, FLOPs of each]
 
 
 class FlopMeter:
@@ -50,20 +50,23 @@ class FlopMeter:
         self.counting: Callable[[], AbstractContextManager[object]] = nullcontext
         self._batches: dict[tuple[str, int], tuple[int, int]] = {}
         self._runs: dict[tuple[str, int], Runs] = {}
+        self._rises = True
 
     def note_batch(self, size: int, flops: int, phase: str = "") -> None:
         """Note the FLOPs of all steps on a batch of a size, in a phase as long as the training.
 
         Kept are those of the dearest but the first, which may set something up for all others.
         """
-        count, dearest = self._batches.get((phase, size), (0, 0))
-        self._batches[phase, size] = (count + 1, flops if count < 2 else max(dearest, flops))
-        self._runs[phase, size] = extend_runs(self._runs.get((phase, size)), flops)
+        place = phase, size
+        count, dearest = self._batches.get(place, (0, 0))
+        self._batches[place] = (count + 1, flops if count < 2 else max(dearest, flops))
+        if self._rises:
+            self._rises = extend_runs(self._runs.setdefault(place, []), flops)
 
     def copy(self) -> FlopMeter:
         """Return a meter that stands where this one does."""
         copied = copy(self)
-        copied._batches, copied._runs = dict(self._batches), dict(self._runs)
+        copied._batches, copied._runs = dict(self._batches), deepcopy(self._runs)
         return copied
 
     @property
@@ -83,7 +86,7 @@ class FlopMeter:
         before, and where there are several phases.
         """
         runs = {size: runs for (_, size), runs in self._runs.items()}
-        if len(runs) < len(self._runs) or not all(runs.values()):
+        if len(runs) < len(self._runs) or not self._rises:
             return {}
         cheap = {size: sum(n for n, _ in each[:-1]) for size, each in runs.items()}
         first_alone = {size: number - (size == max(cheap)) for size, number in cheap.items()}
@@ -102,19 +105,13 @@ class FlopMeter:
         return result
 
 
-def extend_runs(runs: Runs | None, flops: int) -> Runs:
-    """Return runs with a batch more; () once one costs less than the one before.
-
-    Args:
-        runs: those before; None: it is the first batch.
-        flops: of the batch.
-    """
-    if runs is None:
-        return ((1, flops),)
-    if not runs or flops < runs[-1][1] or len(runs) > MOST_RUNS:
-        return ()
-    *before, (number, last) = runs
-    return (*before, (number + 1, last)) if flops == last else (*runs, (1, flops))
+def extend_runs(runs: Runs, flops: int) -> bool:
+    """Add a batch to runs; return whether they rise, and are few."""
+    if runs and runs[-1][1] == flops:
+        runs[-1][0] += 1
+        return True
+    runs.append([1, flops])
+    return len(runs) == 1 or (runs[-2][1] < flops and len(runs) <= MOST_RUNS)
 
 
 def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) -> dict[str, int]:

@@ -74,9 +74,7 @@ class Measurement:
             consolidate_flops=self.meters["consolidate"].total,
             eval_flops=self.meters["eval"].total,
             batch_flops={str(size): list(each) for size, each in train.batches.items()},
-            rising_steps={
-                str(size): [list(run) for run in runs] for size, runs in train.rising_steps.items()
-            },
+            rising_steps={str(size): runs for size, runs in train.rising_steps.items()},
             train_seconds=seconds.get("train", 0.0),
             consolidate_seconds=seconds.get("consolidate", 0.0),
             eval_seconds=seconds["eval"],
