@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.backends import ray_backend
-from orchestrator.backends.ray_cluster import has_token, preserve_signal_handlers, use_token
+from orchestrator.backends.ray_cluster import (
+    has_token,
+    preserve_signal_handlers,
+    runtime_env,
+    use_token,
+)
 
 
 def test_handlers_of_signals_are_put_back_after_ray_replaced_them() -> None:
@@ -92,3 +97,9 @@ def test_that_ray_is_starting_is_said_before_it_starts_and_once(
     for _ in range(2):  # of a search and of the evaluation
         backend.compute(*[None] * 5)  # type: ignore[arg-type]
     assert [each.startswith(line) for each in lines] == [True]
+
+
+def test_nodes_are_given_no_variable_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    assert runtime_env().keys() == {"worker_process_setup_hook"}
+    assert "secret" not in str(runtime_env())

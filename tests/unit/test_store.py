@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from bucket_lab import type_command
 from safetensors.torch import save
 from torch import Tensor
 
@@ -601,6 +602,14 @@ def test_a_bucket_that_is_not_there_is_the_user_s_mistake(bucket):
 
 # What a stage costs: requests to a bucket, files on a disk
 
+NINE_STAGES = """
+name: ok
+benchmark: {name: split_digits, scenario: class, num_tasks: 2, samples_per_task: 32}
+network: {name: mlp, hidden: [8]}
+training: {epochs: 1, batch_size: 16}
+methods: [finetune]
+"""
+
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -684,6 +693,27 @@ def test_records_of_a_bucket_take_a_number_of_requests_that_does_not_grow_with_t
     again.delete(keys[0])
     assert again.records(wanted).keys() == {*wanted[1:]}
     assert again.keys() == keys[1:]
+
+
+@pytest.mark.slow
+def test_a_plan_and_a_run_take_a_number_of_requests_that_does_not_grow_with_the_sweep(
+    bucket, requests, tmp_path, monkeypatch
+):
+    """The numbers of docs/cluster.md, of 9 stages and of 12: a bucket whose records are packed."""
+    monkeypatch.chdir(tmp_path)
+    for seeds in ("[0, 1, 2]", "[0, 1, 2, 3]"):
+        Path("sweep.yaml").write_text(f"{NINE_STAGES}seeds: {seeds}\n")
+        there = ("sweep.yaml", "--out", seeds, "--store", bucket(f"swept{len(seeds)}"))
+        counts = []
+        for command in (("plan",), ("run", "--backend", "inline"), ("plan",), ("plan",)):
+            requests.clear()
+            type_command(*command, *there)
+            counts.append(len(requests))
+        new, *_, packed = counts
+        assert (new, packed) == (2, 5)
+        requests.clear()
+        assert "0 stages computed" in type_command("run", "--backend", "inline", *there)
+        assert len(requests) == 13
 
 
 @pytest.mark.slow
