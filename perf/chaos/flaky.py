@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -57,8 +58,7 @@ class FlakyServer:
     def start(self) -> FlakyServer:
         """Serve in a thread; return itself."""
         handler = type("Handler", (_Handler,), {"server_state": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self.address = "http://{}:{}".format(*self._server.server_address[:2])
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
@@ -67,6 +67,15 @@ class FlakyServer:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Write nothing of a client that went away: commands are killed here."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

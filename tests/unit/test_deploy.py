@@ -46,6 +46,7 @@ def test_the_job_of_kuberay_has_fields_that_its_types_have() -> None:
         {"submissionMode": "K8sJob"},
         {"deletionStrategy": {"onSuccess": {"policy": "DeleteSelf"}}},  # both or rules
         {"rayClusterSpec": {**job["spec"]["rayClusterSpec"], "autoscalerOption": {}}},
+        {"rayClusterSpec": {**job["spec"]["rayClusterSpec"], "headGroupSpec": {"template": {}}}},
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**job, "spec": {**job["spec"], **wrong}}, schema)
