@@ -34,7 +34,7 @@ from orchestrator.results.pooling import (
 )
 from orchestrator.results.protocol import protocol_columns
 from orchestrator.results.results import Results
-from orchestrator.results.winners import configuration_keys, winner_hyperparameters
+from orchestrator.results.winners import chosen_by_name
 
 ROW = [*IN_TABLE, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
@@ -105,7 +105,7 @@ def comparison(
         "left_out": count_left_out(trials),
         "apart": grouping.apart,
         "varied": grouping.varied,
-        "chosen": _winner_labels(trials, results.stages, table),
+        "chosen": chosen_by_name(trials, results.stages, table),
         "pooled": [*results.notes, *pool.notes],
         "over_tables": Names(zip(first["trial_id"], over_tables, strict=True)),
     }
@@ -161,15 +161,6 @@ def complete_evaluations(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the complete rows of the evaluation phase, with `compute_flops` and `seconds`."""
     kept = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
     return kept.assign(compute_flops=compute_flops(kept), seconds=compute_seconds(kept))
-
-
-def _winner_labels(
-    trials: pd.DataFrame, stages: pd.DataFrame, table: pd.DataFrame
-) -> dict[str, str]:
-    """Return the label of each winner of a search -> its hyperparameters."""
-    texts = winner_hyperparameters(trials, stages)
-    labels = dict(zip(configuration_keys(table), table["label"], strict=True))
-    return {str(labels[key]): text for key, text in texts.items() if key in labels}
 
 
 def _resolve_column(by: str, config: Sequence[str]) -> str:

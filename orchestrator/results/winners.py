@@ -9,7 +9,7 @@ import pandas as pd
 
 from orchestrator.hashing import parse_json
 from orchestrator.results.names.hyperparameter_text import SCHEDULE, hyperparameter_text, value_text
-from orchestrator.results.pooling import CONFIGURATION
+from orchestrator.results.pooling import CONFIGURATION, TABLE
 from orchestrator.results.variation import varying_columns
 
 SEARCHED_SECTIONS = ("config.benchmark.", "config.network.", "config.training.", "config.method.")
@@ -49,6 +49,32 @@ def winner_hyperparameters(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[C
     return texts
 
 
+def chosen_by_name(
+    trials: pd.DataFrame, stages: pd.DataFrame, table: pd.DataFrame
+) -> dict[str, str]:
+    """Return the name of each winner of a search -> its hyperparameters.
+
+    The name is the label, with its setting where winners of one label differ: `ewc (class)`.
+
+    Args:
+        trials: as for `winner_hyperparameters`, like `stages`.
+        stages: the stages table.
+        table: the comparison of these trials.
+    """
+    texts = winner_hyperparameters(trials, stages)
+    rows = table.assign(chosen=[texts.get(key, "") for key in configuration_keys(table)])
+    names: dict[str, str] = {}
+    for label, won in rows[rows["chosen"] != ""].groupby("label", sort=False):
+        columns = [*TABLE, "sweep"] if won.duplicated(TABLE).any() else TABLE
+        shown = varying_columns(won, columns) if won["chosen"].nunique() > 1 else []
+        for row in won.to_dict("records"):
+            setting = ", ".join(
+                f"{row[name]} tasks" if name == "num_tasks" else str(row[name]) for name in shown
+            )
+            names[f"{label} ({setting})" if setting else str(label)] = str(row["chosen"])
+    return names
+
+
 def configuration_keys(rows: pd.DataFrame) -> Iterable[ConfigKey]:
     """Return the values of CONFIGURATION of each row."""
     return zip(*(rows[name] for name in CONFIGURATION), strict=True)
@@ -73,6 +99,9 @@ def _read_schedules(trial: pd.DataFrame) -> pd.DataFrame:
 def _candidate_hyperparameters(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
     row = winner.iloc[0]
     same_search = (trials["sweep"] == row["sweep"]) & (trials["method"] == row["method"])
+    # A search of its own for each setting has not chosen that.
+    same_setting = (trials[TABLE] == row[TABLE]).all(axis="columns")
+    same_search &= same_setting | (trials["group"] == row["group"])
     candidate = (trials["phase"] == "search") | (trials["trial_id"] == row["trial_id"])
     for name in CELL:  # candidates of another cell have other dials
         if name in trials and pd.notna(row[name]):

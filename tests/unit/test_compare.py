@@ -307,6 +307,26 @@ def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:
     assert json.loads(render(table, "json"))["chosen"] == {"ewc": "lam=10"}
 
 
+def test_winners_of_two_scenarios_stand_below_the_tables_with_their_scenario() -> None:
+    def trial(scenario: str, lam: float, **changes: Any) -> dict[str, Any]:
+        method, benchmark = {"name": "ewc", "lam": lam}, {"scenario": scenario}
+        changes |= {"config": json.dumps({"method": method, "benchmark": benchmark})}
+        changes |= {"scenario": scenario, "group": f"ewc scenario={scenario}"}
+        return row(trial_id=f"ewc {scenario} {lam}") | changes
+
+    def searched(scenario: str, chosen: float) -> list[dict[str, Any]]:
+        tried = [trial(scenario, lam, phase="search", seed=100, acc=None) for lam in (1, 10)]
+        return [*tried, trial(scenario, chosen, selected=True)]
+
+    table = compare(*searched("class", 1), *searched("task", 10))
+    assert table.attrs["chosen"] == {"ewc (class)": "lam=1", "ewc (task)": "lam=10"}
+    printed = render(table, "markdown")
+    assert "chosen by the search: ewc (class): lam=1\n" in printed
+    # The same in both needs no scenario.
+    both = compare(*searched("class", 1), *searched("task", 1))
+    assert both.attrs["chosen"] == {"ewc": "lam=1"}
+
+
 @pytest.mark.parametrize(
     "other",
     [{"benchmark": "permuted_digits"}, {"scenario": "task"}, {"num_tasks": 2}],
