@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from orchestrator.cli.environment import fetch_folder
 from orchestrator.cli.options import TOLERANCE, StoreUri, Tolerance, show
+from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.addresses import is_results_address
 
 
@@ -17,8 +19,9 @@ def show_command(
         list[str],
         typer.Argument(
             metavar="DIR... [TRIAL]",
-            help="Results folders, or a sweep's; then a trial: its id, the beginning of its id, or "
-            "its label. Without one: searches, and trials that are not complete.",
+            help="Results folders, or a sweep's; then a trial: its id, the beginning of its id, "
+            "its label, or words that describe it. Without one: searches, and trials that are not "
+            "complete.",
         ),
     ],
     seed: Annotated[
@@ -39,12 +42,27 @@ def show_command(
     from orchestrator.terminal.overview import overview
     from orchestrator.terminal.trial_page import trial_page
 
-    *folders, trial = [*words, ""] if len(words) == 1 or names_results(words[-1]) else words
+    folders, description = split_words(words)
     results = load(*map(fetch_folder, folders))
-    if trial:
-        show(trial_page(results, trial, seed, split, traceback, scenario))
-    else:
+    if not description:
         show(overview(results, traceback))
+        return
+    try:
+        show(trial_page(results, " ".join(description), seed, split, traceback, scenario))
+    except UnknownName as error:
+        if len(description) == 1:
+            raise
+        raise RepertoireError(
+            f"{error}; {', '.join(description)} are no folders, so they were taken for one trial: "
+            f'quote its name, as in repertoire show {folders[0]} "{" ".join(description)}"'
+        ) from None
+
+
+def split_words(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the words that are results folders, of which the first is one, and the words after."""
+    described = (i for i, word in enumerate(words) if i and not names_results(word))
+    number = next(described, len(words))
+    return words[:number], words[number:]
 
 
 def names_results(word: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.results.units import times_text
+from orchestrator.results.units import noun_text, times_text
 from orchestrator.search.group_search import GroupSearch
 from orchestrator.search.per_task import PerTaskStudy
 from orchestrator.search.seed_selection import SeedSelection
@@ -34,7 +34,7 @@ def forecast(study: Study | PerTaskStudy, unpriced: int = 0) -> list[Row]:
 
 def cells_text(count: int) -> str:
     """Return a number of cells as text."""
-    return "1 cell" if count == 1 else f"{count} cells"
+    return noun_text(str(count), "cell")
 
 
 def forecast_parts(study: Study | PerTaskStudy) -> list[Row]:

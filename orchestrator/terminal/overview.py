@@ -21,6 +21,8 @@ from orchestrator.terminal.failures import (
 )
 from orchestrator.terminal.search_page import search_tables
 
+TRACEBACK_HINT = "tracebacks of what failed: repertoire show DIR --traceback"
+
 
 def overview(results: Results, traceback: bool = False) -> RenderableType:
     """Return the sweeps of results with what was searched, and what is not complete and why.
@@ -37,8 +39,15 @@ def overview(results: Results, traceback: bool = False) -> RenderableType:
         *(Text(line, style="bold") for line in _sweep_lines(evaluated)),
         *([search_tables(outcomes)] if outcomes else []),
         *_ending_lines(with_labels(trials[short], results), traceback),
+        *([] if traceback or not has_traceback(trials) else [Text(TRACEBACK_HINT)]),
         Text("one trial: repertoire show DIR TRIAL; all in a table: repertoire compare DIR"),
     )
+
+
+def has_traceback(trials: pd.DataFrame) -> bool:
+    """Return whether any trial failed with a story that has more than its first line."""
+    failed = trials[trials["status"] == "failed"].to_dict("records")
+    return any(next(iter(traceback_lines(row)), None) is not None for row in failed)
 
 
 def _sweep_lines(evaluated: pd.DataFrame) -> Iterator[str]:

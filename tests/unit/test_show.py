@@ -455,8 +455,27 @@ def test_several_folders_are_read_as_one_and_without_a_trial_there_is_an_overvie
         "failed: ewc er-0 seeds 0 and 1, ewc er-1 seeds 0 and 1, ewc er-2 seeds 0 and 1 and 2"
         in page
     )
+    hint = "tracebacks of what failed: repertoire show DIR --traceback"
+    assert page.count(hint) == 1
     whole = CliRunner().invoke(app, ["show", str(tmp_path), "--traceback"]).output
     assert whole.count("Traceback: line 7") == 1
+    assert hint not in whole
+    assert hint not in CliRunner().invoke(app, ["show", folders[0]]).output
+
+
+def test_words_of_a_description_need_no_quotes_unless_they_name_no_trial(tmp_path: Path) -> None:
+    rows = [trial(), trial("ewc-34cd", lam=2.0)]
+    tables = tables_of(rows, [cell for row in rows for cell in cells(row)])
+    write_tables(tables, tmp_path / "a")
+    folder = str(tmp_path)
+    quoted = CliRunner().invoke(app, ["show", folder, "ewc lam=2"])
+    assert "ewc-34cd" in quoted.output
+    assert CliRunner().invoke(app, ["show", folder, "ewc", "lam=2"]).output == quoted.output
+    wrong = CliRunner().invoke(app, ["show", folder, "ewc", "lam=3"])
+    assert isinstance(wrong.exception, RepertoireError)
+    said = str(wrong.exception)
+    assert "unknown trial 'ewc lam=3'" in said
+    assert "ewc, lam=3 are no folders, so they were taken for one trial: quote its name" in said
 
 
 def test_no_path_is_broken_in_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from orchestrator.results.comparison import CANDIDATES
+from orchestrator.results.units import noun_text
 
 ON_FRONT = "*"
 INTERVAL_NOTE = "± is the 95% Student-t interval of the mean over n seeds"
@@ -41,7 +42,7 @@ def closing_notes(table: pd.DataFrame) -> list[str]:
     notes += table.attrs.get("pooled", [])
     left_out = dict(table.attrs.get("left_out", {}))
     if candidates := left_out.pop(CANDIDATES, 0):
-        runs = "1 run" if candidates == 1 else f"{candidates} runs"
+        runs = noun_text(str(candidates), "run")
         notes.append(f"not in the table: {runs} of candidates of the search")
     if left_out:
         counts = ", ".join(f"{n} {why}" for why, n in left_out.items())
