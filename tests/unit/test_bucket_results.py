@@ -21,7 +21,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.addresses import copy_folder
 from orchestrator.results.bucket import publisher, sweep_copy
 from orchestrator.results.bucket.bucket_folder import open_bucket_folder
-from orchestrator.results.bucket.fetch import fetch_results, publish_page
+from orchestrator.results.bucket.fetch import fetch_results
 from orchestrator.stages.storage.address import ObjectFiles
 from orchestrator.tracking.target import Target
 
@@ -288,7 +288,7 @@ def test_what_a_bucket_does_not_take_at_the_end_is_kept_and_published_later(
 
 
 def test_a_pack_is_taken_into_a_bucket_and_a_page_is_written_there(
-    machine: Machine, bucket: Callable[[str], str]
+    machine: Machine, bucket: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sweep()
     run_sweep_file("here")
@@ -302,8 +302,13 @@ def test_a_pack_is_taken_into_a_bucket_and_a_page_is_written_there(
     assert "already there, with the same tables" in (
         type_command("import", "here.pack.zip", "--out", there)
     )
-    (copy_folder(there) / "report.html").write_text("a page")
-    publish_page(copy_folder(there) / "report.html")
+
+    def write_page(commands: list[list[str]]) -> int:
+        (copy_folder(there) / "report.html").write_text("a page")
+        return 0
+
+    monkeypatch.setattr("orchestrator.cli.page_commands.run_servers", write_page)
+    type_command("report", there)
     stored = objects(there)
     assert stored["report.html"] == b"a page"
     assert stored["ok/trials.parquet"] == Path("here/ok/trials.parquet").read_bytes()
