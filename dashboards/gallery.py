@@ -14,7 +14,7 @@ from dashboards import charts, figures
 from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
-from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices, list_labels
+from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices, list_labels, list_whole_labels
 from dashboards.data.sharing import count_shared
 from dashboards.data.warehouse import Warehouse, open_results
 from orchestrator.errors import RepertoireError, UnknownName
@@ -45,7 +45,12 @@ def draw_chart(
         raise UnknownName("chart", name, [*CHARTS, R_MATRIX])
     warehouse = open_results(folders)
     return CHARTS[name](
-        warehouse, read_scope(scope, list_choices(warehouse), list_labels(warehouse))
+        warehouse,
+        read_scope(
+            with_methods(scope, list_whole_labels(warehouse)),
+            list_choices(warehouse),
+            list_labels(warehouse),
+        ),
     )
 
 
@@ -97,6 +102,23 @@ def draw_figure(folders: Sequence[Path], name: str) -> Figure:
     return figures.draw(open_results(folders), name)
 
 
+def with_methods(
+    given: Mapping[str, str | Sequence[str]], labels: Mapping[str, str]
+) -> Mapping[str, str | Sequence[str]]:
+    """Return a scope in which labels that stand for a whole method are replaced by it.
+
+    Args:
+        given: column -> its value, or several.
+        labels: label -> method.
+    """
+    methods = given.get("method")
+    if methods is None:
+        return given
+    if isinstance(methods, str):
+        return {**given, "method": labels.get(methods, methods)}
+    return {**given, "method": [labels.get(each, each) for each in methods]}
+
+
 def read_scope(
     given: Mapping[str, str | Sequence[str]],
     choices: Mapping[str, Sequence[str]],
@@ -111,7 +133,7 @@ def read_scope(
 
     Raises:
         UnknownName: there is no such column, or no such value of it.
-        RepertoireError: no value of a column is chosen, or a method by a label.
+        RepertoireError: no value of a column is chosen, or a method by one label of several.
     """
     scope: dict[str, tuple[str, ...]] = {}
     for column, values in given.items():
@@ -127,8 +149,8 @@ def read_scope(
         for value in scope[column]:
             if column == "method" and value in labels and value not in choices[column]:
                 raise RepertoireError(
-                    f"{value!r} is a label of {labels[value]}, and charts are chosen by the "
-                    f"method: method={labels[value]!r}"
+                    f"{value!r} is a label of {labels[value]} beside others, and charts are chosen "
+                    f"by the method: method={labels[value]!r}"
                 )
             if value not in choices[column]:
                 raise UnknownName(column, str(value), choices[column])

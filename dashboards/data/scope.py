@@ -68,3 +68,13 @@ def list_labels(warehouse: Warehouse) -> Mapping[str, str]:
         f"SELECT DISTINCT {METHOD_LABEL} AS label, method FROM trials WHERE label IS NOT NULL"
     )
     return dict(zip(rows["label"], rows["method"], strict=True))
+
+
+def list_whole_labels(warehouse: Warehouse) -> Mapping[str, str]:
+    """Return label -> method where all evaluated trials of one method have it, and no others."""
+    rows = warehouse.frame(
+        f"SELECT DISTINCT {METHOD_LABEL} AS label, method FROM trials WHERE phase = 'evaluation'"
+    )
+    alone = ~rows["method"].duplicated(keep=False) & ~rows["label"].duplicated(keep=False)
+    whole = rows[alone & rows["label"].notna()]
+    return dict(zip(whole["label"], whole["method"], strict=True))

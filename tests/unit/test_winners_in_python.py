@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from pathlib import Path
 
 import pytest
 import search_lab as lab
@@ -50,9 +51,21 @@ def test_a_notebook_shows_the_winners_below_the_comparison(results: rp.Results) 
     assert "search of" not in results.compare()._repr_html_()
 
 
+def test_a_chart_takes_the_label_of_a_method_where_it_stands_for_all_of_it(
+    results: rp.Results, tmp_path: Path
+) -> None:
+    by_label = results.figure(method="EWC (ours)").to_json()
+    assert by_label == results.figure(method="ewc").to_json()
+    assert by_label == results.figure(method=["EWC (ours)"]).to_json()
+    assert by_label != results.figure().to_json()
+    entries = "{name: ewc, label: EWC (ours), lam: 1}, {name: ewc, lam: {choice: [10, 100]}}"
+    lab.run(tmp_path, methods=f"[{entries}]")
+    both = rp.load(tmp_path / "results" / "lab")
+    with pytest.raises(rp.RepertoireError, match=r"is a label of ewc beside .*: method='ewc'"):
+        both.figure(method="EWC (ours)")
+
+
 def test_messages_name_what_python_takes(results: rp.Results) -> None:
-    with pytest.raises(rp.RepertoireError, match=r"is a label of ewc, .*: method='ewc'"):
-        results.figure(method="EWC (ours)")
     with pytest.raises(UnknownName, match="unknown trial 'nope'"):
         results.r_matrix("nope")
     many = results.trials.iloc[[0] * 50].reset_index(drop=True)
