@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial, reduce
 
 import torch
 import torch.nn.functional as F
@@ -45,13 +45,20 @@ def score_tasks(
         allowed = stage.benchmark.eval_allowed(stage.after, task.index)
         allowed = None if allowed is None else allowed.to(device)
         task_id = task.index if stage.benchmark.scenario == "task" else None
+        score = partial(score_examples, meter=meter, kind=prediction_kind(method, task_id))
         scores[key] = {
-            split: score_examples(method.predict, examples.to(device), allowed, task_id, meter)
+            split: score(method.predict, examples.to(device), allowed, task_id)
             if seen
             else Score(accuracy=None, loss=None, n=len(examples))
             for split, examples in (("validation", task.validation), ("test", task.test))
         }
     return scores
+
+
+def prediction_kind(method: Method, task: int | None) -> Hashable:
+    """Return what predictions for a task share with others that have the same FLOPs."""
+    # The network alone computes the same for all tasks.
+    return "predict" if type(method).predict is Method.predict else ("predict", task)
 
 
 @torch.no_grad()
@@ -61,7 +68,7 @@ def score_examples(
     allowed: Tensor | None,
     task: int | None,
     meter: FlopMeter,
-    kind: str = "predict",
+    kind: Hashable = "predict",
 ) -> Score:
     """Score a method on one split of one task.
 
@@ -71,7 +78,8 @@ def score_examples(
         allowed: bool [C], outputs that may be predicted; None: all.
         task: the task's index where the scenario reveals it, else None.
         meter: receives the FLOPs.
-        kind: label of the work for the meter.
+        kind: of the work for the meter: predictions of one kind have the same FLOPs on batches of
+            one size.
 
     Returns:
         Accuracy over the allowed outputs and mean cross-entropy; the loss is None where no label is
@@ -85,7 +93,7 @@ def score_examples(
     correct, losses = list[Tensor](), list[Tensor]()
     for part in evaluation_batches(examples):
         with KEPT_INPUTS.keep_parts(examples.x):
-            scores = meter.measure((kind, len(part), task), predict, part.x, task)
+            scores = meter.measure((kind, len(part)), predict, part.x, task)
         # By the mask of the scenario, not by the method: all methods answer among the same outputs.
         scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
         correct.append((scores.argmax(dim=1) == part.y).sum())

@@ -92,5 +92,6 @@ def score_trained_tasks(stage: Stage, method: Method, device: str, meter: FlopMe
             allowed = None if allowed is None else allowed.to(device)
             task_id = task.index if stage.benchmark.scenario == "task" else None
             examples, predict = task.validation.to(device), method.predict_current
-            scores.append(score_examples(predict, examples, allowed, task_id, meter, "validate"))
+            kind = ("validate", task_id)
+            scores.append(score_examples(predict, examples, allowed, task_id, meter, kind))
     return pool_scores(scores)
