@@ -28,7 +28,12 @@ EXAMPLE_WORDS = (
     (r"the \d+ classes of \w+", "the classes of the data"),
     (r"^0, since \w+ has", "0 where the optimiser has"),
     (r"in \[0, [\d.]+\), (?=less|below)", "at least 0 and "),
-    (r"to \d+, (?=the epochs)", "to "),
+    (r"(to|and) \d+, (?=the epochs)", r"\1 "),
+    (r"^natural, seeded, or (a list of the tasks 1\.\.)\d+", r"\1T"),
+    (r"of all \d+ classes", "of all classes"),
+    (r"(?<=of the width), \d+$", ""),
+    # Of a list.
+    (r"^whole numbers of ", "each "),
     # What the type of the key says already.
     (r"^a whole number of |^auto, off, or a number of stages, ", ""),
 )
@@ -142,6 +147,9 @@ def wrong_values(schema: Mapping[str, Any]) -> Iterator[Any]:
     for kind in kinds:
         if not (kind == "string" and listed):
             yield from WRONG.get(kind, ())
+    for items in (each["items"] for each in parts if "items" in each):
+        if "items" not in items:
+            yield from ((value,) for value in wrong_values(items))
 
 
 def general_rule(valid: str) -> str:
@@ -157,7 +165,7 @@ def _complaints(cls: type[Any], given: Mapping[str, Any], name: str) -> Iterator
     except (ValueError, RepertoireError) as error:
         for line in str(error).splitlines():
             said = re.findall(rf"^{name}:? must be (.+?), given", line)
-            said += re.findall(rf"^{name}: .*?; (?:valid: |must be )(.+)$", line)
+            said += re.findall(rf"^{name}: .*?(?:; valid: |;? must be )(.+)$", line)
             yield from map(general_rule, said)
     except (TypeError, AttributeError):
         pass  # a value of a type that reading refuses

@@ -92,10 +92,14 @@ class Network(nn.Module):
         return self.head(self.features(x))  # type: ignore[no-any-return]
 
 
-def require_positive(name: str, *values: int) -> None:
-    """Raise ValueError unless all values of a field are at least 1."""
-    if any(value < 1 for value in values):
-        raise ValueError(f"{name}: {list(values)} must be whole numbers of at least 1")
+def require_positive(name: str, value: int | tuple[int, ...]) -> None:
+    """Raise ValueError unless the value of a field, or each of its values, is at least 1."""
+    if isinstance(value, tuple):
+        values, given, kind = value, str([*value]), "whole numbers"
+    else:
+        values, given, kind = (value,), str(value), "a whole number"
+    if any(each < 1 for each in values):
+        raise ValueError(f"{name}: {given} must be {kind} of at least 1")
 
 
 def image_objection(shape: NetworkShape) -> str | None:

@@ -34,7 +34,7 @@ class CNN(Network):
         hidden: int = 128
 
         def __post_init__(self) -> None:
-            require_positive("channels", *self.channels)
+            require_positive("channels", self.channels)
             require_positive("hidden", self.hidden)
 
     @classmethod

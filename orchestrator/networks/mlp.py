@@ -26,7 +26,7 @@ class MLP(Network):
         hidden: tuple[int, ...] = (400, 400)
 
         def __post_init__(self) -> None:
-            require_positive("hidden", *self.hidden)
+            require_positive("hidden", self.hidden)
 
     fusible: ClassVar[bool] = True
 

@@ -56,7 +56,9 @@ class ViTTiny(Network):
             for name in ("patch", "width", "depth", "heads", "expansion"):
                 require_positive(name, getattr(self, name))
             if self.width % self.heads:
-                raise ValueError(f"heads: {self.heads} do not divide a width of {self.width}")
+                raise ValueError(
+                    f"heads: {self.heads} must be a divisor of the width, {self.width}"
+                )
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:

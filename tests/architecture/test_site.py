@@ -147,6 +147,13 @@ def test_valid_values_are_those_of_the_checks(generated: dict[str, str]) -> None
     assert values["`anneal_strategy`"] == "text; cos or linear"
     assert values["`min_epochs`"] == "whole number; from 1 to the epochs of training"
     page = generated["reference/sweep-file.md"]
+    networks = page.partition("## `network`")[2].partition("## `training`")[0]
+    sizes = [cells[1].split("; ") for cells in rows(networks) if "whole number" in cells[1]]
+    assert {tuple(values[:2]) for values in sizes} == {
+        ("whole number", "at least 1"),
+        ("list of: whole number", "each at least 1"),
+    }
+    assert ["whole number", "at least 1", "a divisor of the width"] in sizes
     assert "at most the classes of the data" in page
     assert "`False`" not in page
     assert {"`when`", "`grid`"} <= {cells[0] for cells in rows(part(page, "Spaces"))}
