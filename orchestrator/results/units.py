@@ -57,7 +57,12 @@ def duration_text(seconds: float) -> str:
 
 def noun_text(number: str, noun: str) -> str:
     """Return a number, as text, of things, in the plural unless there is one: `1 node`."""
-    return f"{number} {noun}{'' if number == '1' else 's'}"
+    return f"{number} {plural(noun, number != '1')}"
+
+
+def plural(noun: str, several: bool) -> str:
+    """Return a noun as it stands for one thing or for several: `seed`, `seeds`."""
+    return f"{noun}s" if several else noun
 
 
 def listed_text(names: Sequence[str], most: int) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from orchestrator.hashing import parse_json
 from orchestrator.results.names.hyperparameter_text import SCHEDULE, hyperparameter_text, value_text
 from orchestrator.results.pooling import CONFIGURATION, TABLE
+from orchestrator.results.units import plural
 from orchestrator.results.variation import varying_columns
 
 SEARCHED_SECTIONS = ("config.benchmark.", "config.network.", "config.training.", "config.method.")
@@ -131,6 +132,6 @@ def _seed_schedules_text(stages: pd.DataFrame) -> str:
     if len(seeds_by_text) == 1:
         return next(iter(seeds_by_text))
     return "; ".join(
-        f"seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {text}"
+        f"{plural('seed', len(seeds) > 1)} {', '.join(seeds)}: {text}"
         for text, seeds in seeds_by_text.items()
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from rich.text import Text
 
 from orchestrator.results.early_ends import without_values
-from orchestrator.results.units import noun_text
+from orchestrator.results.units import noun_text, plural
 
 Row = Mapping[Any, Any]
 MAX_TRIALS = 3  # named in a line
@@ -88,7 +88,7 @@ def traceback_lines(row: Row) -> list[Text]:
 def seeds_text(rows: list[Row]) -> str:
     """Return the seeds of rows: seed 3, or seeds 0, 1 and 2."""
     seeds = [str(row["seed"]) for row in rows]
-    return f"seed{'s' * (len(seeds) > 1)} {enumerate_text(seeds)}"
+    return f"{plural('seed', len(seeds) > 1)} {enumerate_text(seeds)}"
 
 
 def tasks_text(row: Row) -> str:

@@ -604,8 +604,7 @@ def test_means_for_other_channels_than_those_of_the_weights_are_said(folder, val
     text = "{name: pretrained, backbone: cnn, weights: cnn.safetensors, input: %s}"
     (line,) = mistakes(folder, network=text % rule)
     assert line.startswith(f"network.input.mean: has {values} values, and cnn with ")
-    takes = "1 channel" if channels == 1 else "3 channels"
-    assert line.endswith(f"takes images of {takes}; give as many values of mean and std")
+    assert line.endswith(f"takes {channels}-channel images; give as many values of mean and std")
 
 
 def test_a_network_of_the_table_without_tokens_is_named(folder):

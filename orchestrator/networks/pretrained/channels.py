@@ -51,6 +51,6 @@ def require_channels(
         except (*ZOO_ERRORS, RepertoireError):
             continue
         raise WrongChannels(
-            f"has {given} values, and {backbone.title} with {file} takes images of {channels} "
-            f"channel{'s' * (channels > 1)}; give as many values of mean and std"
+            f"has {given} values, and {backbone.title} with {file} takes {channels}-channel "
+            "images; give as many values of mean and std"
         )
