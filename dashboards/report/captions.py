@@ -144,8 +144,8 @@ def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> s
         f"{short_label(metric)}: {decimal_text(top['difference'])}{reach}. "
         f"The 95% paired t interval excludes 0 for {clear} of "
         f"{count_text(len(table), 'configuration')} (p < 0.05, each tested alone); "
-        f"after Holm's correction for {count_text(tests or len(table), 'test')} "
-        f"p is below 0.05 for {corrected}."
+        f"after Holm's correction for the {count_text(tests or len(table), 'test')} against "
+        f"{against} p is below 0.05 for {corrected}."
     )
 
 
@@ -164,7 +164,8 @@ def _significance_text(row: Row) -> str:
     if not isfinite(p) or not row.get("against_best"):
         return ""
     word = "different" if p < 0.05 else "not significantly different"
-    return f"; {word} on the same seeds (p {_p_relation(p)}, corrected for choosing the best)"
+    family = "Holm for all pairs, as the best was chosen"
+    return f"; {word} on the same seeds (p {_p_relation(p)}, {family})"
 
 
 def _p_relation(p: float) -> str:

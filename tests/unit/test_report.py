@@ -333,11 +333,11 @@ def test_the_trade_off_is_said_in_numbers() -> None:
     )
     tested = rows(acc_p_holm=[float("nan"), 0.2], against_best=True)
     assert (
-        "7.18 GFLOP computed; not significantly different on the same seeds (p = 0.200, corrected "
-        "for choosing the best)." in captions.trade_off(tested)
+        "7.18 GFLOP computed; not significantly different on the same seeds (p = 0.200, Holm for "
+        "all pairs, as the best was chosen)." in captions.trade_off(tested)
     )
     clear = rows(acc_p_holm=[float("nan"), 1e-5], against_best=True)
-    assert "computed; different on the same seeds (p <0.001, corr" in captions.trade_off(clear)
+    assert "computed; different on the same seeds (p <0.001, Holm" in captions.trade_off(clear)
 
 
 def test_costs_are_said_as_most_least_and_of_what() -> None:
@@ -388,7 +388,7 @@ def test_differences_are_said_with_how_many_are_clear() -> None:
     assert captions.differences(frame, "acc") == (
         "On common seeds er has the highest difference from finetune in ACC: 0.700 [0.600, 0.800]. "
         "The 95% paired t interval excludes 0 for 1 of 2 configurations (p < 0.05, each tested "
-        "alone); after Holm's correction for 2 tests p is below 0.05 for 0."
+        "alone); after Holm's correction for the 2 tests against finetune p is below 0.05 for 0."
     )
 
 
