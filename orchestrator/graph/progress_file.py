@@ -7,6 +7,7 @@ import time
 from math import inf
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.graph.progress import Progress
@@ -21,13 +22,14 @@ class ProgressFile:
 
     Args:
         folder: of the sweep.
-        store_uri: the store of its stages, where a dashboard finds those that run.
+        store_uri: the store of its stages, where a dashboard finds those that run; an address with
+            a password is not written.
     """
 
     def __init__(self, folder: Path, store_uri: str = "") -> None:
         self._path, self._next = folder / FILE, 0.0
         self._first_run = read_first_run(folder)
-        self._store = store_uri
+        self._store = "" if "@" in urlsplit(store_uri).netloc else store_uri
 
     def show(self, progress: Progress) -> None:
         """Write the progress unless a write was less than a second ago."""

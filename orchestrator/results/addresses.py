@@ -20,7 +20,6 @@ from orchestrator.stages.storage.uri import (
     BUCKET_SCHEMES,
     escape_uri,
     is_bucket_name,
-    require_no_password,
 )
 
 COPIES_VARIABLE = "REPERTOIRE_RESULTS_CACHE"
@@ -55,8 +54,12 @@ def copy_folder(address: str) -> Path:
     Raises:
         RepertoireError: it names no bucket, holds a password, or parts that no path has.
     """
-    require_no_password(address, "results")
     parts = urlsplit(address)
+    if "@" in parts.netloc:
+        raise RepertoireError(
+            f"an address of results ({parts.scheme}://…@{parts.netloc.rpartition('@')[2]}) must "
+            "hold no user name or password; give them in the environment, such as AWS_ACCESS_KEY_ID"
+        )
     names = [parts.netloc, *filter(None, parts.path.split("/"))]
     if parts.fragment or any(map(_BAD_PART.fullmatch, [*names, *map(unquote, names)])):
         raise RepertoireError(

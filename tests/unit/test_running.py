@@ -137,6 +137,13 @@ def test_a_store_that_is_not_there_hides_nothing_but_where_stages_run(tmp_path: 
     assert read_running(folder, progress) is None
 
 
+def test_an_address_with_a_password_is_not_written(tmp_path: Path) -> None:
+    ProgressFile(tmp_path, "s3://key:secret@bucket/stages").show(Progress())
+    text = (tmp_path / "progress.json").read_text()
+    assert "secret" not in text
+    assert json.loads(text)["store"] == ""
+
+
 def test_the_log_has_the_last_tasks_and_ends_without_initialisations() -> None:
     log = EventLog()
     for news in (

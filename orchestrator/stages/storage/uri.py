@@ -34,31 +34,10 @@ def is_bucket_name(name: str) -> bool:
     return bool(_BUCKET.fullmatch(name))
 
 
-def require_no_password(uri: str, kind: str) -> None:
-    """Raise RepertoireError if an address has a user name or a password, which would be shown.
-
-    Outside buckets a user name alone may stand: `hdfs://me@host`, `abfss://container@account`.
-
-    Args:
-        uri: the address.
-        kind: of what it is, "a store".
-    """
-    scheme, _, rest = uri.partition("://")
-    host = rest.partition("/")[0]
-    # A password may have slashes.
-    user, at, host = (rest if ":" in host and "@" not in host else host).rpartition("@")
-    if at and (scheme in BUCKET_SCHEMES or ":" in user):
-        raise RepertoireError(
-            f"an address of {kind} ({scheme}://…@{host.partition('/')[0]}) must "
-            "hold no user name or password; give them in the environment, such as AWS_ACCESS_KEY_ID"
-        )
-
-
 def require_readable_uri(uri: str) -> None:
     """Raise RepertoireError if Arrow would read a URI as another one, or not tell what is wrong."""
-    require_no_password(uri, "a store")
     parts, problem = urlsplit(uri), ""
-    bucket = parts.netloc
+    bucket = parts.netloc.rpartition("@")[2]
     if _NO_TEXT.search(uri):
         problem = " holds control characters or is not UTF-8"
     elif parts.fragment:
