@@ -30,8 +30,9 @@ GROWING = {
 HOW_FOUND = (
     "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less is "
     "constant: their mean. A falling one stays at its last value. Otherwise it is the line of "
-    "least squares through them; not linear: the line is off by more than 5 %. A memory "
-    "that is solved for grows up to its budget; what else grows is extrapolated without a bound."
+    "least squares through them; not linear: the line is off by more than 5 %. A memory and "
+    "steps that are solved for grow up to their budget; what else grows is extrapolated without a "
+    "bound."
 )
 
 
@@ -42,7 +43,7 @@ def growth(
     """Draw bytes after, and FLOPs of, each task, and thin lines to what they come to.
 
     Args:
-        costs: `label`, `after`, LIMIT, APART and the columns of GROWING; a row per configuration
+        costs: `label`, `after`, BOUNDS, APART and the columns of GROWING; a row per configuration
             and task, as from `dashboards.data.means.read_growth`.
         num_tasks: the number of tasks to extrapolate to.
         surface: beside it, whose colours labels of the same names have.
@@ -100,7 +101,7 @@ def measured_points(rows: pd.DataFrame, column: str) -> go.Scatter:
 
 def extrapolation(fit: Growth, first: int, num_tasks: int, column: str) -> go.Scatter:
     """Return the line of a fit from its first task to the number of tasks."""
-    ends = np.array([first, *fit.find_bend(first, num_tasks), num_tasks])
+    ends = np.array([first, *fit.find_bends(first, num_tasks), num_tasks])
     return go.Scatter(
         mode="lines",
         showlegend=False,

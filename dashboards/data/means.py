@@ -9,12 +9,12 @@ from dashboards.data.scope import IS_COMPARED, Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.agreement import measured_costs
 from orchestrator.results.bodies import APART
-from orchestrator.results.growth import LIMIT
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.surface.comparable import are_of_part
 from orchestrator.results.surface.costs import (
+    BOUNDS,
     GROWING_COSTS,
     STAGE_COSTS,
     are_in_cell,
@@ -99,4 +99,4 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     costs = task_costs(trials, stages, by, warehouse.results.trials)
     rows = name_settings(add_labels(warehouse, costs))
     names = ["sweep", "setting", "trial_id", "label"]
-    return rows[[*names, *BUDGETS, "after", *GROWING_COSTS, LIMIT, APART]]
+    return rows[[*names, *BUDGETS, "after", *GROWING_COSTS, *BOUNDS, APART]]

@@ -57,13 +57,15 @@ def find_fastest_growth(
     """Return a sentence on a cost of T tasks: how many methods grow, and which grows most."""
     name = GROWING[column][1]
     name = name[0].upper() + name[1:]
-    growing = {label: fit[column] for label, fit in fits.items() if fit[column].slope > 0}
+    of_column = {label: fit[column] for label, fit in fits.items()}
+    growing = {label: fit for label, fit in of_column.items() if fit.slope > 0 or fit.least}
     if not growing:
         return f"{name} do not grow with the number of tasks."
     # With enough tasks, what has no bound grows most.
-    label, fit = max(growing.items(), key=lambda item: (item[1].most is None, item[1].slope))
-    bounded = sum(fit.most is not None for fit in growing.values())
-    filling = f" ({bounded} fill a memory up to the budget)" if bounded else ""
+    label, fit = max(growing.items(), key=lambda item: (not item[1].is_bounded, item[1].slope))
+    bounded = sum(fit.is_bounded for fit in growing.values())
+    what = "fill a memory" if column == "storage_bytes" else "take steps"
+    filling = f" ({bounded} {what} up to the budget)" if bounded else ""
     return (
         f"{name} grow with {len(growing)} of {len(fits)} configurations{filling}, most with "
         f"{label}: {formula(fit, column)}, {_final_cost(fit, column, num_tasks, budget)}."

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil, floor
+from dataclasses import dataclass, replace
+from math import ceil, floor, isnan
 
 import numpy as np
 import pandas as pd
 
-from orchestrator.columns import MEANS
+from orchestrator.columns import MEANS, MEANS_FLOPS
 from orchestrator.results.intervals import Floats
 
 # Up to this share of their mean, the last values differ as tasks do (in their numbers of examples).
 STEADY = 0.05
 LEAST = 3  # tasks that a line goes through
 ROUNDING = 1e-9  # of a line
-# Bytes that a method with a storage dial carries at most; NaN: it has none.
-LIMIT = "storage_limit_bytes"
+# The budget of a cost, where a dial of it was solved for; NaN: none was.
+LIMITS = {"storage_bytes": "storage_limit_bytes", "compute_flops": "compute_limit_flops"}
+FIXED = "storage_fixed_bytes"  # without the memory that is solved for
 MEMORY_DIAL = '"method.'  # begins the name of a memory's size in `means_dial`
+STEPS_DIAL = '"training.iterations"'
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A cost as a function of the number of tasks: `min(start + slope * T, most)`.
+    """A cost as a function of the number of tasks: `min(start + slope * T, most)`, or `least`.
 
     Attributes:
         kind: "constant"; "falling", which is taken for constant at its last value; "linear"; or
@@ -31,7 +33,8 @@ class Growth:
         slope: growth per task; 0 for a constant cost.
         tasks: number of the last tasks that it goes through.
         misfit: largest distance from these, as a share of their mean.
-        most: what the cost never exceeds; None: there is no bound.
+        most: what the cost never exceeds, but by `least`; None: there is no bound.
+        least: of what no dial bounds, which grows beyond any budget; None: nothing such grows.
     """
 
     kind: str
@@ -40,43 +43,65 @@ class Growth:
     tasks: int
     misfit: float
     most: float | None = None
+    least: Growth | None = None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the cost never exceeds `most`."""
+        return self.most is not None and self.least is None
 
     def cost(self, num_tasks: float) -> float:
         """Return the cost with a number of tasks."""
         line = self.start + self.slope * num_tasks
-        return line if self.most is None else min(line, self.most)
+        bounded = line if self.most is None else min(line, self.most)
+        return bounded if self.least is None else max(bounded, self.least.cost(num_tasks))
 
     def num_tasks_above(self, limit: float) -> int | None:
         """Return the fewest tasks whose cost is above a limit; None if it never is."""
         if not self.slope or (self.most is not None and self.most <= limit):
-            return None
+            return None if self.least is None else self.least.num_tasks_above(limit)
         # 1e-9, since a quotient may fall short of a whole number.
         return max(1, floor((limit - self.start) / self.slope + 1e-9) + 1)
 
-    def find_bend(self, first: float, last: float) -> tuple[float, ...]:
-        """Return, as 0 or 1 values, where the line meets `most` between two numbers of tasks."""
-        if not self.slope or self.most is None:
-            return ()
-        at = (self.most - self.start) / self.slope
-        return (at,) if first < at < last else ()
+    def find_bends(self, first: float, last: float) -> list[float]:
+        """Return where the cost bends between two numbers of tasks, in order."""
+        bends = []
+        if self.slope and self.most is not None:
+            bends.append((self.most - self.start) / self.slope)
+        if self.least is not None:
+            most = self.start if self.most is None or not self.slope else self.most
+            bends.append((most - self.least.start) / self.least.slope)
+        return sorted(each for each in bends if first < each < last)
 
 
-def memory_limits(rows: pd.DataFrame) -> pd.Series[float]:
-    """Return LIMIT for rows with the columns of MEANS: the budget, where a memory is solved for."""
+def storage_limits(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return the bytes of the budget for rows of MEANS, where a memory is solved for."""
     storage, _, dial = (rows[name] for name in MEANS)
     return storage.astype(float).where(dial.astype(str).str.contains(MEMORY_DIAL, regex=False))
+
+
+def compute_limits(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return the FLOPs of the budget for rows of MEANS and MEANS_FLOPS, where steps are."""
+    steps = rows[MEANS[2]].astype(str).str.contains(STEPS_DIAL, regex=False)
+    return rows[MEANS_FLOPS].astype(float).where(steps)
 
 
 def fit_cost(rows: pd.DataFrame, column: str) -> Growth:
     """Return the growth of a cost of one configuration.
 
     Args:
-        rows: `after`, LIMIT and the cost, a row per task.
-        column: the cost; LIMIT bounds "storage_bytes".
+        rows: `after`, the costs, FIXED and the columns of LIMITS, a row per task.
+        column: the cost.
     """
-    limit = rows[LIMIT].iloc[0] if column == "storage_bytes" else None
-    most = None if pd.isna(limit) else float(limit)
-    return fit_growth(rows.sort_values("after")[column].to_numpy(float), most)
+    rows = rows.sort_values("after")
+    limit = float(rows[LIMITS[column]].mean())
+    most = None if isnan(limit) else limit
+    growth = fit_growth(rows[column].to_numpy(float), most)
+    if most is None or column != "storage_bytes":
+        return growth
+    # What a method carries beside its memory may grow: columns of a network, say.
+    least = fit_growth(rows[FIXED].to_numpy(float))
+    return replace(growth, least=least) if least.slope > 0 else growth
 
 
 def fit_growth(values: Floats, most: float | None = None) -> Growth:

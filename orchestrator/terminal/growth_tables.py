@@ -77,7 +77,8 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
         *(title, "bytes", f"T = {far}", "above budget from", "FLOPs of task T", f"T = {far}"),
         box=SIMPLE,
         caption="T tasks: a line, or a constant, through the last half of the tasks; a cost that "
-        f"falls keeps its last value; a memory that is solved for takes at most the budget{apart}",
+        "falls keeps its last value; a memory and steps that are solved for take at most the "
+        f"budget, what else is carried may take more{apart}",
         caption_justify="left",
     )
     for label, rows in costs.groupby("label", sort=False):
@@ -100,8 +101,9 @@ def distant_task(costs: pd.DataFrame) -> int:
 def formula(fit: Growth, column: str) -> str:
     """Return the growth of a cost as a formula in T: `2.10 kB x T + 30 kB, at most 100 kB`."""
     line = line_text(fit, column)
-    bounded = fit.slope and fit.most is not None
-    return f"{line}, at most {column_text(column, fit.most or 0)}" if bounded else line
+    if fit.slope and fit.most is not None:
+        line += f", at most {column_text(column, fit.most)}"
+    return line if fit.least is None else f"{line}; at least {line_text(fit.least, column)}"
 
 
 def line_text(fit: Growth, column: str) -> str:

@@ -60,6 +60,8 @@ def costs() -> pd.DataFrame:
                 "label": label,
                 "means_storage_bytes": 100_000.0,
                 "storage_limit_bytes": np.nan,
+                "compute_limit_flops": np.nan,
+                "storage_fixed_bytes": 20_000,
                 "body_apart": False,
                 "after": tasks,
                 "storage_bytes": start + slope * tasks,

@@ -11,13 +11,14 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from orchestrator.results.bodies import APART
-from orchestrator.results.growth import LIMIT
+from orchestrator.results.growth import FIXED, LIMITS, compute_limits, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs
 from orchestrator.results.surface.surface import Surface, surfaces
-from orchestrator.terminal.growth_tables import cost_tables, growth_table
+from orchestrator.terminal.growth_tables import cost_tables, formula, growth_table
 
 TASKS, SEEDS = 6, (0, 1)
+NO_BOUNDS = {**dict.fromkeys([FIXED, *LIMITS.values()], np.nan), APART: False}
 CONFIG = json.dumps({"selection": {"means": {"backbone": "apart"}}})
 BODY = 7_000_000  # bytes of a frozen body, which the budgets leave out
 # Method -> bytes after task T, FLOPs of task T, and seconds of all, of a thousand FLOPs.
@@ -51,6 +52,8 @@ def results() -> Results:
                     own = carried(task) + extra
                     costs = {"train_flops": spent(task) - 1, "consolidate_flops": 1}
                     costs |= {"storage_bytes": own + BODY, "storage_without_backbone_bytes": own}
+                    memory = own - 20_000 if method == "er" else 0
+                    costs |= {"storage_buffer_bytes": memory, "means_flops": None}
                     stages.append(chain | {"after": task, **costs})
     return Results(pd.DataFrame(trials), pd.DataFrame(), pd.DataFrame(stages))
 
@@ -85,7 +88,7 @@ def test_growth_is_that_of_the_largest_cell_with_what_it_comes_to(
 def test_a_cost_that_falls_keeps_its_last_value_and_the_caption_says_so() -> None:
     """A task takes 9, 8, 6 and 4 kFLOP: 4 at any T, where a line would come to less than 0."""
     costs = pd.DataFrame({"label": "gem", "after": range(1, 5), "storage_bytes": 1000})
-    costs = costs.assign(compute_flops=[9e3, 8e3, 6e3, 4e3], **{LIMIT: np.nan, APART: False})
+    costs = costs.assign(compute_flops=[9e3, 8e3, 6e3, 4e3], **NO_BOUNDS)
     table = growth_table(costs, "growth", None)
     assert cells(table)[1] == ("gem", "1 kB", "1 kB", "–", "4 kFLOP", "4 kFLOP")
     assert "; a cost that falls keeps its last value; " in str(table.caption)
@@ -95,7 +98,10 @@ def test_a_cell_has_the_costs_of_the_methods_that_fit_it(lab: tuple[Results, Sur
     small = cell_costs(*lab, (0, 0))
     assert sorted(set(small["label"])) == ["er", "lwf"]
     costs = small.set_index(["label", "after"]).loc[("er", 3)]
-    assert costs.tolist() == [51_000, 2_000, 50_000, True]
+    bounds = ["storage_limit_bytes", "storage_fixed_bytes"]
+    assert costs[["storage_bytes", "compute_flops", *bounds]].tolist() == [51e3, 2e3, 50e3, 20e3]
+    assert costs[APART]
+    assert np.isnan(costs["compute_limit_flops"])
 
 
 def test_seconds_are_ranked_over_the_trials_that_took_any(lab: tuple[Results, Surface]) -> None:
@@ -124,3 +130,31 @@ def test_the_search_of_a_cell_is_beside_its_evaluation_each_stage_once(
     search, *_ = cost_tables(Results(trials, pd.DataFrame(), stages), surface)
     # er has two cells with two seeds, and stages 0 of 2 kFLOP too.
     assert cells(search)[1:] == [("er", "1", "2", "22 kFLOP", "56 kFLOP")]
+
+
+def test_columns_beside_a_memory_outgrow_the_budget_that_the_memory_fills() -> None:
+    """Of 30 kB columns take 4 T + 2 kB, all of it at T = 7; until then a memory has the rest."""
+    tasks = np.arange(1, 6)
+    costs = pd.DataFrame({"label": "memo", "after": tasks, "compute_flops": 1e3, **NO_BOUNDS})
+    costs = costs.assign(
+        storage_bytes=5_000 * tasks + 5_000, storage_fixed_bytes=4_000 * tasks + 2_000
+    )
+    costs = costs.assign(storage_limit_bytes=30_000.0)
+    row = cells(growth_table(costs, "growth", 30_000))[1]
+    assert row == ("memo", "5 kB x T + 5 kB", "82 kB", "T = 8", "1 kFLOP", "1 kFLOP")
+    fit = fit_cost(costs, "storage_bytes")
+    assert [fit.cost(n) for n in (4, 5, 6, 7, 8)] == pytest.approx([25e3, 30e3, 30e3, 30e3, 34e3])
+    assert fit.find_bends(3, 20) == pytest.approx([5, 7])
+    assert (
+        formula(fit, "storage_bytes") == "5 kB x T + 5 kB, at most 30 kB; at least 4 kB x T + 2 kB"
+    )
+
+
+def test_steps_that_are_solved_for_take_the_flops_of_the_budget_at_most() -> None:
+    """Tasks take 2, 3 and 4 of 5 kFLOP: 5 from the fourth on."""
+    costs = pd.DataFrame({"label": "mir", "after": [1, 2, 3], "storage_bytes": 1e3, **NO_BOUNDS})
+    costs = costs.assign(compute_flops=[2e3, 3e3, 4e3], compute_limit_flops=5e3)
+    assert [fit_cost(costs, "compute_flops").cost(n) for n in (3, 4, 20)] == [4e3, 5e3, 5e3]
+    dials = ['{"training.iterations": 7}', '{"method.memory_size": 7}']
+    rows = pd.DataFrame({"means_dial": dials, "means_flops": [5e3, 5e3]})
+    assert compute_limits(rows).fillna(0).tolist() == [5e3, 0]

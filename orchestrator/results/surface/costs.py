@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from orchestrator.columns import compute_flops
+from orchestrator.columns import MEANS, MEANS_FLOPS, compute_flops
 from orchestrator.results.bodies import APART, WITHOUT_BODY, subtract_bodies
-from orchestrator.results.growth import LIMIT, memory_limits
+from orchestrator.results.growth import FIXED, LIMITS, compute_limits, storage_limits
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
@@ -15,8 +15,13 @@ from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.task_figures import CHAIN
 from orchestrator.results.surface.trials import BUDGETS, have_means, method_names
 
-STAGE_COSTS = [*CHAIN, "after", "storage_bytes", WITHOUT_BODY, "train_flops", "consolidate_flops"]
+MEMORY = "storage_buffer_bytes"
+STAGE_COSTS = [
+    *(*CHAIN, "after", "storage_bytes", MEMORY, WITHOUT_BODY),
+    *("train_flops", "consolidate_flops", MEANS_FLOPS),
+]
 GROWING_COSTS = ["storage_bytes", "compute_flops"]
+BOUNDS = [FIXED, *LIMITS.values()]
 
 
 def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
@@ -72,15 +77,17 @@ def task_costs(
 
     Returns:
         `by`, `after` (from 1), `storage_bytes` that count against the budget, `compute_flops` of
-        training and consolidation, LIMIT and APART; in the order of the trials, then of the stages.
+        training and consolidation, BOUNDS and APART; in the order of the trials, then of the
+        stages.
     """
-    kept = list(dict.fromkeys([*CHAIN, *by, LIMIT]))
-    own = trials.assign(**{LIMIT: memory_limits})[kept]
+    own = trials[list(dict.fromkeys([*CHAIN, *by, *MEANS]))]
     rows = own.merge(stages.loc[stages["after"] > 0, STAGE_COSTS], on=CHAIN)
     rows = subtract_bodies(rows, all_trials).assign(compute_flops=compute_flops)
     rows = rows.dropna(subset=GROWING_COSTS)
+    limits = dict(zip(LIMITS.values(), (storage_limits(rows), compute_limits(rows)), strict=True))
+    rows = rows.assign(**limits, **{FIXED: rows["storage_bytes"] - rows[MEMORY]})
     by_task = rows.groupby([*by, "after"], sort=False, dropna=False, as_index=False)
-    return by_task.agg({**dict.fromkeys([*GROWING_COSTS, LIMIT], "mean"), APART: "any"})
+    return by_task.agg({**dict.fromkeys([*GROWING_COSTS, *BOUNDS], "mean"), APART: "any"})
 
 
 def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
