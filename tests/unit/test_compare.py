@@ -560,6 +560,7 @@ def test_bold_is_the_best_and_what_does_not_differ_from_it_clearly_by_the_paired
     assert r"ewc & $\mathbf{0.800 \pm 0.000}$" in render(marked, "latex")
     assert "bold is the best" in render(marked, "markdown")
     assert "bold" not in render(table, "markdown")
+    assert "bold" not in render(marked)  # plain text has no bold figures
     assert not with_best(results_of(rows[:3]), compare(*rows[:3])).acc_best.any()  # one row alone
 
 

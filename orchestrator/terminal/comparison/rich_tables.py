@@ -17,7 +17,7 @@ from orchestrator.columns import METRIC_COLUMNS
 from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
-from orchestrator.terminal.comparison.notes import closing_notes
+from orchestrator.terminal.comparison.notes import BEST_NOTE, closing_notes
 from orchestrator.terminal.console import NARROW, PlainConsole
 
 NAME, SHORTEST_NAME = 28, 12  # characters of a name before it is broken
@@ -31,7 +31,9 @@ def rich_table(table: pd.DataFrame, width: int = NARROW) -> tuple[Group, int]:
     Names are broken before numbers. If that is not enough, intervals are below means; then columns
     of `LEFT_OUT` are missing, unless they were asked for. What still does not fit is wider.
     """
-    blocks, notes = list(build_blocks(table)), closing_notes(table)
+    blocks = list(build_blocks(table))
+    # No figure is bold here: plain text, which files and pipes get too, could not show it.
+    notes = [note for note in closing_notes(table) if note != BEST_NOTE]
     separator = " " if needed_width(blocks, " ") <= width else "\n"
     if needed_width(blocks, separator) > width and "columns" not in table.attrs:
         blocks = [drop_columns(block, LEFT_OUT) for block in blocks]
