@@ -68,9 +68,9 @@ def find_value(kind: str, name: str, further: tuple[str, ...] = ()) -> str:
     Raises:
         UnknownName: there is none.
     """
-    names = {**NAMES, **{each: each for each in further}}
+    names = {**{each: each for each in further}, **NAMES}
     if name.strip().lower() not in names:
-        raise UnknownName(kind, name, (*further, *VALUES, *FURTHER))
+        raise UnknownName(kind, name, names)
     return names[name.strip().lower()]
 
 

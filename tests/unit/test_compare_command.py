@@ -126,6 +126,16 @@ def test_the_table_is_as_wide_as_the_terminal_and_sorted_as_asked(
     assert 40 < max(map(len, compare(folder).splitlines())) <= 80
 
 
+@pytest.mark.parametrize("option", ["--sort", "--columns"])
+def test_an_unknown_column_is_refused_with_all_names_that_work(tmp_path: Path, option: str) -> None:
+    folder = sweep(tmp_path / "a")
+    with pytest.raises(RepertoireError, match=r"unknown column .*'bogus'") as refused:
+        compare(folder, option, "bogus")
+    valid = str(refused.value).partition("valid: ")[2].split(", ")
+    assert {"method", "n", "acc", "time", "storage", "storage_bytes", "la"} <= set(valid)
+    assert "si" in compare(folder, "--columns", ",".join(valid), "--sort", "time")
+
+
 def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Path) -> None:
     one, other = sweep(tmp_path / "a"), sweep(tmp_path / "b", epochs=5)
     with pytest.raises(RepertoireError, match=r"training.epochs 1 \(a\), 5 \(b\)"):
