@@ -53,7 +53,10 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     by: Annotated[
         str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
     ] = "method",
-    format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    format: Annotated[
+        Format,
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(Format)}."),
+    ] = Format.table,
     against: Annotated[
         str | None,
         typer.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,14 @@ def test_an_unknown_column_is_refused_with_all_names_that_work(tmp_path: Path, o
     valid = str(refused.value).partition("valid: ")[2].split(", ")
     assert {"method", "n", "acc", "time", "storage", "storage_bytes", "la"} <= set(valid)
     assert "si" in compare(folder, "--columns", ",".join(valid), "--sort", "time")
+
+
+def test_the_help_has_the_formats_as_whole_words_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = re.findall(r"\w+", compare("--help"))
+    assert {"table", "markdown", "latex", "csv", "json", "FORMAT"} <= set(words)
 
 
 def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Path) -> None:
