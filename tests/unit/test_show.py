@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.colours import accuracy_colour, contrast_ratio, text_colour
-from orchestrator.results.lookup import find_configuration
+from orchestrator.results.lookup import find_configuration, first_rows
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches
 from orchestrator.results.tables.config_columns import with_config_columns
@@ -243,6 +243,16 @@ def test_a_description_finds_the_same_trial_whatever_else_the_folder_holds() -> 
     )
     for results in (alone, more):
         assert "ewc-12ab (sweep s)" in words(results, "ewc lam=1")
+
+
+def test_a_trial_is_found_by_its_name_in_the_earlier_sweep_and_in_the_later_one_alone() -> None:
+    later = [trial(sweep="t"), trial("ewc-zz", sweep="t", lam=2.0)]
+    planned = list(first_rows(results_from(*later)).label)  # as a plan of the later sweep has them
+    both = results_from(trial(), *later)
+    assert planned == ["ewc lam=1", "ewc lam=2"]
+    assert list(first_rows(both).label) == ["ewc", "ewc lam=2"]
+    for name in ("ewc", "ewc lam=1"):
+        assert find_configuration(both, name)["trial_id"] == "ewc-12ab"
 
 
 def test_a_trial_of_two_sweeps_is_shown_once_over_all_its_seeds() -> None:
