@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from orchestrator.results.units import flops_text
+from orchestrator.results.units import flops_text, noun_text
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, trains_output_layer_alone
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.estimates import estimate_budgets, estimate_free, estimate_prices
@@ -46,8 +46,7 @@ def cells_line(cells: Sequence[Cell]) -> str:
     waiting = sum(bool(cell.prices) for cell in cells)
     parts = [f"{sum(map(is_ready, cells))} fit", *(f"{n} {s}" for s, n in sorted(ended.items()))]
     more = [f"{waiting} to solve for once their prices are counted"] if waiting else []
-    number = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-    return f"means: {number}: {', '.join([*parts, *more])}"
+    return f"means: {noun_text(str(len(cells)), 'cell')}: {', '.join([*parts, *more])}"
 
 
 def aligned_lines(cells: Sequence[Cell], means: Means) -> Iterator[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any
-
 import pytest
+from counting_meter import CountingMeter
 
 from methods.base import Method
 from orchestrator.stages.costs import FlopMeter
@@ -15,14 +13,6 @@ from orchestrator.stages.stage_method import build_method
 from perf.gpu.cases import Case, run_states, split_digits
 
 pytestmark = pytest.mark.slow
-
-
-class CountingMeter(FlopMeter):
-    """Counts every piece of work anew."""
-
-    def measure(self, kind: Hashable, work: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        self.known.clear()
-        return super().measure(kind, work, *given, **named)
 
 
 def learn_three_tasks(name: str) -> tuple[Stage, Method]:

@@ -4,6 +4,7 @@ import mmap
 
 import pytest
 import torch
+from counting_meter import CountingMeter
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -97,14 +98,6 @@ def test_the_counter_gives_the_totals_of_pytorch_s() -> None:
     with FlopCounter() as ours:
         work()
     assert ours.total == theirs.get_total_flops() > 0
-
-
-class CountingMeter(FlopMeter):
-    """Counts every piece of work anew."""
-
-    def measure(self, kind, work, *given):
-        self.known.clear()
-        return super().measure(kind, work, *given)
 
 
 @pytest.mark.slow
