@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -13,6 +14,8 @@ from typing import Any
 
 # 160 bits: that two contents get one key is out of the question for stores of any size.
 DIGEST_BYTES = 20
+DIGEST_PATTERN = f"[0-9a-f]{{{2 * DIGEST_BYTES}}}"
+_DIGEST = re.compile(DIGEST_PATTERN)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -49,6 +52,11 @@ def digest_encoded(kind: str, content: Mapping[str, str]) -> str:
 def digest_bytes(data: bytes | memoryview) -> str:
     """Return the digest of raw bytes as hexadecimal."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Return whether a text is one that `digest` could return, such as the key of a stage."""
+    return bool(_DIGEST.fullmatch(text))
 
 
 def canonical_json(content: object) -> str:

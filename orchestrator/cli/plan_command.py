@@ -40,6 +40,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     from orchestrator.results.bucket.fetch import fetch_results
     from orchestrator.results.folder.kept_files import describe_former_tables
     from orchestrator.results.folder.places import open_store, results_folder
+    from orchestrator.results.separate_places import require_separate_folders
     from orchestrator.results.tables.sweep_folders import refuse_pipes
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
@@ -50,6 +51,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     if nodes is not None and trials:
         raise RepertoireError("--trials lists what plan shows without --simulate; give one of them")
     loaded = Sweep.load(sweep)
+    require_separate_folders(out, store)
     fetch_results(out)
     folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
     refuse_pipes(folder)

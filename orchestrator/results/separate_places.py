@@ -17,15 +17,14 @@ from pathlib import Path
 from pyarrow import fs
 
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import DIGEST_BYTES
+from orchestrator.hashing import DIGEST_PATTERN, is_digest
 from orchestrator.results.addresses import address_of
 from orchestrator.results.bucket.bucket_folder import MARKS
 from orchestrator.stages.storage.address import find_file_system
 from orchestrator.stages.storage.references import REFERENCES
 
 _FIRST = re.compile("[0-9a-f]{2}")
-_KEY = re.compile(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
-_REFERENCE = re.compile(rf"{_KEY.pattern}\.json")
+_REFERENCE = re.compile(rf"{DIGEST_PATTERN}\.json")
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class _Place:
     def is_store(self) -> bool:
         # First what all that are in use have: one request, where it is in a bucket.
         return self._has(REFERENCES, _REFERENCE.fullmatch) or any(
-            self._has(info.base_name, _KEY.fullmatch)
+            self._has(info.base_name, is_digest)
             for info in self.items
             if not info.is_file and _FIRST.fullmatch(info.base_name)
         )
@@ -85,6 +84,17 @@ def require_stage_store(out: Path, store: str) -> None:
             f"store {store} is a results folder, and no store; leave out --store (the stages of a "
             "results folder go to the folder `stages` in it), or name another place"
         )
+
+
+def require_separate_folders(out: Path, store: str | None) -> None:
+    """Raise as the two functions above, of folders of this machine alone.
+
+    What is in a bucket would take requests, which a plan leaves to the run that follows it.
+    """
+    if address_of(out) is None:
+        require_results_folder(out)
+    if store is not None and ("://" not in store or store.startswith("file:")):
+        require_stage_store(out, store)
 
 
 def _open(place: str) -> _Place:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from methods.testing.blobs import Blobs
 from methods.testing.snapshots import snapshots
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, train_task
+from orchestrator.sweep.means import growth
 
 GROWING = [name for name, cls in METHODS.items() if cls.sized_by_learning]
 
@@ -27,10 +30,10 @@ def learn_second_task(blobs: Blobs) -> tuple[int, int, int, tuple[int, int, int]
     """Return FLOPs of training and consolidation, the number of steps, and the growth before."""
     (first,) = islice(snapshots(blobs), 1)
     method, view = blobs.restore(first.state, num_learned=1), blobs.view(2)
-    growth, train, end = method.growth_flops(), FlopMeter(), FlopMeter()
+    flops, train, end = method.growth_flops(), FlopMeter(), FlopMeter()
     train_task(method, view, Training(batch_size=16), train)
     end.measure("consolidation", method.end_task, view)
-    return train.total, end.total, sum(count for count, _ in train.batches.values()), growth
+    return train.total, end.total, sum(count for count, _ in train.batches.values()), flops
 
 
 @pytest.mark.parametrize("name", GROWING)
@@ -55,3 +58,18 @@ def test_a_method_as_it_is_built_has_the_most_growth(name: str) -> None:
     assert all(most >= now for most, now in zip(built, grown.growth_flops(), strict=True))
     fresh = METHODS[name](grown.network, blobs.config, replace(outlook, num_learned=0))
     assert fresh.growth_flops() == (0, 0, 0)
+
+
+def test_growth_is_kept_of_the_latest_stages_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def build(stage: Any, *_: object) -> Any:
+        built.append(stage.key)
+        return SimpleNamespace(growth_flops=lambda: (0, 0, 0))
+
+    monkeypatch.setattr(growth, "build_method", build)
+    monkeypatch.setattr(growth, "_GROWTH", {})
+    monkeypatch.setattr(growth, "MOST_STAGES", 2)
+    for key in "aabcacb":
+        growth.find_growth(SimpleNamespace(key=key, after=1))  # type: ignore[arg-type]
+    assert "".join(built) == "abcab"

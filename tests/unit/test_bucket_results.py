@@ -124,18 +124,25 @@ def test_results_and_stages_go_to_places_of_their_own(
     run_sweep_file(there)
     type_command("pack", here)
     run, store = ("run", "sweep.yaml", "--backend", "inline", "--out"), "--store"
+    plan = ("plan", "sweep.yaml", "--out")
     cases = [
         *((*run, stages) for stages in ("here/stages", bucket("apart/stages"))),
         ("import", "here.pack.zip", "--out", "here/stages"),
         *((*run, out, store, results) for out in ("new", here) for results in (here, "here/ok")),
         *((*run, out, store, there) for out in ("new", there)),
         (*run, "both", store, "both"),
+        (*plan, "here/stages"),
+        (*plan, "new", store, "here/ok"),
+        (*plan, "new", store, Path("here").absolute().as_uri()),
+        (*plan, bucket("new"), store, "here"),
         (*run, bucket("both"), store, bucket("both/")),
     ]
     for words in cases:
         code, text = answer(*words)
         problem = "is a results folder, and no store" if store in words else "is a stage store, and"
         assert (code, problem in text, text.count("\n")) == (2, True, 1), text
+    with pytest.raises(RepertoireError, match="is a stage store, and no results folder"):
+        rp.Sweep.from_file("sweep.yaml").plan("here/stages")
     assert {path.name for path in Path().iterdir()} == {"a", "here", "here.pack.zip", "sweep.yaml"}
     assert objects(bucket("both")) == {}
     assert sorted(path.name for path in Path("here").iterdir()) == ["ok", "stages"]

@@ -13,6 +13,7 @@ from orchestrator.hashing import (
     digest_bytes,
     digest_encoded,
     digest_json,
+    is_digest,
     to_json,
     to_keyed_json,
 )
@@ -143,3 +144,9 @@ def test_numbers_that_have_no_one_spelling_are_refused_wherever_they_are(value: 
         with pytest.raises(TypeError):
             to_json(content)
     assert to_json([-(2**63), 2**63 - 1]) == [-(2**63), 2**63 - 1]
+
+
+def test_a_digest_is_told_by_its_digits():
+    key = digest("x", 1)
+    others = (key[:-1], f"{key}0", key.upper(), f"{key}\n", f"{key[:-1]}g", f"{key[:-1]}٣")
+    assert [text for text in (key, *others) if is_digest(text)] == [key]

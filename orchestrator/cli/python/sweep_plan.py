@@ -18,6 +18,7 @@ from orchestrator.results.bucket.fetch import fetch_results
 from orchestrator.results.durations import Durations
 from orchestrator.results.folder.kept_files import describe_former_tables
 from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.separate_places import require_separate_folders
 from orchestrator.results.tables.sweep_folders import refuse_pipes
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.comparison.block import Block
@@ -77,8 +78,9 @@ class SweepPlan:
 def plan_here(sweep: Sweep, out: str | Path, store: str | Path | None) -> SweepPlan:
     """Return the plan of a sweep; nothing is written. See `Sweep.plan`."""
     results = read_folder(out)
-    fetch_results(results)
     uri = None if store is None else parse("store", parse_store, str(store))
+    require_separate_folders(results, uri)
+    fetch_results(results)
     folder, stages = results_folder(sweep, results), open_store(results, uri, read_only=True)
     refuse_pipes(folder)
     planned, search = plan_sweep(sweep, stages, folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from orchestrator.hashing import is_digest
+
 SCHEDULE = "config.schedule"  # a list as long as the stream, so names mention it without its values
-DIGEST = re.compile(r"[0-9a-f]{40}")  # of a file's content, such as weights
 DIGEST_DIGITS = 8
 MAX_VALUE_LENGTH = 60  # characters in a name; trials of equal names get their id added
 
@@ -77,6 +77,6 @@ def value_text(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    if DIGEST.fullmatch(text):
+    if is_digest(text):  # of a file's content, such as weights
         return text[:DIGEST_DIGITS]
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 1]}…"

@@ -18,7 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -103,7 +103,7 @@ def _configs_agree(one: str, other: str) -> bool:
     return all(leaves[name] == second[name] for name in leaves.keys() & second.keys())
 
 
-@cache
+@lru_cache(maxsize=4096)  # a dashboard reads new results for weeks
 def _leaves(config: str) -> Mapping[str, Any]:
     return dict(_flatten(json.loads(config), ""))
 

@@ -33,7 +33,6 @@ _SWEEP = rf"(?P<sweep>{_NAME})/(?:(?:{FORMER}/[0-9]{{1,6}}/)?(?:{_FILES})|{_CODE
 # For a reader of the zip file; an import leaves them, since a page may hold scripts.
 _PAGES = rf"report\.html|figures/{_NAME}\.(?:svg|pdf|png)"
 MEMBER = re.compile(rf"(?:{_SWEEP}|(?P<page>{_PAGES}))", re.ASCII)
-STAGE_KEY = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import RepertoireError, SweepError
+from orchestrator.hashing import is_digest
 from orchestrator.results.addresses import address_of
 from orchestrator.results.pack.check import open_pack, read_index, read_member, require_tables
 from orchestrator.results.pack.contents import (
     MAX_BYTES,
     RECORDS,
-    STAGE_KEY,
     TABLE_FILES,
     Index,
     refusal,
@@ -167,7 +167,7 @@ def _parse_records(data: bytes, file: Path) -> Iterator[StageFile]:
             key, name, text = str(plain["key"]), str(plain["name"]), str(plain["text"]).encode()
         except (ValueError, KeyError, TypeError) as error:
             raise refusal(file, f"line {number} of its records cannot be read") from error
-        if not (STAGE_KEY.fullmatch(key) and is_json_file(name)):
+        if not (is_digest(key) and is_json_file(name)):
             raise refusal(file, f"its records name {key!r}/{name!r}, which no store has")
         content = unseal(name, text)
         if content is None:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from orchestrator.benchmarks.atomic_files import replace_when_complete
 from orchestrator.errors import RepertoireError, StoreCorrupt
-from orchestrator.hashing import digest_bytes
+from orchestrator.hashing import digest_bytes, is_digest
 from orchestrator.results.pack.contents import (
     INDEX,
     RECORDS,
-    STAGE_KEY,
     Member,
     index_content,
     is_member,
@@ -112,7 +111,7 @@ def list_stage_files(files: Mapping[str, list[FileEntry]], keys: Iterable[str]) 
         entry.path
         for key in {*keys} & files.keys()
         for entry in files[key]
-        if STAGE_KEY.fullmatch(key) and is_json_file(entry.path.rpartition("/")[2])
+        if is_digest(key) and is_json_file(entry.path.rpartition("/")[2])
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.benchmarks.atomic_files import PARTIAL
 from orchestrator.errors import OtherRelease
+from orchestrator.hashing import DIGEST_PATTERN
 from orchestrator.stages.storage.files import FileEntry
 from orchestrator.stages.storage.lease import LEASES
 from orchestrator.stages.storage.obstacles import is_obstacle
@@ -29,7 +30,7 @@ from orchestrator.stages.storage.stage_files import (
 )
 from orchestrator.stages.storage.store import StageStore
 
-STATE_FILE = re.compile(r".*/state(-[0-9a-f]{40})?\.safetensors")
+STATE_FILE = re.compile(rf".*/state(-{DIGEST_PATTERN})?\.safetensors")
 TOKEN = re.compile("[0-9a-f]{32}")
 PROBES = "probes"  # a folder of the store, for the time in which the nodes of a cluster are checked
 

@@ -19,16 +19,22 @@ from functools import cache
 from typing import Any
 
 from orchestrator.errors import OtherRelease, StoreCorrupt
-from orchestrator.hashing import DIGEST_BYTES, canonical_json, digest, digest_bytes, parse_json
+from orchestrator.hashing import (
+    DIGEST_PATTERN,
+    canonical_json,
+    digest,
+    digest_bytes,
+    is_digest,
+    parse_json,
+)
 from orchestrator.stages.storage.files import Files
 from orchestrator.stages.storage.state_cache import StateCache
 
 RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
 DAMAGED = "damaged"
 STAGE_FORMAT = 1
-_KEY = re.compile(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
-_SET_ASIDE = re.compile(f"({_KEY.pattern}|[0-9a-f]{{2}})-[0-9a-f]{{8}}")
-_JSON = re.compile(rf"record\.json|failure\.json|evaluation-{_KEY.pattern}\.json")
+_SET_ASIDE = re.compile(f"({DIGEST_PATTERN}|[0-9a-f]{{2}})-[0-9a-f]{{8}}")
+_JSON = re.compile(rf"record\.json|failure\.json|evaluation-{DIGEST_PATTERN}\.json")
 _HEAD, _TAIL, _CLOSE = b'{"content":', b',"digest":"', b'"}'
 
 
@@ -48,7 +54,7 @@ def is_stage_file(parts: list[str]) -> bool:
 
     Nothing else is ever listed or deleted as a stage: a root may be, by mistake, any folder.
     """
-    return len(parts) == 3 and parts[0] == parts[1][:2] and bool(_KEY.fullmatch(parts[1]))
+    return len(parts) == 3 and parts[0] == parts[1][:2] and is_digest(parts[1])
 
 
 def is_json_file(name: str) -> bool:
@@ -75,7 +81,7 @@ def find_state(content: Mapping[str, Any], where: str) -> tuple[str, str] | None
     digest, name = content.get("state", ""), content.get("file", STATE)
     if digest is None:
         return None
-    if not (isinstance(digest, str) and _KEY.fullmatch(digest)):  # a cache has files of this name
+    if not (isinstance(digest, str) and is_digest(digest)):  # a cache has files of this name
         raise other_release_error(content, where, f"with a state of digest {show_value(digest)}")
     if name not in (STATE, f"state-{digest}.safetensors"):
         raise other_release_error(content, where, f"with its state in {show_value(name)}")

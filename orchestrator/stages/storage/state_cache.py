@@ -15,14 +15,13 @@ from pathlib import Path
 
 from orchestrator.benchmarks.atomic_files import PARTIAL, write_atomically
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import DIGEST_BYTES, digest_bytes
+from orchestrator.hashing import DIGEST_PATTERN, digest_bytes
 
 FOLDER_VARIABLE, LIMIT_VARIABLE = "REPERTOIRE_STATE_CACHE", "REPERTOIRE_STATE_CACHE_GB"
 LIMIT_GB = 4.0
 SCAN_SHARE = 0.05  # of the limit, written by a process before it looks for files to delete
 # Of a state, or of one that is being written, or was when its process died.
-_DIGEST = f"[0-9a-f]{{{2 * DIGEST_BYTES}}}"
-_OWN = re.compile(rf"{_DIGEST}|\.{_DIGEST}\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
+_OWN = re.compile(rf"{DIGEST_PATTERN}|\.{DIGEST_PATTERN}\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
 
 
 class StateCache:

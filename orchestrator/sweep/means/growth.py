@@ -14,8 +14,10 @@ from orchestrator.stages.learning.step_budget import GrowthFlops
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method
 
-# By the key of the stage: it has a cell for each budget.
+# By the key of the stage: it has a cell for each budget. Those of the latest sweeps, since a
+# process may plan one after the other for weeks.
 _GROWTH: dict[str, GrowthFlops] = {}
+MOST_STAGES = 10_000
 
 
 def most_growth(stages: Sequence[Stage]) -> tuple[GrowthFlops, ...]:
@@ -32,5 +34,7 @@ def most_growth(stages: Sequence[Stage]) -> tuple[GrowthFlops, ...]:
 def find_growth(stage: Stage) -> GrowthFlops:
     """Return the most FLOPs of growth in a stage."""
     if stage.key not in _GROWTH:
+        if len(_GROWTH) >= MOST_STAGES:
+            del _GROWTH[next(iter(_GROWTH))]  # the oldest
         _GROWTH[stage.key] = build_method(stage, None, stage.after - 1).growth_flops()
     return _GROWTH[stage.key]
