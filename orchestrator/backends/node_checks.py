@@ -18,6 +18,7 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.maintenance import PROBES
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.storage.uri import hide_secrets
 
 PACKAGES = {"Repertoire": "repertoire-cl", "torch": "torch", "Ray": "ray"}
 # A network file system may show a new file after its cache of absent files has expired.
@@ -84,10 +85,10 @@ def check_store(uri: str, token: str, name: str, visible_seconds: float = VISIBL
 
         shared = store.folder is None or store.folder.exists()
         if QUICK.poll(read, visible_seconds if shared else 0.0, "") is None:
-            return f"does not see in store {uri} what this machine wrote there; {remedy}"
+            return f"does not see in store {store.address} what this machine wrote there; {remedy}"
         store.files.write(probe_path(token, name), name.encode())
     except (RepertoireError, OSError) as error:
-        return f"cannot use store {uri} ({shorten_error(error)}); {remedy}"
+        return f"cannot use store {hide_secrets(uri)} ({shorten_error(error)}); {remedy}"
     return ""
 
 

@@ -30,21 +30,21 @@ class NodeReport:
 
 
 def require_ready_nodes(
-    reports: Sequence[NodeReport], expected: Mapping[str, str], store_uri: str
+    reports: Sequence[NodeReport], expected: Mapping[str, str], store: str
 ) -> None:
     """Raise one error that names each node that cannot run the sweep.
 
     Args:
         reports: of all nodes that have room for a stage.
         expected: package -> version on the machine of the command.
-        store_uri: the store.
+        store: its address, without secrets.
 
     Raises:
         RepertoireError: with each problem, its nodes and what to do.
     """
     nodes_by_problem: dict[str, list[str]] = {}
     for report in reports:
-        for problem in find_problems(report, expected, store_uri):
+        for problem in find_problems(report, expected, store):
             nodes_by_problem.setdefault(problem, []).append(report.node)
     if not nodes_by_problem:
         return
@@ -57,7 +57,7 @@ def require_ready_nodes(
     raise RepertoireError("\n".join([head, *lines]))
 
 
-def find_problems(report: NodeReport, expected: Mapping[str, str], store_uri: str) -> list[str]:
+def find_problems(report: NodeReport, expected: Mapping[str, str], store: str) -> list[str]:
     """Return the problems of a node, a line each with what is expected and what to do."""
     if report.error:
         return [report.error]
@@ -71,7 +71,7 @@ def find_problems(report: NodeReport, expected: Mapping[str, str], store_uri: st
     # A node with other versions, or without the store, wrote no probe: that is said already.
     if not differing and not problems and not report.wrote:
         problems.append(
-            f"what it wrote to store {store_uri} cannot be read here; give --store a folder that "
+            f"what it wrote to store {store} cannot be read here; give --store a folder that "
             "every node mounts at the same path, or s3:// or gs://"
         )
     return problems

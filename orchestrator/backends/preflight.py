@@ -51,7 +51,7 @@ def check_cluster(
             )
             for (node_id, label), report in reports.items()
         ]
-        require_ready_nodes(seen, shared_versions(), store_uri)
+        require_ready_nodes(seen, shared_versions(), store.address)
 
 
 @contextmanager

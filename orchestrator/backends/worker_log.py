@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.stages.outcomes import WorkerInfo
+from orchestrator.stages.storage.uri import hide_secrets
 
 FOLDER = "repertoire"
 MAX_LINES, MAX_BYTES = 20, 4000  # a story is read on a terminal; the whole log has the rest
@@ -73,7 +74,7 @@ def last_lines(files: Iterable[tuple[Path, int]]) -> str:
     text = "".join(_read_end(path, start) for path, start in files)
     lines = [CONTROLS.sub("", line) for line in text.splitlines()]
     shown = [line for line in lines if line.strip() and not line.startswith(RAYS_OWN)]
-    return "\n".join(shown[-MAX_LINES:])[-MAX_BYTES:]
+    return hide_secrets("\n".join(shown[-MAX_LINES:]))[-MAX_BYTES:]
 
 
 def _read_end(path: Path, start: int) -> str:

@@ -46,8 +46,8 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
     stored = list_readable(stages, check)
     if not stored:
         raise RepertoireError(
-            f"none of the {len(stages)} stages of {dir} can be read in {check.store.uri}; nothing "
-            "can be compared (another store: --store URI)"
+            f"none of the {len(stages)} stages of {dir} can be read in {check.store.address}; "
+            "nothing can be compared (another store: --store URI)"
         )
     keys = sample(stored, share, seed)
     counts = Counter[str]()

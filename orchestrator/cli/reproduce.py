@@ -133,8 +133,8 @@ def _compare_chain(stages: Iterable[Stage], check: Check, device: str) -> str:
         check.say(f"  after task {result.stage.after}: {describe_verdict(result, check.tolerance)}")
     if not results:
         raise RepertoireError(
-            f"none of its stages is in {check.store.uri}; nothing can be compared (another store: "
-            "--store URI)"
+            f"none of its stages is in {check.store.address}; nothing can be compared (another "
+            "store: --store URI)"
         )
     return _print_worst(results, check)
 

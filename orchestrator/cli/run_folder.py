@@ -174,7 +174,7 @@ def run_at_home(
         outcome=outcome,
         messages=(*messages, *store.damaged, *describe_refusal(tables)),
         missing=tuple(describe_missing(outcome, brake)),
-        places=f"MLflow: {target.safe_uri}    Stages: {store.uri}",
+        places=f"MLflow: {target.safe_uri}    Stages: {store.address}",
     )
 
 

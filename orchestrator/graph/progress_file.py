@@ -7,11 +7,11 @@ import time
 from math import inf
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.graph.progress import Progress
 from orchestrator.hashing import parse_json
+from orchestrator.stages.storage.uri import hide_secrets
 
 FILE = "progress.json"
 EVERY_SECONDS = 1.0  # many stages may end in a second, and the folder may be on a network disk
@@ -23,13 +23,13 @@ class ProgressFile:
     Args:
         folder: of the sweep.
         store_uri: the store of its stages, where a dashboard finds those that run; an address with
-            a password is not written.
+            a secret is not written, since without it nothing could be opened.
     """
 
     def __init__(self, folder: Path, store_uri: str = "") -> None:
         self._path, self._next = folder / FILE, 0.0
         self._first_run = read_first_run(folder)
-        self._store = "" if "@" in urlsplit(store_uri).netloc else store_uri
+        self._store = store_uri if hide_secrets(store_uri) == store_uri else ""
 
     def show(self, progress: Progress) -> None:
         """Write the progress unless a write was less than a second ago."""

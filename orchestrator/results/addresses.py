@@ -19,6 +19,7 @@ from orchestrator.stages.storage.uri import (
     BUCKET_CHARACTERS,
     BUCKET_SCHEMES,
     escape_uri,
+    hide_secrets,
     is_bucket_name,
 )
 
@@ -52,13 +53,13 @@ def copy_folder(address: str) -> Path:
     A name is escaped in it as in the address, however that was spelled, so it has no spaces.
 
     Raises:
-        RepertoireError: it names no bucket, holds a password, or parts that no path has.
+        RepertoireError: it names no bucket, holds a secret, or parts that no path has.
     """
-    parts = urlsplit(address)
-    if "@" in parts.netloc:
+    parts, shown = urlsplit(address), hide_secrets(address)
+    if "@" in parts.netloc or address != shown:
         raise RepertoireError(
-            f"an address of results ({parts.scheme}://…@{parts.netloc.rpartition('@')[2]}) must "
-            "hold no user name or password; give them in the environment, such as AWS_ACCESS_KEY_ID"
+            f"an address of results ({shown}) must hold no user name or password; give them in the "
+            "environment, such as AWS_ACCESS_KEY_ID"
         )
     names = [parts.netloc, *filter(None, parts.path.split("/"))]
     if parts.fragment or any(map(_BAD_PART.fullmatch, [*names, *map(unquote, names)])):
@@ -88,8 +89,11 @@ def address_of(folder: Path) -> str | None:
 
 
 def show_addresses(text: str) -> str:
-    """Return text with the paths of local copies replaced by the addresses they stand for."""
-    root = str(copies_folder())
+    """Return text as it may be shown: with addresses for the paths of their local copies.
+
+    What is secret in an address is hidden; see `hide_secrets`.
+    """
+    text, root = hide_secrets(text), str(copies_folder())
     if root not in text:
         return text
     return re.sub(f"{re.escape(root)}{_PATH}", _show_address, text)

@@ -22,6 +22,7 @@ from orchestrator.results.addresses import address_of
 from orchestrator.results.bucket.bucket_folder import MARKS
 from orchestrator.stages.storage.address import find_file_system
 from orchestrator.stages.storage.references import REFERENCES
+from orchestrator.stages.storage.uri import hide_secrets
 
 _FIRST = re.compile("[0-9a-f]{2}")
 _REFERENCE = re.compile(rf"{DIGEST_PATTERN}\.json")
@@ -81,8 +82,9 @@ def require_stage_store(out: Path, store: str) -> None:
         return
     if place.has_results or place == _open(address_of(out) or str(out)):
         raise RepertoireError(
-            f"store {store} is a results folder, and no store; leave out --store (the stages of a "
-            "results folder go to the folder `stages` in it), or name another place"
+            f"store {hide_secrets(store)} is a results folder, and no store; leave out --store "
+            "(the stages of a results folder go to the folder `stages` in it), or name another "
+            "place"
         )
 
 

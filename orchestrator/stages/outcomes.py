@@ -13,6 +13,7 @@ from typing import Literal
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.code.own_files import OURS, is_installed
 from orchestrator.stages.code.source import strip_package
+from orchestrator.stages.storage.uri import hide_secrets
 
 Key = str
 
@@ -92,7 +93,8 @@ def failure_story(error: BaseException) -> str:
     message = " ".join(strip_package(str(error)).split()) or "no message"
     where = failure_place(error)
     first = f"{type(error).__name__}: {message}" + (f" ({where})" if where else "")
-    return f"{first}\n\n" + strip_package("".join(traceback.format_exception(error)))
+    text = "".join(traceback.format_exception(error))
+    return hide_secrets(f"{first}\n\n{strip_package(text)}")
 
 
 def failure_place(error: BaseException) -> str:

@@ -35,8 +35,8 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
     registered, damaged = load_references(store)
     if damaged:
         raise RepertoireError(
-            f"store {store.uri}: {', '.join(damaged)} is damaged, so the stages that it refers to "
-            "are unknown; nothing was deleted. Run that sweep again, or delete the file"
+            f"store {store.address}: {', '.join(damaged)} is damaged, so the stages that it refers "
+            "to are unknown; nothing was deleted. Run that sweep again, or delete the file"
         )
     require_known(rules.forget, {reference.folder for reference in registered}, store)
     tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
@@ -66,8 +66,9 @@ def require_known(forget: Collection[str], folders: Collection[str], store: Stag
     for folder in forget:
         if folder not in folders:
             raise RepertoireError(
-                f"--forget {folder}: no sweep of this folder refers to store {store.uri}; nothing "
-                f"was deleted. Folders, as they are to be spelled: {suggest(folder, folders)}"
+                f"--forget {folder}: no sweep of this folder refers to store {store.address}; "
+                "nothing was deleted. Folders, as they are to be spelled: "
+                f"{suggest(folder, folders)}"
             )
 
 

@@ -44,7 +44,7 @@ def attach_features(
         for task in (*shard_tasks(features), join_task(features)):
             find_or_compute(task, store, computed_for, device, owner)
         if not _open(features, store):
-            raise RepertoireError(f"the features {features.name} cannot be read in {store.uri}")
+            raise RepertoireError(f"the features {features.name} cannot be read in {store.address}")
 
 
 def find_or_compute(

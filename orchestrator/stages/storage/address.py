@@ -18,7 +18,12 @@ from orchestrator.stages.storage.retry import (
     is_lasting,
 )
 from orchestrator.stages.storage.retrying_files import RetryingFiles
-from orchestrator.stages.storage.uri import escape_uri, require_readable_uri, with_single_puts
+from orchestrator.stages.storage.uri import (
+    escape_uri,
+    hide_secrets,
+    require_readable_uri,
+    with_single_puts,
+)
 
 DIRECTORY = fs.FileType.Directory
 
@@ -33,9 +38,10 @@ def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFile
     filesystem, root = find_file_system(uri)
     local = isinstance(filesystem, fs.LocalFileSystem)
     files: Files = LocalFiles(root) if local else ObjectFiles(filesystem, root)
+    shown = hide_secrets(uri)
     if create:
-        retry.call(lambda: make_root(filesystem, root, uri), uri)
-    return RetryingFiles(files, retry, uri), Path(root) if local else None
+        retry.call(lambda: make_root(filesystem, root, shown), shown)
+    return RetryingFiles(files, retry, shown), Path(root) if local else None
 
 
 def is_refused(error: OSError) -> bool:
@@ -56,19 +62,20 @@ def find_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     try:
         filesystem, root = fs.FileSystem.from_uri(with_single_puts(escape_uri(uri)))
     except (OSError, ValueError, NotImplementedError) as error:
-        raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
+        # Not from the error of Arrow, which may name the address as it is.
+        raise RepertoireError(hide_secrets(f"store {uri!r} cannot be opened: {error}")) from None
     return filesystem, root
 
 
-def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:
-    """Create the folder of a store; the bucket of an object store must exist."""
+def make_root(filesystem: fs.FileSystem, root: str, shown: str) -> None:
+    """Create the folder of a store, shown as given; the bucket of an object store must exist."""
     try:
         filesystem.create_dir(root.rstrip("/") or "/", recursive=True)
     except OSError as error:
         if is_refused(error) and filesystem.get_file_info(root.rstrip("/")).type is DIRECTORY:
             return  # it is there and can be read; a write will say that it may not be written
         if is_lasting(error) and error.errno not in FULL | REFUSED:
-            raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
+            raise RepertoireError(f"store {shown!r} cannot be opened: {error}") from error
         raise
 
 

@@ -87,7 +87,7 @@ def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
         data = store.files.read(entry.path)
         if data is None or not name.endswith(".json"):
             continue
-        content = read_reference(name, data, f"{entry.path} of store {store.uri}")
+        content = read_reference(name, data, f"{entry.path} of store {store.address}")
         if content is None:
             damaged.append(entry.path)
         elif not _is_copied(content["host"], content["store"], store):

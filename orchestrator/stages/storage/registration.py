@@ -39,7 +39,7 @@ class Registration:
             "host": platform.node() if here else ANY_HOST,
             "folder": str(Path(folder).resolve() if here else folder),
             "sweep": sweep,
-            "store": str(store.folder.resolve()) if store.folder else store.uri,
+            "store": str(store.folder.resolve()) if store.folder else store.address,
         }
         self.keys: set[str] = set()
         self._is_written = False  # by this process: an earlier file may be of a copied store
@@ -72,7 +72,7 @@ class Registration:
         data = self._store.files.read(f"{REFERENCES}/{name}")
         if data is None:
             return False
-        content = read_reference(name, data, f"{REFERENCES}/{name} of store {self._store.uri}")
+        content = read_reference(name, data, f"{REFERENCES}/{name} of store {self._store.address}")
         self.keys |= set(content["keys"]) if content else set()  # a damaged one is written anew
         return True
 

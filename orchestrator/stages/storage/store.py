@@ -47,6 +47,7 @@ from orchestrator.stages.storage.stage_files import (
     write_state,
 )
 from orchestrator.stages.storage.state_cache import StateCache, open_state_cache
+from orchestrator.stages.storage.uri import hide_secrets
 from orchestrator.stages.storage.visibility import Visibility
 
 State = Mapping[str, Tensor]
@@ -60,6 +61,7 @@ class StageStore:
     a `read_only` store reports it and does not move it.
 
     Attributes:
+        uri: what opens it. address: the same for messages and records, without secrets.
         files: the files below its root.
         folder: its root on a file system; None in an object store.
         packs: of records, in an object store; None on a file system.
@@ -74,7 +76,7 @@ class StageStore:
         read_only: bool = False,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self.uri = uri
+        self.uri, self.address = uri, hide_secrets(uri)
         retry = retry or RetryPolicy()
         self.files, self.folder = open_files(uri, create and not read_only, retry)
         self._shared = is_shared(self.folder)
@@ -258,4 +260,4 @@ class StageStore:
         self.files.delete_folder(f"{key[:2]}/{key}")
 
     def _place(self, key: str) -> str:
-        return f"stage {key} of store {self.uri}"
+        return f"stage {key} of store {self.address}"

@@ -1,4 +1,4 @@
-"""The text of a URI: its escapes, the bucket's name, and the options that Arrow reads in it."""
+"""The text of a URI: its escapes, its secrets, the bucket's name, and the options Arrow reads."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ SINGLE_PUTS = "allow_delayed_open"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates: of bytes that are not UTF-8
 _SLASHES = re.compile("(?<![:/])/{2,}")
+_URI = re.compile(r"(?<![\w+.-])[A-Za-z][\w+.-]*:/\S+")  # in a text; `Path` leaves one slash
+_SECRETS = (
+    re.compile(r"(s3:/+)[^/?#]*(?=@)"),  # where a user alone is the id of a key
+    re.compile(r"(\w:/+)[^/?#]*:[^/?#]*(?=@)"),
+    re.compile(r"((?:s3|gs|gcs):/+)[^/?#@]*:.*(?=@)"),  # a password may have slashes
+    re.compile(r"([?&]endpoint_override=(?:\w+(?:://|%3A%2F%2F))?)[^&'\")]*(?=@|%40)", re.I),
+    re.compile(r"([?&][\w.-]*(?:secret|passw|token|key|signature|\bsig)[\w.-]*=)[^&'\")]+", re.I),
+)
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -29,6 +37,21 @@ def escape_uri(uri: str) -> str:
     return quote(_LONE_PERCENT.sub("%25", uri), safe=":/?#@!$&'()*+,;=~%", errors="replace")
 
 
+def hide_secrets(text: str) -> str:
+    """Return a URI, or a text that names some, with what is secret in them replaced by `***`.
+
+    That are user names and passwords, also of an endpoint, and options such as `client_secret`.
+    """
+    return _URI.sub(_hide_secrets_of_uri, text)
+
+
+def _hide_secrets_of_uri(match: re.Match[str]) -> str:
+    uri = match[0]
+    for secret in _SECRETS:
+        uri = secret.sub(r"\1***", uri)
+    return uri
+
+
 def is_bucket_name(name: str) -> bool:
     """Return whether a bucket may have a name."""
     return bool(_BUCKET.fullmatch(name))
@@ -36,7 +59,8 @@ def is_bucket_name(name: str) -> bool:
 
 def require_readable_uri(uri: str) -> None:
     """Raise RepertoireError if Arrow would read a URI as another one, or not tell what is wrong."""
-    parts, problem = urlsplit(uri), ""
+    shown = hide_secrets(uri)
+    parts, problem = urlsplit(shown), ""
     bucket = parts.netloc.rpartition("@")[2]
     if _NO_TEXT.search(uri):
         problem = " holds control characters or is not UTF-8"
@@ -47,7 +71,7 @@ def require_readable_uri(uri: str) -> None:
     elif parts.scheme in BUCKET_SCHEMES and not is_bucket_name(bucket):
         problem = f": {bucket!r} is no name of a bucket, which has {BUCKET_CHARACTERS}"
     if problem:
-        raise RepertoireError(f"store {uri!r}{problem}")
+        raise RepertoireError(f"store {shown!r}{problem}")
     if parts.scheme == "s3":
         require_valid_port(uri)
 
@@ -61,12 +85,14 @@ def require_valid_port(uri: str) -> None:
     places = {"endpoint_override": given, **{name: os.environ.get(name) for name in ENDPOINTS}}
     for name, endpoint in places.items():
         if endpoint:
+            user, _, server = endpoint.rpartition("@")
             try:
-                _ = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").port
+                _ = urlsplit(server if "://" in server else f"//{server}").port
             except ValueError as error:
+                shown = f"***@{server}" if user else server
                 raise RepertoireError(
-                    f"store {uri!r}: {name} {endpoint!r} is no address of a server: {error}; "
-                    "example: http://localhost:9000"
+                    f"store {hide_secrets(uri)!r}: {name} {shown!r} is no address of a "
+                    f"server: {error}; example: http://localhost:9000"
                 ) from None
 
 
