@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, Setting, TaskView, input_dtype
+from methods.examples import take_rows
 from methods.parts.budget import Budget
 from methods.parts.codecs import EncodedImages, codec_objection
 
@@ -128,7 +129,8 @@ class Memory(nn.Module, ABC):
 
     def __getitem__(self, rows: Tensor | slice) -> Examples:
         """Return the examples in some rows."""
-        return Examples(self.x[rows].to(self.y.device), self.y[rows].long())
+        x = take_rows(self.x, rows) if isinstance(self.x, Tensor) else self.x[rows]
+        return Examples(x.to(self.y.device), self.y[rows].long())
 
     def draw(self, count: int, generator: torch.Generator, among: int | None = None) -> Tensor:
         """Return `count` distinct random rows of the first `among`, or all if there are fewer."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Examples
+from methods.examples import take_rows
 from orchestrator.benchmarks.datasets.dataset import Dataset, dataset_facts, load_dataset
 from orchestrator.benchmarks.draws import class_rows, draw_rows, noisy_labels
 from orchestrator.benchmarks.recipes import Recipe
@@ -126,7 +127,7 @@ def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
     # -1 for the classes of other tasks, which no row has.
     output = torch.full((num_classes,), -1)
     output[list(recipe.classes)] = torch.tensor(recipe.labels)
-    return Examples(transform(recipe, x[rows], split), output[y[rows]])
+    return Examples(transform(recipe, take_rows(x, rows), split), output[y[rows]])
 
 
 def _num_examples(recipe: Recipe) -> dict[str, int]:

@@ -48,4 +48,7 @@ class Normalise(nn.Module):
         return KEPT_INPUTS.get(x, self._name, self._normalise)
 
     def _normalise(self, x: Tensor) -> Tensor:
-        return (x * (self.scale if x.is_floating_point() else self.byte_scale)).add_(self.shift)
+        if x.is_floating_point():
+            return (x * self.scale).add_(self.shift)
+        # Converted first: a product of bytes and floats converts them one by one.
+        return x.to(self.byte_scale.dtype).mul_(self.byte_scale).add_(self.shift)
