@@ -63,7 +63,7 @@ def serve(dirs: tuple[Path, ...], port: int) -> None:
     from dashboards.pages.app import PAGES, page_path
 
     sys.argv = [str(APP), *map(str, dirs)]  # which streamlit passes on to the script
-    pages = Middleware(FirstPage, paths=[f"/{page_path(title)}" for title in PAGES])
+    pages = Middleware(FirstPage, paths=["/", *(f"/{page_path(title)}" for title in PAGES)])
     st.App(APP, middleware=[*loopback_checks(), pages]).run(config={**OPTIONS, "server.port": port})
     st.cache_resource.clear()
 

@@ -68,7 +68,7 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
         typer.Option(
             "--pareto",
             metavar="[METRICS]",
-            help=f"Mark the Pareto front of {USUAL_FRONT}, or of others.",
+            help=f"Mark the Pareto front of {USUAL_FRONT.replace(',', ', ')}, or of others.",
         ),
     ] = None,
     means: Annotated[
@@ -81,7 +81,7 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
             "--prices",
             metavar="PRICES",
             help="At equal means, the best method for each price: "
-            "storage=0.02/GB-month,compute=2/GPU-hour (or /PFLOP), months=12, "
+            "storage=0.02/GB-month, compute=2/GPU-hour (or /PFLOP), months=12, "
             "predictions=1e6/month.",
         ),
     ] = None,

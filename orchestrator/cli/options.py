@@ -41,7 +41,7 @@ Dir = Annotated[
 Dirs = Annotated[
     list[Path],
     typer.Argument(
-        metavar="DIR...",
+        metavar="DIR",
         parser=fetch_folder,
         help="Results folders, or folders of single sweeps. Paths, s3://, gs://.",
     ),
