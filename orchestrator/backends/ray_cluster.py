@@ -67,7 +67,14 @@ def join(address: str, runtime_env: dict[str, Any]) -> None:
                 runtime_env=runtime_env,
             )
     except (OSError, ValueError, RuntimeError, RayError) as error:
-        raise RepertoireError(f"Ray cannot be reached at {address}: {error}") from error
+        problem = describe_without_traceback(error)
+        raise RepertoireError(f"Ray cannot be reached at {address}: {problem}") from error
+
+
+def describe_without_traceback(error: BaseException) -> str:
+    """Return the message of an error in a line; that of a server of Ray holds its traceback."""
+    lines = str(error).splitlines()
+    return " ".join(each for each in lines if each and not each.startswith((" ", "Traceback")))
 
 
 def silence_raylets() -> None:

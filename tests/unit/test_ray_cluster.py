@@ -11,10 +11,12 @@ import pytest
 from orchestrator.backends import ray_backend
 from orchestrator.backends.ray_cluster import (
     has_token,
+    join,
     preserve_signal_handlers,
     runtime_env,
     use_token,
 )
+from orchestrator.errors import RepertoireError
 
 
 def test_handlers_of_signals_are_put_back_after_ray_replaced_them() -> None:
@@ -97,6 +99,25 @@ def test_that_ray_is_starting_is_said_before_it_starts_and_once(
     for _ in range(2):  # of a search and of the evaluation
         backend.compute(*[None] * 5)  # type: ignore[arg-type]
     assert [each.startswith(line) for each in lines] == [True]
+
+
+def test_what_ray_says_of_an_address_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = (
+        "Initialization failure from server:\nTraceback (most recent call last):\n"
+        '  File "proxier.py", line 772, in Datapath\n    raise RuntimeError(\n'
+        "RuntimeError: Starting Ray client server failed. See its log.\n\n"
+    )
+
+    def refuse(**_: object) -> None:
+        raise ConnectionAbortedError(story)
+
+    monkeypatch.setattr("ray.init", refuse)
+    with pytest.raises(RepertoireError) as refused:
+        join("ray://head:10001", {})
+    assert str(refused.value) == (
+        "Ray cannot be reached at ray://head:10001: Initialization failure from server: "
+        "RuntimeError: Starting Ray client server failed. See its log."
+    )
 
 
 def test_nodes_are_given_no_variable_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

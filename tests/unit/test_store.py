@@ -699,7 +699,10 @@ def test_records_of_a_bucket_take_a_number_of_requests_that_does_not_grow_with_t
 def test_a_plan_and_a_run_take_a_number_of_requests_that_does_not_grow_with_the_sweep(
     bucket, requests, tmp_path, monkeypatch
 ):
-    """The numbers of docs/cluster.md, of 9 stages and of 12: a bucket whose records are packed."""
+    """The numbers of docs/cluster.md, of 9 stages and of 12: a bucket whose records are packed.
+
+    Then 6 more are asked for than are packed.
+    """
     monkeypatch.chdir(tmp_path)
 
     def count(*words: str) -> int:
@@ -715,6 +718,8 @@ def test_a_plan_and_a_run_take_a_number_of_requests_that_does_not_grow_with_the_
         StageStore(uri).files.delete_folder("record-packs")  # which parts, depends on its pace
         count(*run)
         assert (count("plan"), count(*run)) == (5, 13)
+    Path("sweep.yaml").write_text(f"{NINE_STAGES}seeds: [0, 1, 2, 3, 4, 5]\n")
+    assert count("plan") == 5
 
 
 @pytest.mark.slow
