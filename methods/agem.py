@@ -18,7 +18,6 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -26,7 +25,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook, Setting
+from methods.base import Examples, Exposure, Outlook, Setting
 from methods.parts.episodic import Gradients
 from methods.parts.ranges import require_share
 from methods.parts.rehearsal import Rehearsal, RehearsalConfig
@@ -58,14 +57,11 @@ class AGEM(Rehearsal):
             super().__post_init__()
             require_share("strength", self.strength)
 
-        def num_replayed(
-            self, setting: Setting, shown: Sequence[int], batch_size: int
-        ) -> int | None:
-            """Return the size of the reference batch; only a ring keeps what was trained on."""
+        def num_stored(self, setting: Setting, exposure: Exposure) -> int | None:
+            """Return the examples of past tasks; only a ring keeps what was trained on."""
             if self.policy != "ring" or self.strength == 0:
                 return None
-            stored = num_kept(self.budget, setting, shown)
-            return min(self.replay_batch_size or batch_size, stored)
+            return num_kept(self.budget, setting, exposure.distinct[:-1])
 
         def num_drawn(self, batch_size: int) -> int:
             """Return 0: the reference batch is of earlier tasks."""

@@ -5,7 +5,7 @@ Shape legend: B examples, C classes of the head, N stored examples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from methods.examples import Examples as Examples
 from methods.examples import input_dtype as input_dtype
 from methods.hooks import TrainingHooks
+from methods.views import Exposure as Exposure
 from methods.views import Outlook as Outlook
 from methods.views import Phase as Phase
+from methods.views import Replayed as Replayed
 from methods.views import Setting as Setting
 from methods.views import TaskView as TaskView
 
@@ -61,16 +63,18 @@ class Config:
         """
         return None
 
-    def num_replayed(self, setting: Setting, shown: Sequence[int], batch_size: int) -> int | None:
-        """Return the number of stored examples in each step of the next task, beside its batch.
+    def num_replayed(
+        self, setting: Setting, exposure: Exposure, batch_size: int
+    ) -> Replayed | None:
+        """Return the stored examples in the steps on the next batch.
 
-        For a method whose steps of one task all replay the same number of examples, at the FLOPs of
-        new ones; the number grows with the examples shown on earlier tasks. So the FLOPs of any
-        number of steps are exact. None: the number does not depend on the steps taken before.
+        For a method whose steps on batches of one size differ in these alone; their number never
+        falls within a task. So the FLOPs of any number of steps are exact, on whatever was shown
+        before. None: the number does not depend on what was shown, or nothing says how.
 
         Args:
             setting: the circumstances of the trial.
-            shown: for each task learned, how many of its examples were trained on.
+            exposure: what was shown before the batch.
             batch_size: examples of the batch.
         """
         return None

@@ -27,12 +27,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook, neutral
+from methods.base import Examples, Exposure, Outlook, Replayed, Setting, neutral
 from methods.parts.budget import Budget
 from methods.parts.memory import Memory
 from methods.parts.ranges import require_strength
 from methods.parts.rehearsal import Rehearsal, RehearsalConfig
-from methods.parts.reservoir import ReservoirMemory
+from methods.parts.reservoir import ReservoirMemory, num_in_reservoir
 
 
 class DER(Rehearsal):
@@ -66,6 +66,15 @@ class DER(Rehearsal):
         def stores_repeats(self) -> bool:
             """Whether the reservoir is offered an example in every epoch."""
             return self.offered == "every_epoch"
+
+        def num_stored(self, setting: Setting, exposure: Exposure) -> int:
+            """Return the number of examples offered, up to the capacity beside their logits."""
+            offered = sum(exposure.shown if self.stores_repeats else exposure.distinct)
+            return num_in_reservoir(self.budget, setting, offered, logits=True)
+
+        def replay_from(self, stored: int, batch_size: int) -> Replayed:
+            """Return what is drawn; nothing is at an alpha of 0."""
+            return super().replay_from(stored if self.alpha else 0, batch_size)
 
     # The logits of a mixture would be stored with the plain image of its first part.
     takes_mixtures: ClassVar[bool] = False

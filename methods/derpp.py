@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from methods.base import Examples
+from methods.base import Examples, Replayed
 from methods.der import DER
 from methods.parts.ranges import require_strength
 
@@ -43,6 +43,11 @@ class DERPP(DER):
         def __post_init__(self) -> None:
             super().__post_init__()
             require_strength("beta", self.beta)
+
+        def replay_from(self, stored: int, batch_size: int) -> Replayed:
+            """Return both draws; neither takes place where its weight is 0."""
+            draws = (bool(self.alpha) + bool(self.beta)) * min(self.num_drawn(batch_size), stored)
+            return Replayed(draws)
 
     strength: ClassVar[str | None] = None  # alpha and beta together
     config: Config

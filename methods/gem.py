@@ -24,7 +24,6 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -33,7 +32,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.base import Examples, Exposure, Method, Outlook, Replayed, Setting, TaskView
 from methods.parts.budget import MemoryConfig
 from methods.parts.episodic import Gradients, multipliers
 from methods.parts.ranges import require_positive, require_share, require_strength
@@ -68,9 +67,10 @@ class GEM(Method):
             require_positive("ridge", self.ridge)
             require_share("strength", self.strength)
 
-        def num_replayed(self, setting: Setting, shown: Sequence[int], batch_size: int) -> int:
+        def num_replayed(self, setting: Setting, exposure: Exposure, batch_size: int) -> Replayed:
             """Return all that is stored of past tasks; none where nothing is projected."""
-            return num_kept(self.budget, setting, shown) if self.strength else 0
+            past = exposure.distinct[:-1]
+            return Replayed(num_kept(self.budget, setting, past) if self.strength else 0)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"margin", "ridge", "strength"})
     strength: ClassVar[str | None] = "strength"

@@ -33,7 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook
+from methods.base import Examples, Outlook, Replayed
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.ranges import require_count, require_positive
 from methods.parts.rehearsal import Replay, ReplayConfig
@@ -67,6 +67,12 @@ class MIR(Replay):
         def num_drawn(self, batch_size: int) -> int:
             """Return the number of candidates, if there are as many."""
             return self.candidates or FACTOR * super().num_drawn(batch_size)
+
+        def replay_from(self, stored: int, batch_size: int) -> Replayed:
+            """Return those that are learned and, if there is a choice, twice the candidates."""
+            drawn = min(self.num_drawn(batch_size), stored)
+            learned = min(self.replay_batch_size or batch_size, drawn)
+            return Replayed(learned, 2 * drawn if drawn > learned else 0)
 
     config: Config
 

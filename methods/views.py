@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,6 +51,38 @@ class Setting:
     num_tasks: int = 1
     network_config: Any = None
     train_mask: str = "seen"
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What a method has been shown when a step begins.
+
+    Attributes:
+        shown: of each task so far, the current one last: examples trained on, repeats counted.
+        sizes: of each of these tasks: training examples that there are.
+    """
+
+    shown: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def distinct(self) -> list[int]:
+        """Of each task so far: how many of its examples were trained on."""
+        return [min(pair) for pair in zip(self.shown, self.sizes, strict=True)]
+
+    def add(self, count: int) -> Exposure:
+        """Return the exposure after further examples of the current task."""
+        return Exposure((*self.shown[:-1], self.shown[-1] + count), self.sizes)
+
+
+class Replayed(NamedTuple):
+    """Stored examples in the steps on a batch: numbers that are learned, and that are evaluated.
+
+    To learn one costs what a new one does, to evaluate it a forward pass.
+    """
+
+    learned: int
+    evaluated: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ Deviations:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -198,6 +199,12 @@ class Memory(nn.Module, ABC):
                 n: t for n, t in state_dict.items() if n.removeprefix(prefix) not in files
             }
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+@lru_cache(maxsize=1024)
+def count_rows(memory: type[Memory], budget: Budget, outlook: Outlook, logits: bool = False) -> int:
+    """Return the capacity of a memory, without building it for each question."""
+    return memory(budget, outlook, logits).capacity
 
 
 def repeat(examples: Examples, times: int) -> Examples:

@@ -16,13 +16,22 @@ import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Examples, Method, Outlook, Setting, TaskView, neutral
+from methods.base import (
+    Examples,
+    Exposure,
+    Method,
+    Outlook,
+    Replayed,
+    Setting,
+    TaskView,
+    neutral,
+)
 from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.memory import Memory
 from methods.parts.ranges import require_count, require_one
-from methods.parts.reservoir import ReservoirMemory
-from methods.parts.ring import RingMemory
+from methods.parts.reservoir import ReservoirMemory, num_in_reservoir
+from methods.parts.ring import RingMemory, num_in_ring
 
 POLICIES: dict[str, type[Memory]] = {
     "reservoir": ReservoirMemory,
@@ -49,6 +58,21 @@ class RehearsalConfig(MemoryConfig):
         """Return the number of examples to replay, if there are as many."""
         return self.replay_batch_size or batch_size
 
+    def num_stored(self, setting: Setting, exposure: Exposure) -> int | None:
+        """Return the number of examples that may be drawn; None: it does not follow from these."""
+        return None
+
+    def num_replayed(
+        self, setting: Setting, exposure: Exposure, batch_size: int
+    ) -> Replayed | None:
+        """Return what a step replays of those that the memory holds by then."""
+        stored = self.num_stored(setting, exposure)
+        return None if stored is None else self.replay_from(stored, batch_size)
+
+    def replay_from(self, stored: int, batch_size: int) -> Replayed:
+        """Return what a step replays where some examples may be drawn."""
+        return Replayed(min(self.replay_batch_size or batch_size, stored))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayConfig(RehearsalConfig):
@@ -66,6 +90,25 @@ class ReplayConfig(RehearsalConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_one("updates_per_batch", self.updates_per_batch)
+
+    def num_stored(self, setting: Setting, exposure: Exposure) -> int | None:
+        """Return the number of examples in the memory; None if it changes when a task ends."""
+        if self.policy == "class_balanced":
+            return None
+        if self.policy == "ring":
+            return num_in_ring(self.budget, setting, exposure.distinct)
+        return num_in_reservoir(self.budget, setting, sum(exposure.distinct))
+
+    def num_replayed(
+        self, setting: Setting, exposure: Exposure, batch_size: int
+    ) -> Replayed | None:
+        """Return what all steps on the batch replay; the memory has it after the first of them."""
+        first = super().num_replayed(setting, exposure, batch_size)
+        then = super().num_replayed(setting, exposure.add(batch_size), batch_size)
+        if first is None or then is None:
+            return None
+        more = self.updates_per_batch - 1
+        return Replayed(*(number + more * n for number, n in zip(first, then, strict=True)))
 
 
 class Rehearsal(Method):

@@ -17,9 +17,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.base import Examples, Outlook, TaskView
+from methods.base import Examples, Outlook, Setting, TaskView
 from methods.parts.budget import Budget
-from methods.parts.memory import Memory
+from methods.parts.memory import Memory, count_rows
 
 
 class ReservoirMemory(Memory):
@@ -76,6 +76,12 @@ class ReservoirMemory(Memory):
         self.write(rows, batch[chosen], None if logits is None else logits[chosen])
         self._offered += len(batch)
         self.filled = min(capacity, self._offered)
+
+
+def num_in_reservoir(budget: Budget, setting: Setting, offered: int, logits: bool = False) -> int:
+    """Return the number of examples in a reservoir: those offered, up to its capacity."""
+    outlook = Outlook(setting.num_classes, setting.input_shape)
+    return min(count_rows(ReservoirMemory, budget, outlook, logits), offered)
 
 
 def last_occurrences(values: Tensor) -> Tensor:

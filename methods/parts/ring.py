@@ -26,7 +26,7 @@ from torch import Tensor
 
 from methods.base import Examples, Outlook, Setting, TaskView
 from methods.parts.budget import Budget
-from methods.parts.memory import Memory
+from methods.parts.memory import Memory, count_rows
 
 
 class RingMemory(Memory):
@@ -88,6 +88,19 @@ class RingMemory(Memory):
         self.counts[-1] = count
 
 
+def num_in_ring(budget: Budget, setting: Setting, shown: Sequence[int]) -> int:
+    """Return the number of examples in a ring: of past tasks and, up to its share, of the last.
+
+    Args:
+        budget: of the ring.
+        setting: the circumstances of the trial.
+        shown: for each task, how many of its examples were passed to the ring.
+    """
+    *past, current = shown
+    *_, room = task_shares(budget, setting, len(shown))
+    return num_kept(budget, setting, past) + min(current, room)
+
+
 def num_kept(budget: Budget, setting: Setting, shown: Sequence[int]) -> int:
     """Return the number of examples of past tasks in a ring while the next task is learned.
 
@@ -98,11 +111,16 @@ def num_kept(budget: Budget, setting: Setting, shown: Sequence[int]) -> int:
     """
     counts: list[int] = []
     for number, count in enumerate([*shown, 0], 1):
-        # The counters, which the budget has room for, grow with the tasks.
-        outlook = Outlook(setting.num_classes, setting.input_shape, number)
-        shares = equal_shares(RingMemory(budget, outlook).capacity, number)
+        shares = task_shares(budget, setting, number)
         counts = [min(pair) for pair in zip([*counts, count], shares, strict=True)]
     return sum(counts)
+
+
+def task_shares(budget: Budget, setting: Setting, number: int) -> list[int]:
+    """Return the rows of each of `number` tasks."""
+    # The counters, which the budget has room for, grow with the tasks.
+    outlook = Outlook(setting.num_classes, setting.input_shape, number)
+    return equal_shares(count_rows(RingMemory, budget, outlook), number)
 
 
 def equal_shares(total: int, parts: int) -> list[int]:

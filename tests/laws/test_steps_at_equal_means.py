@@ -42,6 +42,64 @@ def test_batches_above_half_of_a_task_meet_its_budget_within_a_step(
     assert (flops > budgets - dearest).all(), shares
 
 
+# More is replayed than a batch has, or in several steps on it.
+REPLAYS = [
+    ("er", {"replay_batch_size": 250}),
+    ("er", {"replay_batch_size": 100, "policy": "ring"}),
+    ("er_ace", {"replay_batch_size": 20, "updates_per_batch": 3}),
+    ("mir", {"replay_batch_size": 12, "candidates": 30}),
+    ("mir", {"updates_per_batch": 2, "policy": "ring"}),
+    ("der", {"replay_batch_size": 250}),
+    ("derpp", {"replay_batch_size": 100}),
+    ("agem", {"replay_batch_size": 250, "policy": "ring"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "size", "drop_last"), [(4, 250, False), (16, FILLED, False), (40, 250, True)]
+)
+@pytest.mark.parametrize(("name", "options"), REPLAYS)
+def test_every_step_is_priced_by_what_the_memory_holds(
+    name: str,
+    options: dict[str, object],
+    batch_size: int,
+    size: int,
+    drop_last: bool,
+    stages: Stages,
+    make_trial: MakeTrial,
+) -> None:
+    """Of 72 examples a task; where few steps fit, the memory of the second is nearly empty."""
+    trial = make_trial(name, batch_size, drop_last=drop_last)
+    trial = with_options(trial, memory_size=size, **options)
+    check_spent_to_a_step(trial, (1, 5, 20), stages)
+
+
+def check_spent_to_a_step(trial: Trial, shares: tuple[float, ...], stages: Stages) -> None:
+    """Check that arithmetic is exact, and leaves less than a step, at multiples of a step."""
+    chain = stages.chain(trial)
+    for share in shares:
+        cell = stages.solve(trial, None, share * most_of_one_step(chain))
+        if cell.outcome is not None:
+            # After several steps on the first task, one on the second replays more.
+            assert cell.outcome[1].startswith("task 2 takes one step"), cell.outcome
+            continue
+        flops, steps = spent(stages.run(cell.trial)), cell.steps[0]
+        assert [*flops] == [*cell.flops[0]], f"in {steps} steps"
+        prices = [chain.next_price(steps[:task]) for task in range(2)]
+        further = [p.flops(n + 1) for p, n in zip(prices, steps, strict=True)]
+        budgets = np.array(cell.budgets[0])
+        assert (flops <= budgets).all()
+        assert (further > budgets).all(), f"one more than {steps} steps"
+    assert cell.outcome is None, "the largest budget"
+
+
+def with_options(trial: Trial, **options: object) -> Trial:
+    """Return a trial with other hyperparameters of its method."""
+    return replace(
+        trial, method=replace(trial.method, config=replace(trial.method.config, **options))
+    )
+
+
 @pytest.mark.parametrize("drop_last", [False, True])
 @pytest.mark.parametrize("name", ["er", "mir"])
 @pytest.mark.parametrize("batch_size", [8, 16, 40])
@@ -56,19 +114,7 @@ def test_a_part_of_an_epoch_is_spent_to_a_step_while_a_memory_fills(
     drawn, shown = {"er": 1, "mir": 5}[name] * batch_size, 72 // batch_size * batch_size
     epochs = ceil((min(drawn, 72) + batch_size) / (shown if drop_last else 72))
     assert price_trial(trial).training.epochs == epochs, "after which a step has what it draws"
-    chain = stages.chain(trial)
-    for share in (1, 1.4, 2, 3, 5):
-        cell = stages.solve(trial, None, share * most_of_one_step(chain))
-        assert cell.outcome is None
-        flops, steps = spent(stages.run(cell.trial)), cell.steps[0]
-        budgets = np.array(cell.budgets[0])
-        assert (flops <= budgets).all()
-        prices = [chain.next_price(steps[:task]) for task in range(2)]
-        further = np.array(
-            [p.flops(n + 1) - p.flops(n) for p, n in zip(prices, steps, strict=True)]
-        )
-        assert (flops + further > budgets).all(), "one more step"
-        assert flops[0] == prices[0].flops(steps[0]), "exact on the task on which it fills"
+    check_spent_to_a_step(trial, (1, 1.4, 2, 3, 5), stages)
 
 
 # Of tasks of 72: below a task, above it, above all there is, and a draw above the memory.
@@ -78,23 +124,7 @@ def test_a_memory_that_is_offered_examples_in_every_epoch_meets_its_budget(
     name: str, replayed: int, size: int, stages: Stages, make_trial: MakeTrial
 ) -> None:
     """It holds an example several times, so that it fills over as many epochs as it takes."""
-    trial = replayed_in_every_epoch(make_trial(name), replayed, size)
-    chain = stages.chain(trial)
-    for compute in (most_of_one_step(chain) * share for share in (1, 2.3, 8, 20, 70)):
-        cell = stages.solve(trial, None, compute)
-        assert cell.outcome is None
-        flops = spent(stages.run(cell.trial))
-        shares = flops / [chain.budget(task, compute) for task in range(2)]
-        story = f"{name} spent {shares} of its budgets in {cell.steps[0]} steps"
-        assert (shares <= 1).all(), story
-    # A budget of many epochs is spent to a step.
-    assert min(cell.steps[0]) >= 60
-    dearest = np.array([max(price.batches) for price in chain.counted])
-    assert (flops > np.array(cell.budgets[0]) - dearest).all(), story
-
-
-def replayed_in_every_epoch(trial: Trial, replayed: int, size: int) -> Trial:
-    config = replace(
-        trial.method.config, memory_size=size, replay_batch_size=replayed, offered="every_epoch"
+    trial = with_options(
+        make_trial(name), memory_size=size, replay_batch_size=replayed, offered="every_epoch"
     )
-    return replace(trial, method=replace(trial.method, config=config))
+    check_spent_to_a_step(trial, (1, 2.3, 20, 300), stages)

@@ -1,23 +1,27 @@
 """The prices of the tasks of a chain, which may depend on the steps that were taken before.
 
-A method that replays what it was shown stores less where it took fewer steps than an epoch. Its
-price trial takes an epoch or two on each task, so that a step on a later task may cost less than
-counted: what training costs on each stored example that is not there.
+A method that replays what it was shown stores less where it took few steps. Its price trial takes
+an epoch or two on each task, so that a step may cost less than counted: what the network takes for
+each stored example that is not there yet (`replay_costs`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from orchestrator.stages.build_stages import benchmark_setting
 from orchestrator.stages.learning.step_budget import GrowthFlops, StepBudget, create_step_budget
 from orchestrator.stages.learning.task_price import TaskPrice
-from orchestrator.stages.stage import Stage
+from orchestrator.sweep.means.replay_costs import (
+    ALL,
+    ReplayCosts,
+    ReplayFlops,
+    replay_costs,
+    shown_before_last,
+)
 
 TaskPrices = tuple[TaskPrice, ...]
-# (examples shown of each task learned, examples of a batch) -> stored examples that a step replays
-CountReplayed = Callable[[Sequence[int], int], int | None]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class ChainPrices:
         units: of fine-tuning on the tasks 1..T, for one epoch.
         counted: of the method, with the epochs of its price trial on each task before, without what
             grows by what is learned.
-        replay: how many stored examples a step of the next task replays.
+        replay: the FLOPs of what the steps on the next batch replay.
         draw: the most stored examples that a step draws from a memory that fills, by the examples
             of its batch.
         growth: the most FLOPs of what grows in each task; () where nothing does.
@@ -37,7 +41,7 @@ class ChainPrices:
 
     units: TaskPrices
     counted: TaskPrices
-    replay: CountReplayed
+    replay: ReplayFlops
     draw: Callable[[int], int]
     growth: tuple[GrowthFlops, ...] = ()
     repeats: bool = False
@@ -51,18 +55,9 @@ class ChainPrices:
 
         Where something grows it is the most that it can be.
         """
-        learned, price = self.counted[: len(steps)], self.counted[len(steps)]
-        shown = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
-        # What the price trial had been shown of each task.
-        in_epochs = [each.shown for each in learned]
-        unit = self.units[len(steps)]
-        changes = {
-            size: unit.example
-            * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
-            for size in set(price.sizes)
-        }
-        changed = self._settle_steps(len(steps)).change(changes)
-        return changed.add(*self.growth[len(steps)]) if self.growth else changed
+        task = len(steps)
+        price = self._fill_memory(steps) if self._tells_replay else self._settle_steps(task)
+        return price.add(*self.growth[task]) if self.growth else price
 
     def step_budgets(self, compute: float) -> tuple[StepBudget, ...]:
         """Return what decides on the steps of each task where something grows; () elsewhere."""
@@ -70,6 +65,37 @@ class ChainPrices:
         return tuple(
             create_step_budget(self.budget(task, compute), self._settle_steps(task))
             for task, _ in enumerate(self.growth)
+        )
+
+    def _fill_memory(self, steps: Sequence[int]) -> TaskPrice:
+        """Return the price of the next task with what its steps replay, after those before."""
+        price, counted = self.counted[len(steps)], self._counted_replay[len(steps)]
+        learned = self.counted[: len(steps)]
+        before = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
+        own = replay_costs(self.replay, before, price.sizes, dict.fromkeys(price.sizes, ALL))
+        if own is None or counted is None:
+            return price
+        alike = replace(price, epoch=sum(price.batches), savings=())
+        changes = {size: level - counted.levels[size] for size, level in own.levels.items()}
+        full = alike.change(changes)
+        return replace(full, epoch=full.epoch - sum(own.savings), savings=own.savings)
+
+    @cached_property
+    def _tells_replay(self) -> bool:
+        """Return whether the steps of all tasks cost what their replay says, when counted."""
+        return all(
+            replay is not None and price.epoch + sum(replay.savings) == sum(price.batches)
+            for price, replay in zip(self.counted, self._counted_replay, strict=True)
+            if price.batches
+        )
+
+    @cached_property
+    def _counted_replay(self) -> tuple[ReplayCosts | None, ...]:
+        """What was replayed in each task when its price was counted; None if nothing says it."""
+        shown = [price.shown for price in self.counted]
+        return tuple(
+            replay_costs(self.replay, shown[:task], price.sizes, shown_before_last(price))
+            for task, price in enumerate(self.counted)
         )
 
     def _settle_steps(self, task: int) -> TaskPrice:
@@ -110,19 +136,3 @@ class ChainPrices:
 def budget_flops(unit: TaskPrice, compute: float) -> float:
     """Return the FLOPs of `compute` epochs of fine-tuning a task, given the price of that."""
     return compute * unit.flops(len(unit.batches))
-
-
-def replay_rule(stages: Sequence[Stage]) -> CountReplayed:
-    """Return the rule of a chain's method for the number of stored examples that a step replays."""
-    stage = stages[-1]
-    setting, config = benchmark_setting(stage.benchmark, stage.network), stage.method.config
-    # Counted once: the rule is asked for each step of each budget.
-    sizes = [task.num_train for task in stage.benchmark.tasks()]
-
-    def replay(shown: Sequence[int], size: int) -> int | None:
-        # Without the short batch of each epoch further epochs show further examples.
-        once = [min(pair) for pair in zip(shown, sizes, strict=False)]
-        number: int | None = config.num_replayed(setting, once, size)
-        return number
-
-    return replay

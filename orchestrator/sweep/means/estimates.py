@@ -5,24 +5,22 @@ Either their prices are not counted yet, or their computation is free, so that t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-import torch
-
-from methods.base import input_dtype
-from orchestrator.stages.build_stages import network_shape
-from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.stage_method import build_method
 from orchestrator.sweep.means.cells import Cell, is_ready
-from orchestrator.sweep.means.chain_prices import replay_rule
+from orchestrator.sweep.means.network_flops import example_flops
 from orchestrator.sweep.means.prices import unit_trial
+from orchestrator.sweep.means.replay_costs import (
+    ALL,
+    CountReplayed,
+    replay_costs,
+    replay_rule,
+)
 from orchestrator.sweep.trial import Trial
-
-EXAMPLES = 2  # of the step, since batch normalisation takes no single one
 
 
 def estimate_budgets(cells: Iterable[Cell]) -> tuple[float, float]:
@@ -38,7 +36,7 @@ def estimate_budgets(cells: Iterable[Cell]) -> tuple[float, float]:
     for cell in cells:
         unit, compute = cell.prices[0], cell.compute or 0.0
         if unit.identity not in units:
-            units[unit.identity] = example_flops(unit.stages(unit.seeds[0]))
+            units[unit.identity] = example_flops(unit.stages(unit.seeds[0])[1]).learned
         for seed in cell.trial.seeds:
             stages = cell.trial.stages(seed)
             epoch = [units[unit.identity] * task.num_train for task in stages[0].benchmark.tasks()]
@@ -52,8 +50,8 @@ def estimate_free(cells: Iterable[Cell]) -> tuple[float, float]:
     """Return the FLOPs of cells of free computation, and those where they share stages.
 
     They are those of the network's steps, on all seeds, on new examples and on those that a step
-    replays if the method says how many. What else it adds, such as the replay of a sample or
-    consolidation, is left out: nothing says how much it is before the method runs.
+    replays if the method says how many. What else it adds, such as candidates that it compares, a
+    generator or consolidation, is left out: nothing says how much it is before the method runs.
     """
     free = (cell.trial for cell in cells if cell.compute is None and is_ready(cell))
     chains = list(network_steps(free))
@@ -82,7 +80,7 @@ def network_steps(trials: Iterable[Trial]) -> Iterator[dict[str, float]]:
     for trial in trials:
         unit = unit_trial(trial)
         if unit.identity not in units:
-            units[unit.identity] = example_flops(unit.stages(unit.seeds[0]))
+            units[unit.identity] = example_flops(unit.stages(unit.seeds[0])[1]).learned
         for seed in trial.seeds:
             stages = trial.stages(seed)
             steps = [units[unit.identity] * n for n in examples_shown(trial, stages)]
@@ -98,30 +96,40 @@ def examples_shown(trial: Trial, stages: tuple[Stage, ...]) -> Iterator[int]:
     shown: list[int] = []
     sizes = [task.num_train for task in stages[0].benchmark.tasks()]
     for size in accumulate(sizes) if method.trains_on == "seen" else sizes:
-        steps = steps_by_size(trial.training, size) if method.takes_steps else {}
-        yield sum(n * (batch + (replay(shown, batch) or 0)) for batch, n in steps.items())
-        shown.append(sum(n * batch for batch, n in steps.items()))
+        steps = steps_on_task(trial.training, size) if method.takes_steps else []
+        new = sum(steps)
+        yield new + count_replayed(replay, shown, steps)
+        shown.append(new)
 
 
-def steps_by_size(training: Training, size: int) -> dict[int, int]:
-    """Return examples of a batch -> steps on such batches, on a task of `size` examples."""
+def count_replayed(replay: CountReplayed, before: Sequence[int], steps: Sequence[int]) -> int:
+    """Return the stored examples that the steps on a task learn; 0 if nothing says how many.
+
+    Args:
+        replay: the rule of the method.
+        before: examples shown of each task before.
+        steps: examples of the batch of each step.
+    """
+
+    def learned(shown: Sequence[int], size: int) -> int | None:
+        replayed = replay(shown, size)
+        return None if replayed is None else replayed.learned
+
+    costs = replay_costs(learned, before, steps, dict.fromkeys(steps, ALL))
+    if costs is None:
+        return 0
+    return sum(costs.levels[size] for size in steps) - sum(costs.savings[: len(steps)])
+
+
+def steps_on_task(training: Training, size: int) -> list[int]:
+    """Return examples of the batch of each step on a task of `size` examples."""
     batch = min(training.batch_size, size)
     if training.iterations is not None:
-        return {batch: training.iterations}
-    steps = {batch: training.epochs * (size // batch), size % batch: training.epochs}
-    return {examples: number for examples, number in steps.items() if examples}
+        return [batch] * training.iterations
+    return ([batch] * (size // batch) + [size % batch] * (size % batch > 0)) * training.epochs
 
 
 def pass_flops(trial: Trial) -> float:
     """Return the FLOPs of a pass of fine-tuning over the first task, by a step on two examples."""
     stages = unit_trial(replace(trial, seeds=trial.seeds[:1])).stages(trial.seeds[0])
-    return example_flops(stages) * stages[0].benchmark.tasks()[0].num_train
-
-
-def example_flops(stages: tuple[Stage, ...]) -> float:
-    """Return the FLOPs for an example in a step of a unit trial, by a step on two examples."""
-    method, shape = build_method(stages[1], None, 0), network_shape(stages[1].benchmark)
-    x = torch.zeros((EXAMPLES, *shape.input_shape), dtype=input_dtype(shape.input_shape))
-    with FlopCounter() as counter:
-        method.network(x).sum().backward()
-    return float(counter.total / EXAMPLES)
+    return example_flops(stages[1]).learned * stages[0].benchmark.tasks()[0].num_train

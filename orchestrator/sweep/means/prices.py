@@ -17,8 +17,9 @@ from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.record_cache import NO_TASKS
 from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds, task_sizes
-from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops, replay_rule
+from orchestrator.sweep.means.chain_prices import ChainPrices, TaskPrices, budget_flops
 from orchestrator.sweep.means.growth import most_growth
+from orchestrator.sweep.means.replay_costs import replay_flops
 from orchestrator.sweep.means.storage import memories
 from orchestrator.sweep.trial import Trial
 
@@ -117,7 +118,7 @@ def chain_prices(
     own = (tuple(replace(p, interval=interval) for p in prices) for prices in counted)
     chains = (trial.stages(seed) for seed in priced_seeds(trial))
     return tuple(
-        ChainPrices(unit, prices, replay_rule(stages), draw, most_growth(stages), repeats)
+        ChainPrices(unit, prices, replay_flops(stages), draw, most_growth(stages), repeats)
         for unit, prices, stages in zip(units, own, chains, strict=True)
     )
 
