@@ -123,6 +123,7 @@ SECONDS = (*PHASE_SECONDS, "cpu_seconds", "gpu_seconds")
 # Of releases that count them: null for the stages of others, never 0.
 INFERENCE = ("inference_flops", "inference_bytes")
 LATE_COSTS = ("working_bytes", *INFERENCE, "energy_joules", "saved_flops")
+PEAK_STORAGE = "peak_storage_bytes"  # of a trial; null in tables of earlier releases
 SUMMED = (*FLOPS, *SECONDS, "samples")
 # Costs that a rerun repeats exactly, so that a search may rank by them.
 WORK = (*FLOPS, "samples")
@@ -143,6 +144,7 @@ COST_COLUMNS = (
         int,
         small=True,
     ),
+    Column(PEAK_STORAGE, "peak storage", "the most storage after any task", "B", int, small=True),
     Column(
         "compute_flops", "computation", TRAINING, "FLOP", small=True, prefix="G", header="compute"
     ),

@@ -37,7 +37,8 @@ def surfaces(drawn: Sequence[Surface]) -> Figure:
     """Draw the accuracies of each method over the grid, with lines of equal accuracy.
 
     A panel per method, storage up and computation across, in the same colours for all methods of a
-    setting. Hatched: the method does not fit, is above its budget, or is not complete.
+    setting. Hatched: the method does not fit, is above its budget, is not complete, or was not
+    asked for.
     """
     panels = [(surface, m) for surface in drawn for m in range(len(surface.methods))]
     down = max(len(each.storage) for each in drawn)

@@ -155,7 +155,8 @@ def _show_method(page: Page, surface: Surface, metric: str) -> None:
     method = surface.methods.index(choose("Method", surface.methods, 0))
     page.chart(charts.accuracies(surface, method, metric), "grid chart")
     st.caption(
-        "White lines join equal values. Hatched: does not fit, above its budget, or not complete."
+        "White lines join equal values. Hatched: does not fit, above its budget, not complete, or "
+        "not asked for."
     )
     name = surface.methods[method]
     for what, words in RATE_WORDS.items():

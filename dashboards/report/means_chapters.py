@@ -38,7 +38,7 @@ WINNERS = (
 GRIDS = (
     "The mean of each cell over the seeds: storage up, computation across, one scale for all "
     "methods. White lines join equal accuracies. Hatched: does not fit, above "
-    "its budget, or not complete."
+    "its budget, not complete, or not asked for."
 )
 # What the rates are of -> heading and caption.
 RATE_TEXTS = {

@@ -134,12 +134,14 @@ def _other_sweeps(several: pd.DataFrame) -> dict[Any, str]:
 
 def sweeps_by_configuration(rows: pd.DataFrame) -> list[list[str]]:
     """Return for each configuration of pooled rows the sweeps that have it, in order."""
-    sweeps = (rows["sweep"] + ", " + rows[ALSO_IN]).str.removesuffix(", ")
-    groups = sweeps.groupby([rows[name] for name in CONFIGURATION], sort=False, dropna=False)
-    return [
-        list(dict.fromkeys(sweep for text in texts for sweep in text.split(", ")))
-        for _, texts in groups
-    ]
+    by = [rows[name] for name in CONFIGURATION]
+    groups = sweeps_by_row(rows).groupby(by, sort=False, dropna=False)
+    return [list(dict.fromkeys(sweep for own in lists for sweep in own)) for _, lists in groups]
+
+
+def sweeps_by_row(rows: pd.DataFrame) -> pd.Series[Any]:
+    """Return for each pooled row the list of sweeps that have it, its own first."""
+    return (rows["sweep"] + ", " + rows[ALSO_IN]).str.removesuffix(", ").str.split(", ")
 
 
 def _duplicates_note(several: pd.DataFrame, dropped: int) -> str:

@@ -74,7 +74,9 @@ def describe_volumes(surface: Surface) -> Iterator[str]:
         yield f"Hypervolume over both budgets (share of the box): {best}."
         if np.isfinite(front).all():
             together = interval_text(float(front.mean()), float(half_width(front)))
-            yield f"Hypervolume of the best method of each cell: {together}."
+            # Else a method may be best where no other was asked for.
+            cells = "" if surface.asked.all() else "; not all methods were asked for in all cells"
+            yield f"Hypervolume of the best method of each cell: {together}{cells}."
 
 
 def describe_areas(surface: Surface) -> Iterator[str]:

@@ -11,14 +11,20 @@ from orchestrator.results.units import bytes_text, noun_text
 from orchestrator.sweep.means.budget_text import epochs_text, fine_tuning_text
 
 # Why a cell has no value.
-UNFIT, EXCESS, INCOMPLETE = "does not fit", "above budget", "not complete"
+UNASKED, UNFIT, EXCESS = "not asked for", "does not fit", "above budget"
+INCOMPLETE = "not complete"
 COMPUTE_AXIS = OTHERS_BY_NAME["means_compute"].title("computation")
 
 
 def empty_masks(surface: Surface) -> dict[str, Mask]:
     """Return a reason that a cell has no value -> the cells that have none for it [M, A, B]."""
     known = np.isfinite(surface.mean) | surface.infeasible | surface.excess
-    return {UNFIT: surface.infeasible, EXCESS: surface.excess, INCOMPLETE: ~known}
+    return {
+        UNASKED: ~known & ~surface.asked,
+        UNFIT: surface.infeasible,
+        EXCESS: surface.excess,
+        INCOMPLETE: ~known & surface.asked,
+    }
 
 
 def empty_reason(surface: Surface, cell: tuple[int, int, int]) -> str | None:

@@ -432,6 +432,21 @@ def test_working_memory_is_the_largest_inference_the_last_and_energy_the_sum(
     assert row.energy_joules == 2.0
 
 
+def test_peak_storage_is_the_most_after_any_task_though_a_memory_shrinks(
+    store: MemoryStore, folder: Path
+) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    for after, buffer in enumerate((0, 50, 90, 20)):
+        record = store.stored[chain.keys[after]]
+        costs = replace(record.costs, storage={"model": 100, "buffer": buffer})
+        store.stored[chain.keys[after]] = replace(record, costs=costs)
+    results = results_of([chain], store, folder)
+    row = trial(results)
+    assert (row.storage_bytes, row.peak_storage_bytes) == (120, 190)
+    assert row.peak_storage_bytes == results.stages["storage_bytes"].max()
+
+
 def test_costs_that_an_older_release_did_not_count_are_null_and_not_0(
     store: MemoryStore, folder: Path
 ) -> None:

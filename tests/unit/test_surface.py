@@ -27,8 +27,8 @@ from orchestrator.results.surface.surface import Surface, build_surface, surface
 from orchestrator.results.surface.task_figures import TASK_BUDGETS, have_common_steps
 from orchestrator.results.surface.trials import DIAL
 from orchestrator.results.surface.winners import winner_map
-from orchestrator.terminal.surface_findings import findings
-from orchestrator.terminal.surface_names import seed_count_text
+from orchestrator.terminal.surface_findings import describe_volumes, findings
+from orchestrator.terminal.surface_names import empty_reason, seed_count_text
 
 ABOVE = (
     "Above their budget, so not comparable and left out of winners, areas, volumes, rates and "
@@ -333,7 +333,32 @@ def rows() -> pd.DataFrame:
         "eval_flops": 6,
         "inference_flops": 2,
     }
-    return table.assign(means_compute=2.0, means_dial="{}", **costs)
+    return table.assign(sweep="s", also_in="", means_compute=2.0, means_dial="{}", **costs)
+
+
+def test_a_cell_that_no_sweep_asks_for_is_not_incomplete() -> None:
+    """One sweep has er and lwf at 1 kB and 1 and 2 x, another er at both and 4 kB, a row in both.
+
+    A trial of lwf at 1 kB and 2 x is missing: its sweep has the method and both budgets.
+    """
+    cells = [
+        ("er", 1000, 1.0, "s", ""),
+        ("er", 1000, 2.0, "s", "t"),
+        ("lwf", 1000, 1.0, "s", ""),
+        ("er", 4000, 1.0, "t", ""),
+        ("er", 4000, 2.0, "t", ""),
+    ]
+    names = ["method", "means_storage_bytes", "means_compute", "sweep", "also_in"]
+    table = rows().iloc[[0] * len(cells)].reset_index(drop=True)
+    table[names] = pd.DataFrame(cells, columns=names)
+    built = build_surface("b", table, "acc")
+    assert built.asked.tolist() == [[[True, True], [True, True]], [[True, True], [False, False]]]
+    reasons = [empty_reason(built, (1, a, b)) for a, b in np.ndindex(2, 2)]
+    assert reasons == [None, "not complete", "not asked for", "not asked for"]
+    line = [*describe_volumes(built)][-1]
+    assert line.endswith("; not all methods were asked for in all cells.")
+    values = np.random.default_rng(0).uniform(0, 1, (2, 2, 2, 3))
+    assert not any("asked" in each for each in describe_volumes(surface(values)))
 
 
 def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:

@@ -33,7 +33,7 @@ def accuracies(surface: Surface, method: int, metric: str = "acc") -> go.Figure:
 
     Colours are the same for all methods. With at least three budgets of each kind there are lines
     of equal accuracy. Hatched: the method does not fit, is above its
-    budget, or is not complete.
+    budget, is not complete, or was not asked for.
     """
     surface = plain_surface(surface)
     height = ROW * len(surface.storage) + EDGES

@@ -114,7 +114,7 @@ def reason_without_winner(surface: Surface, cell: WinningCell) -> str | None:
     """Return the reason that a cell has no winner; None if it has one.
 
     Of the reasons of its methods it is the last in the order of EMPTY_PATTERNS, so that nothing
-    fits only if no method does.
+    fits only if no method that was asked for does.
     """
     if cell.best is not None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from orchestrator.columns import INFEASIBLE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.intervals import Floats, half_width
-from orchestrator.results.pooling import pool_trials
+from orchestrator.results.pooling import pool_trials, sweeps_by_row
 from orchestrator.results.results import Results
 from orchestrator.results.surface.budgets import allowed_flops, network_numbers
 from orchestrator.results.surface.comparable import comparable_trials
@@ -69,6 +69,8 @@ class Surface:
             leave different shares of their budgets.
         sweeps: its sweeps where others of its setting are not comparable with them; else none.
         note: in what the sweeps of its setting differ; "" if they are comparable.
+        asked: whether a sweep asks for the method in the cell [M, A, B]; where sweeps are joined,
+            none may ask for it.
     """
 
     title: str
@@ -94,6 +96,7 @@ class Surface:
     common_steps: bool = False
     sweeps: tuple[str, ...] = ()
     note: str = ""
+    asked: Mask = field(default_factory=lambda: np.ones((1, 1, 1), dtype=bool))
 
     @property
     def mean(self) -> Floats:
@@ -167,7 +170,23 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         common_steps=have_common_steps(rows, names),
         sweeps=(),
         note="",
+        asked=asked_mask(rows, cell, infeasible.shape),
     )
+
+
+def asked_mask(rows: pd.DataFrame, cell: tuple[list[int], ...], shape: tuple[int, ...]) -> Mask:
+    """Return whether a sweep asks for a method in a cell: it has the method and both budgets.
+
+    Args:
+        rows: the trials of a setting; a table that is not complete lacks some of its sweep.
+        cell: the place of each in the grid.
+        shape: of the grid [M, A, B].
+    """
+    asked = np.zeros(shape, dtype=bool)
+    places = pd.DataFrame(dict(enumerate(cell))).assign(sweep=sweeps_by_row(rows).to_numpy())
+    for _, own in places.explode("sweep").groupby("sweep"):
+        asked[np.ix_(*(own[axis].unique() for axis in range(asked.ndim)))] = True
+    return asked
 
 
 def method_networks(rows: pd.DataFrame, names: pd.Series[str]) -> tuple[int, ...]:

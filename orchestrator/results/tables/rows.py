@@ -19,6 +19,7 @@ from orchestrator.columns import (
     MEANS,
     MEANS_FLOPS,
     METHOD_LABEL,
+    PEAK_STORAGE,
     SELECTABLE,
     SUMMED,
 )
@@ -66,6 +67,7 @@ def trial_row(
     if status == "complete":
         row |= _metrics(chain, records)
     row |= _storage_columns(learned[-1].costs if learned else Costs())
+    row[PEAK_STORAGE] = max((sum(record.costs.storage.values()) for record in learned), default=0)
     # All work of the chain, also of stages that were computed for another trial.
     row |= {name: sum(getattr(record.costs, name) for record in records) for name in SUMMED}
     row["peak_memory_bytes"] = max(

@@ -18,6 +18,7 @@ from orchestrator.columns import (
     MEANS_FLOPS,
     METHOD_LABEL,
     METRICS,
+    PEAK_STORAGE,
     STORAGE,
     VALIDATED,
     column_kind,
@@ -59,6 +60,7 @@ TRIALS = create_schema(
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *FIRST_COSTS, "mlflow_run_id"),
         *(*ADDED_LATER, *SEARCH, *INCREMENTAL, *WORKER, CODE, *MEANS),
         *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL, *LATER_METRICS, MEANS_FLOPS),
+        PEAK_STORAGE,
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])

@@ -65,7 +65,8 @@ class MeansSection(Options):
     Attributes:
         preset: a published protocol, whose values the others of the section replace.
         storage: bytes carried from task to task, such as `1 MB`, or "largest", what the dearest
-            method carries; or a grid of them. Left out: free.
+            method carries; or a grid of them. A unit in small letters (`8 kb`) means bytes too, and
+            `8 Kb`, which is bits, is refused. Left out: free.
         compute: FLOPs of a task, in multiples of fine-tuning it for one epoch; or a grid of them.
             Left out: free.
         backbone: whether the bytes of a frozen, pretrained body count against the storage.
