@@ -7,11 +7,13 @@ short (`Config.without_interval`). Under equal means the steps of an interval en
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from torch import Tensor
 
 from methods.base import TaskView
+from orchestrator.errors import Diverged
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import train_task
 from orchestrator.stages.stage import Stage
@@ -45,7 +47,9 @@ def count_interval_flops(
         early_stopping=None,
         compile=False,
     )
-    train_task(method, view, once, FlopMeter())
+    # Nor on the values: a step that diverges costs the same, and its state is thrown away.
+    with suppress(Diverged):
+        train_task(method, view, once, FlopMeter())
     ending = FlopMeter()
     ending.measure("once", method.end_task, view)
     return ending.total

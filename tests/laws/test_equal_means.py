@@ -17,7 +17,13 @@ from means_lab import MakeTrial, Stages, most_of_one_step, spent
 from methods import METHODS
 from orchestrator.stages.record import Record
 from orchestrator.sweep.means.cells import Cell
-from orchestrator.sweep.means.storage import carried_bytes, describe_sum, largest_fixed, memories
+from orchestrator.sweep.means.storage import (
+    carried_bytes,
+    describe_sum,
+    describe_widest,
+    largest_fixed,
+    memories,
+)
 from orchestrator.sweep.trial import Trial
 
 pytestmark = pytest.mark.slow
@@ -131,8 +137,10 @@ def test_what_is_too_dear_is_infeasible_with_the_sum(
     fixed = largest_fixed(trial.stages(0))
     total, text = sum(fixed.values()), describe_sum(fixed)
     above = stages.solve(trial, total - 1, 1000)
-    most = " at most" if METHODS[name].sized_by_learning else ""
-    assert above.outcome == ("infeasible", f"{text}{most}, which is 1 B above {total - 1:,} B")
+    grows = METHODS[name].sized_by_learning
+    most, widest = (" at most", describe_widest(trial.stages(0))) if grows else ("", "")
+    story = f"{text}{most}, which is 1 B above {total - 1:,} B{widest}"
+    assert above.outcome == ("infeasible", story)
     if has_memory(trial):
         empty = stages.solve(trial, total, 1000)
         story = f"{text}, which leaves 0 B of {total:,} B for its memory"

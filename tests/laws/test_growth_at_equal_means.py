@@ -114,6 +114,15 @@ def test_a_plan_counts_bases_as_wide_as_they_can_be(stages: Stages, make_trial: 
     assert "at most, which is" in does_not.outcome[1]
 
 
+def test_a_sum_names_the_bases_that_need_the_bytes(stages: Stages, make_trial: MakeTrial) -> None:
+    """Layers have 16 and 8 inputs, and one for a bias: 4 * 17^2 and 4 * 9^2 bytes."""
+    cell = stages.solve(make_trial("gpm", hidden="[8, 6]"), 100, 20)
+    assert cell.outcome is not None
+    assert cell.outcome[1].endswith(
+        "; at their widest bases.body.1 has 1,156 B, bases.body.3 has 324 B"
+    )
+
+
 def test_a_step_budget_says_what_its_price_does() -> None:
     price = TaskPrice(epoch=1300, batches=(400, 400, 100), consolidation=70, sizes=(8, 8, 2))
     budget = create_step_budget(5000, price)

@@ -7,8 +7,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import torch
 from test_means import FORWARD, LAST, load_means
+from torch import Tensor
 
+from methods.base import Examples, TaskView
+from methods.rwalk import RWalk
 from orchestrator.stages.learning.step_budget import create_step_budget
 from orchestrator.stages.learning.task_price import TaskPrice, price_from_costs
 from orchestrator.stages.record import Costs
@@ -90,3 +94,28 @@ def test_measures_on_batches_of_both_sizes_are_counted_by_their_formula(
     assert costs.consolidate_flops == on_last
     assert costs.interval_flops == (None if last == batch_size else on_full)
     assert counted_costs(trial).interval_flops is None, "it measures at intervals itself"
+
+
+def test_a_step_for_flops_alone_may_diverge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (trial,) = load_means(tmp_path, "[rwalk]", "{compute: 4}", training="{batch_size: 6}").trials
+    expected = counted_costs(price_trial(trial))
+    begin_task, loss = RWalk.begin_task, RWalk.loss
+
+    def note_length(method: RWalk, task: TaskView) -> None:
+        begin_task(method, task)
+        method.weight = torch.inf if task.num_steps == 1 else 1.0
+
+    def diverge_alone(method: RWalk, batch: Examples) -> Tensor:
+        return loss(method, batch) * method.weight
+
+    monkeypatch.setattr(RWalk, "begin_task", note_length)
+    monkeypatch.setattr(RWalk, "loss", diverge_alone)
+    fresh, first, *_ = price_trial(trial).stages(0)
+    state, _ = run_stage(fresh, None, ("lab", trial.trial_id, 0))
+    learned, record = run_stage(first, state, ("lab", trial.trial_id, 0))
+    assert (record.status, record.story) == ("complete", "")
+    assert learned is not None
+    assert record.costs.interval_flops == expected.interval_flops is not None
+    assert record.costs.consolidate_flops == expected.consolidate_flops

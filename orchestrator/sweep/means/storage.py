@@ -7,7 +7,7 @@ examples in its memory are known from building it. The memory gets what is left 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Literal
@@ -27,6 +27,7 @@ from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.trial import Trial
 
 MEMORY = "buffer"  # the storage category of examples
+NAMED_BASES = 3  # of a sum that does not fit; the others are counted
 
 Bytes = dict[str, int]
 BackboneBytes = Literal["counted", "apart"]
@@ -62,8 +63,9 @@ def fit_storage(
         f"{describe_sum(fixed)}{describe_excluded_body(carried, fixed)}",
     )
     if left < 0:
-        most = " at most" if trial.method.cls.sized_by_learning else ""
-        raise TooDear(f"{text}{most}, which is {-left:,} B above {budget:,} B")
+        grows = trial.method.cls.sized_by_learning
+        most, widest = (" at most", describe_widest(trial.stages(seed))) if grows else ("", "")
+        raise TooDear(f"{text}{most}, which is {-left:,} B above {budget:,} B{widest}")
     config = trial.method.config
     if config.with_storage(budget) is None and config.with_examples(1) is None:
         return None
@@ -189,6 +191,25 @@ def describe_sum(sizes: Bytes) -> str:
     parts = [f"{name.replace('_', ' ')} {size:,} B" for name, size in sizes.items() if size]
     total = f" = {sum(sizes.values()):,} B" if len(parts) > 1 else ""
     return f"it carries {' + '.join(parts)}{total}"
+
+
+def describe_widest(stages: Sequence[Stage]) -> str:
+    """Return the bytes of the largest bases at their widest as text, which have no dial.
+
+    "; at their widest bases.body.1 has 1,156 B, bases.body.3 has 400 B and 2 more"; "" of none.
+    """
+    stage = stages[-1]
+    state = build_method(stage, None, stage.after).state_dict()
+    categories: Mapping[str, str] = stage.method.cls.storage
+    sizes = {
+        name.replace("/", "."): tensor.nbytes
+        for name, tensor in state.items()
+        if categories.get(name.partition(".")[0]) == "importance"
+    }
+    ordered = sorted(sizes, key=lambda name: -sizes[name])
+    parts = [f"{name} has {sizes[name]:,} B" for name in ordered[:NAMED_BASES]]
+    more = f" and {len(sizes) - NAMED_BASES:,} more" if len(sizes) > NAMED_BASES else ""
+    return f"; at their widest {', '.join(parts)}{more}" if parts else ""
 
 
 def describe_excluded_body(carried: Bytes, counted: Bytes) -> str:
