@@ -42,9 +42,12 @@ def check_inertness(blobs: Blobs) -> None:
 
 
 def check_strength(blobs: Blobs) -> None:
-    """Check that a strength of 0 gives the network of fine-tuning, bit for bit."""
+    """Check that a strength of 0 gives the network of fine-tuning, bit for bit.
+
+    With a warm-up, which trains whatever the strength, there is no such network.
+    """
     name, cls = blobs.method_class.strength, blobs.method_class
-    if name is None:
+    if name is None or getattr(blobs.config, "warm_up_epochs", False):
         return
     require(hasattr(blobs.config, name), f"{name} is declared as strength: no hyperparameter")
     weak = replace(blobs, config=replace(blobs.config, **{name: 0}))
