@@ -126,6 +126,7 @@ def test_a_compiled_network_learns_the_same_and_is_as_before_afterwards(compiled
 
 
 @pytest.mark.variant
+@pytest.mark.timeout(600)  # a compiler takes minutes on processors that others use
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 def test_the_code_of_the_compiler_learns_the_same_twice():
     first, again = (train_method(compile=True) for _ in range(2))
