@@ -20,7 +20,13 @@ from dashboards.pages import (
     search,
     trade_off,
 )
-from dashboards.pages.heading import fold_filters, placeholder, show_folders, show_heading
+from dashboards.pages.heading import (
+    fold_filters,
+    follow_folders,
+    placeholder,
+    show_folders,
+    show_heading,
+)
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.escaping import escape_markdown
 
@@ -55,7 +61,7 @@ def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
         # Here and not on the pages, so that all pages share the filters of the sidebar.
         opened.append(open_page(dirs))
         fold_filters()
-        show_folders(dirs, opened[0].warehouse)
+        (follow_folders if chosen.title == "Live" else show_folders)(dirs, opened[0].warehouse)
         chosen.run()
 
 

@@ -15,6 +15,7 @@ from dashboards.data.warehouse import Warehouse
 from orchestrator.results.units import duration_text, noun_text
 from orchestrator.terminal.escaping import escape_markdown
 
+EVERY_SECONDS = 2.0  # between two looks at a running sweep
 NARROW = 900  # pixels: a screen without room for a chart beside the filters
 # Streamlit folds its sidebar away on telephones alone; a click on its button does it elsewhere.
 FOLD = f"""<script>
@@ -61,6 +62,12 @@ def show_folders(dirs: Sequence[Path], warehouse: Warehouse) -> None:
     if newest:
         parts.append(freshness_text(newest))
     st.caption(" · ".join(parts))
+
+
+@st.fragment(run_every=EVERY_SECONDS)
+def follow_folders(dirs: Sequence[Path], warehouse: Warehouse) -> None:
+    """Show the folders of a page that is left open, with the present age of the newest record."""
+    show_folders(dirs, warehouse)
 
 
 def freshness_text(newest: float) -> str:

@@ -20,16 +20,18 @@ from dashboards.data.stages import (
     trial_rows,
 )
 from dashboards.page import Page
+from dashboards.pages.heading import EVERY_SECONDS
 from dashboards.pages.live_rows import show_events, show_failures, show_running
 from orchestrator.results.units import UNDEFINED, decimal_text, duration_text
 from orchestrator.terminal.escaping import escape_markdown
 
-EVERY_SECONDS, MOST_STAGES = 2.0, 60  # a larger graph cannot be read
+MOST_STAGES = 60  # a larger graph cannot be read
 STATES = {
     "complete": "Complete: every trial learned its last task.",
     "unfit": "Complete: {complete:,} trials learned their last task; {infeasible:,} do not fit "
     "their means.",
-    "over": "Over, but not every trial learned its last task.",
+    "over": "Over, but not every trial learned its last task. The same command continues what was "
+    "interrupted, and tries again what failed or diverged.",
     "silent": "Interrupted: no sign of life for {ago}. The same command continues where it "
     "stopped.",
     "running": "Running, in the {phase} phase; last update {ago} ago.",
@@ -45,7 +47,7 @@ def show(page: Page) -> None:
     names = [folder.name for folder in folders]
     running = [i for i, folder in enumerate(folders) if _state(folder) == "running"]
     chosen = st.selectbox("Sweep", names, running[0] if running else 0, key="live sweep")
-    _show_progress(page, chosen)
+    _follow(page, chosen)
 
 
 def _state(folder: SweepFolder) -> str:
@@ -54,8 +56,14 @@ def _state(folder: SweepFolder) -> str:
 
 
 @st.fragment(run_every=EVERY_SECONDS)
+def _follow(opened: Page, sweep: str) -> None:
+    page = opened.reload()
+    _show_progress(page, sweep)
+    if page.warehouse is not opened.warehouse:
+        st.rerun()  # notes and filters, which are outside of this fragment, are of older tables
+
+
 def _show_progress(page: Page, sweep: str) -> None:
-    page = page.reload()
     folder = next(folder for folder in page.warehouse.folders if folder.name == sweep)
     state = read_progress(folder)
     if state is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -15,8 +18,11 @@ from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.failures import group_endings, trials_line
 
 MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
-LETTERS = 56  # of a name beside the other columns of events
-EVENT_WIDTHS = {"time": 80, "event": 170, "seed": 60}  # pixels; the names have the rest
+EVENT_LETTERS, STAGE_LETTERS = 48, 40  # of a name beside the other columns
+STORY_LETTERS = 32  # of an event; the failures above have all of them
+# Pixels; the names have the rest.
+EVENT_WIDTHS = {"time": 80, "event": 240, "seed": 60}
+STAGE_WIDTHS = {"for": 80, "seed": 60, "task": 70, "node": 90, "process": 70, "device": 70}
 
 
 def show_running(page: Page, folder: SweepFolder, progress: StoredProgress) -> None:
@@ -31,7 +37,7 @@ def show_running(page: Page, folder: SweepFolder, progress: StoredProgress) -> N
         st.caption("No stage is being computed at this moment.")
     else:
         rows = running_table(page.warehouse, folder.name, stages)
-        st.dataframe(readable_stages(rows), hide_index=True, width="stretch", key="running now")
+        _show_rows(readable_stages(rows), STAGE_WIDTHS, key="running now")
 
 
 def readable_stages(rows: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +45,7 @@ def readable_stages(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "for": rows["seconds"].map(duration_text),
-            "configuration": rows["label"],
+            "configuration": _short(rows["label"], STAGE_LETTERS),
             "seed": rows["seed"].astype(str),
             "task": rows["after"].map(task_text),
             "node": rows["node"],
@@ -72,9 +78,27 @@ def show_failures(page: Page, sweep: str) -> None:
 def readable_events(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the columns to show of events, as text; long names differ still."""
     times = [f"{moment.to_pydatetime().astimezone():%H:%M:%S}" for moment in rows["time"]]
-    names = rows["configuration"].astype(str)
-    names = names.mask(names.str.len() > LETTERS, names.map(short_texts(names, LETTERS)))
-    return rows.assign(time=times, seed=rows["seed"].astype(str), configuration=names)
+    names = _short(rows["configuration"], EVENT_LETTERS)
+    events = rows["event"].map(_shorten_story)
+    return rows.assign(time=times, event=events, seed=rows["seed"].astype(str), configuration=names)
+
+
+def _shorten_story(text: str) -> str:
+    return text if len(text) <= STORY_LETTERS else f"{text[: STORY_LETTERS - 1]}…"
+
+
+def _short(names: pd.Series[str], letters: int) -> pd.Series[str]:
+    names = names.astype(str)
+    return names.mask(names.str.len() > letters, names.map(short_texts(names, letters)))
+
+
+def _show_rows(
+    rows: pd.DataFrame, widths: Mapping[str, int], key: str, height: int | Literal["auto"] = "auto"
+) -> None:
+    columns = {name: st.column_config.Column(width=width) for name, width in widths.items()}
+    st.dataframe(
+        rows, hide_index=True, width="stretch", height=height, key=key, column_config=columns
+    )
 
 
 def show_events(page: Page, sweep: str, progress: StoredProgress) -> None:
@@ -83,13 +107,4 @@ def show_events(page: Page, sweep: str, progress: StoredProgress) -> None:
     if events.empty:
         return
     st.subheader("Last events")
-    st.dataframe(
-        readable_events(events),
-        hide_index=True,
-        width="stretch",
-        height=LINES_HEIGHT,
-        key="last events",
-        column_config={
-            name: st.column_config.Column(width=width) for name, width in EVENT_WIDTHS.items()
-        },
-    )
+    _show_rows(readable_events(events), EVENT_WIDTHS, key="last events", height=LINES_HEIGHT)

@@ -255,7 +255,9 @@ def test_a_filter_in_the_sidebar_holds_on_the_next_page(visitor: Visitor) -> Non
     assert visitor.charts()[0][0]["y"] == ["er memory_size=20", "er memory_size=60"]
 
 
-def test_live_follows_a_sweep_without_being_asked_again(visitor: Visitor, spare: Path) -> None:
+def test_live_follows_a_sweep_without_being_asked_again(
+    visitor: Visitor, spare: Path, results: Path
+) -> None:
     folder = spare / "followed"
     folder.mkdir()
     now = time.time()  # noqa: TID251 - a progress file has the time in it
@@ -288,6 +290,11 @@ def test_live_follows_a_sweep_without_being_asked_again(visitor: Visitor, spare:
         grid = visitor.page.locator("[data-testid=stDataFrame]").first
         grid.locator("td", has_text="node 7").wait_for(state="attached")
         assert "er-1" in grid.locator("td").all_text_contents()
+        missing = visitor.page.get_by_text("followed: trials.parquet is not there yet")
+        assert missing.count() == 1
+        for table in (results / "small").glob("*.parquet"):
+            shutil.copy(table, folder)
+        missing.wait_for(state="detached")
         done = text | {"executed": 18, "to_go": 0, "over": True, "complete": True}
         (folder / "progress.json").write_text(json.dumps(done))
         visitor.page.get_by_text("20 of 20 stages").wait_for()

@@ -497,6 +497,25 @@ def test_names_too_long_for_a_page_have_lines_in_latex() -> None:
     assert r"\raggedright replay\_\allowbreak{}of\_\allowbreak{}stored" in printed
 
 
+def test_latex_breaks_long_words_of_names_and_captions_at_marks_and_capitals() -> None:
+    parts = "mymethods:|Replay|Of|Examples|That|The|Network|Forgot lam=1"
+    name, broken = parts.replace("|", ""), parts.replace("|", r"\allowbreak{}")
+    table = compare(row(method_label=name, sweep="one_sweep_of_a_long_name"))
+    printed = render(table, "latex")
+    assert rf"\raggedright {broken} & " in printed
+    assert r"(sweep one\_\allowbreak{}sweep\_\allowbreak{}of\_\allowbreak{}a\_" in printed
+
+
+def test_letters_that_pdflatex_lacks_are_commands_or_named_as_needing_another_program() -> None:
+    printed = render(
+        compare(row(method_label="λ≤2 Ωµ"), row("er", method_label="Größe “é”…")), "latex"
+    )
+    assert r"$\lambda$$\leq$2 $\Omega$µ & " in printed
+    assert "Größe “é”… & " in printed
+    assert "LuaLaTeX" not in printed
+    assert "% needs LuaLaTeX or XeLaTeX" in render(compare(row(method_label="再生")), "latex")
+
+
 def test_latex_uses_booktabs_and_escapes_names() -> None:
     rows = [row(config={"memory_size": m}, seed=s) for m in (100, 500) for s in (0, 1)]
     printed = render(with_columns(compare(*rows), ASKED), "latex")

@@ -24,7 +24,7 @@ from dashboards.data.running import (
 from dashboards.data.stages import StoredProgress, count_trials, read_progress
 from dashboards.data.warehouse import Warehouse
 from dashboards.pages.live import state_text
-from dashboards.pages.live_rows import readable_events, readable_stages
+from dashboards.pages.live_rows import EVENT_LETTERS, readable_events, readable_stages
 from orchestrator.graph.event_log import KEPT, EventLog
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage
 from orchestrator.graph.progress import Progress
@@ -182,7 +182,9 @@ def test_events_are_told_by_the_names_of_configurations_newest_first(tmp_path: P
     long = rows.assign(configuration=[f"{'m' * 80} lam={i} (class)" for i in (1, 2)])
     shown = readable_events(long)
     assert [name[-13:] for name in shown["configuration"]] == ["lam=1 (class)", "lam=2 (class)"]
-    assert shown["configuration"].str.len().max() <= 56
+    assert shown["configuration"].str.len().max() <= EVENT_LETTERS
+    told = readable_events(rows.assign(event=[f"failed: {'long ' * 20}", "task 1 learned"]))
+    assert list(told["event"]) == ["failed: long long long long lon…", "task 1 learned"]
     assert read_events(warehouse, "s", StoredProgress({})).empty  # of an earlier release
 
 

@@ -16,6 +16,17 @@ from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes, value_notes
 from orchestrator.terminal.escaping import join_lines
 
+SIGNS = (
+    ("αβγδεζηθικλμ", "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu"),
+    ("νξπρστυφχψω", "nu xi pi rho sigma tau upsilon phi chi psi omega"),
+    ("ΓΔΘΛΞΠΣΥΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"),
+    ("±≤≥≠≈∞→←", "pm leq geq neq approx infty to leftarrow"),
+)
+MATHEMATICAL = {
+    sign: rf"\{command}"
+    for signs, commands in SIGNS
+    for sign, command in zip(signs, commands.split(), strict=True)
+} | {"−": "-"}
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -24,15 +35,21 @@ LATEX_SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': "''",  # by itself it is a command of some languages, and always a closing mark
+    "`": r"\textasciigrave{}",  # with others it is a quotation mark, an exclamation or a question
     UNDEFINED: "--",
-    "Δ": r"$\Delta$",
-    "±": r"$\pm$",
+    **{sign: f"${command}$" for sign, command in MATHEMATICAL.items()},
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 
 LONG_NAME = 40  # characters; longer names are broken, since the table would be wider than its page
 NAME_WIDTH = r"p{0.3\linewidth}"
+BREAK = re.compile(r"\\_|[:=./]|[a-z0-9](?=[A-Z])")
 NAME_LINE = 22  # characters in a line of such a name
+LONG_WORD = re.compile(rf"\S{{{NAME_LINE},}}")
+
+# Of Latin letters and the marks of text, pdfLaTeX has all; of others few.
+FOREIGN = re.compile(r"[^\x00-\u017f‐-‧€™]")
+BY_OTHERS = "% needs LuaLaTeX or XeLaTeX, and a font with the letters of the names"
 
 PAGE = 65  # characters of a row that fit across a page in the default size
 TO_FIT = r"\resizebox{\linewidth}{!}{%"
@@ -53,7 +70,8 @@ def latex(table: pd.DataFrame) -> str:
     ]
     closing = [_comment(note) for note in closing_notes(table)]
     packages = "booktabs,graphicx" if any(map(_is_wide, blocks)) else "booktabs"
-    return "\n".join([rf"% needs \usepackage{{{packages}}}", *drawn, *closing]) + "\n"
+    others = [BY_OTHERS] if any(map(FOREIGN.search, drawn)) else []
+    return "\n".join([rf"% needs \usepackage{{{packages}}}", *others, *drawn, *closing]) + "\n"
 
 
 def label_names(titles: Sequence[str]) -> list[str]:
@@ -81,7 +99,7 @@ def _float(block: Block, name: str, notes: Sequence[str]) -> list[str]:
         *map(_comment, (block.title, *block.notes)),
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_escape(caption)}.}}",
+        rf"\caption{{{LONG_WORD.sub(_break, _escape(caption))}.}}",
         rf"\label{{tab:{name}}}",
         *([TO_FIT, *_tabular(block), "}"] if _is_wide(block) else _tabular(block)),
         r"\end{table}",
@@ -114,14 +132,18 @@ def _line(cells: Sequence[str], bold: Sequence[bool], long: bool = False) -> str
 
 
 def _name(name: str, long: bool) -> str:
-    """Return a name, which may be broken at its spaces and after its underscores if it is long.
+    """Return a name; a long one may be broken at spaces, marks and the capitals of `SeveralWords`.
 
     The end of a line before it, and a rule, would take a first `*` or `[` for an option of theirs.
     """
     escaped = _escape(name)
     if not long:
         return "{}" + escaped if escaped.lstrip().startswith(("*", "[")) else escaped
-    return r"\raggedright " + escaped.replace(r"\_", r"\_\allowbreak{}")
+    return r"\raggedright " + LONG_WORD.sub(_break, escaped)
+
+
+def _break(word: re.Match[str]) -> str:
+    return BREAK.sub(r"\g<0>\\allowbreak{}", word[0])
 
 
 def _comment(text: str) -> str:
