@@ -7,10 +7,11 @@ from typing import NamedTuple
 import torch
 
 from methods.base import input_dtype
+from orchestrator.hashing import digest
+from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.stages.build_stages import network_shape
 from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.stage_method import build_method
 
 EXAMPLES = 2  # of the step, since batch normalisation takes no single one
 
@@ -22,23 +23,26 @@ class ExampleFlops(NamedTuple):
     evaluated: int
 
 
-# By the key of the stage: it has a cell for each budget.
+# By digest: cells differ in budgets, memories and seeds, which change no example.
 _EXAMPLES: dict[str, ExampleFlops] = {}
 
 
 def example_flops(stage: Stage) -> ExampleFlops:
     """Return the FLOPs of one example in a step of a stage, without what its method adds."""
-    if stage.key not in _EXAMPLES:
-        _EXAMPLES[stage.key] = count_example(stage)
-    return _EXAMPLES[stage.key]
+    shape = network_shape(stage.benchmark)
+    content = [stage.network.content(), shape.input_shape, shape.num_classes]
+    key = digest("example", content)
+    if key not in _EXAMPLES:
+        _EXAMPLES[key] = count_example(stage, shape)
+    return _EXAMPLES[key]
 
 
-def count_example(stage: Stage) -> ExampleFlops:
+def count_example(stage: Stage, shape: NetworkShape) -> ExampleFlops:
     """Return the FLOPs of one example by a step on two."""
-    method, shape = build_method(stage, None, stage.after - 1), network_shape(stage.benchmark)
+    network = build_network(stage.network.cls, stage.network.config, shape, stage.seed)
     x = torch.zeros((EXAMPLES, *shape.input_shape), dtype=input_dtype(shape.input_shape))
     with FlopCounter() as forward:
-        scores = method.network(x)
+        scores = network(x)
     with FlopCounter() as backward:
         scores.sum().backward()
     return ExampleFlops((forward.total + backward.total) // EXAMPLES, forward.total // EXAMPLES)
