@@ -21,6 +21,7 @@ from orchestrator.columns import (
     MEANS,
     MEANS_FLOPS,
     METHOD_LABEL,
+    PEAK_STORAGE,
 )
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import find_late_metrics
@@ -37,7 +38,7 @@ REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
 # Columns of later releases that no page needs.
 NOT_SHOWN = (
     *("epochs", "gpu_utilisation", "gpu_memory_share", CODE, *MEANS, METHOD_LABEL, *WORKER),
-    *(*LATE_COSTS, *LATE_STORAGE, MEANS_FLOPS),
+    *(*LATE_COSTS, *LATE_STORAGE, MEANS_FLOPS, PEAK_STORAGE),
 )
 
 

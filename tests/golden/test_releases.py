@@ -22,6 +22,7 @@ from orchestrator.columns import (
     LATE_STORAGE,
     METHOD_LABEL,
     METRICS,
+    PEAK_STORAGE,
     SELECTABLE,
 )
 from orchestrator.graph.brake import Brake
@@ -58,7 +59,7 @@ def rerun(release: Path, name: str) -> tuple[SweepOutcome, list[Chain]]:
 def rows(folder: Path) -> pd.DataFrame:
     """Return the rows of a folder by what does not change from release to release."""
     trials = load(folder).trials
-    later = ["mlflow_run_id", CODE, *WORKER, *LATE_COSTS, *LATE_STORAGE, METHOD_LABEL]
+    later = ["mlflow_run_id", CODE, *WORKER, *LATE_COSTS, *LATE_STORAGE, METHOD_LABEL, PEAK_STORAGE]
     trials = trials[~trials["method"].isin(RAISED)].drop(columns=later)
     trials["trial_id"] = trials["trial_id"].str.replace(r"(-[0-9a-f]{8}).*", r"\1", regex=True)
     # The message alone: releases say the place of an error and its traceback otherwise.
