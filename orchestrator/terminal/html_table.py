@@ -8,12 +8,18 @@ from collections.abc import Iterable, Sequence
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.escaping import replace_controls
 
+# A long name breaks wherever it must, so that no figure does.
+NAME = "text-align:left;overflow-wrap:anywhere;min-width:12em"
+FIGURE = "text-align:right;white-space:nowrap"
+
 
 def html_table(blocks: Sequence[Block], notes: Iterable[str] = ()) -> str:
     """Return blocks as one table, each below its title, and notes below the table."""
     width = max((len(block.headers) for block in blocks), default=1)
     sections = "".join(_section(block, width) for block in blocks)
-    return f"<table>{sections}</table>{html_notes(notes)}"
+    # A notebook gives a cell of output less room than a wide table takes.
+    table = f'<div style="overflow-x:auto"><table>{sections}</table></div>'
+    return f"{table}{html_notes(notes)}"
 
 
 def html_notes(notes: Iterable[str]) -> str:
@@ -54,10 +60,9 @@ def _wide_row(text: str, width: int) -> str:
 
 
 def _row(cells: Sequence[str], tag: str, width: int, left: int) -> str:
-    """Return a row as wide as others; so many of its first cells are aligned left."""
-    sides = ["left" if i < left else "right" for i in range(len(cells))]
+    """Return a row as wide as others; so many of its first cells hold names, the others figures."""
+    styles = [NAME if i < left else FIGURE for i in range(len(cells))]
     shown = [
-        f'<{tag} style="text-align:{side}">{cell}</{tag}>'
-        for side, cell in zip(sides, cells, strict=True)
+        f'<{tag} style="{style}">{cell}</{tag}>' for style, cell in zip(styles, cells, strict=True)
     ]
     return f"<tr>{''.join(shown)}{f'<{tag}></{tag}>' * (width - len(cells))}</tr>"

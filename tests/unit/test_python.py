@@ -327,6 +327,11 @@ def test_results_and_comparison_are_shown_as_one_table_and_stay_frames(out: Path
         assert page.count("<table>") == page.count("</table>") == 1
         assert "class-incremental" in page
         assert "task-incremental" in page
+    # However long the names: they break, and figures stay whole.
+    cells = re.findall(r'<td style="([^"]*)">(?:<b>)?([^<]+)', table._repr_html_())
+    breaks = {text: "overflow-wrap:anywhere" in style for style, text in cells}
+    assert breaks["finetune"]
+    assert not any(breaks[text] for text in breaks if "±" in text or text.endswith("kB"))
     assert type(table[["label", "acc_mean"]]) is pd.DataFrame
     assert set(table.query("method == 'er'")["against"]) == {"finetune"}
     assert table.groupby("table")["storage_bytes_mean"].is_monotonic_increasing.all()
@@ -534,7 +539,7 @@ def test_figures_are_drawn_by_name(out: Path) -> None:
 
 @pytest.mark.slow
 def test_r_without_a_seed_is_drawn_as_the_mean_that_the_title_names(tmp_path: Path) -> None:
-    results = rp.load(write_random(tmp_path / "s", seed=4, complete=0.5))
+    results = rp.load(write_random(tmp_path / "s", seed=7, complete=0.5))
     complete = results.trials["status"].eq("complete").groupby(results.trials["trial_id"]).sum()
     assert set(complete) == {2, 1, 0}
     texts = {2: "mean of 2 complete seeds of 3", 1: "seed ", 0: "mean of 3 seeds, none complete"}
