@@ -73,7 +73,8 @@ def template(dark: bool = False) -> go.layout.Template:
 
 def bar_title(text: str) -> dict[str, str]:
     """Return the title of a colour bar: above it, with an empty line, and so off its ticks."""
-    return {"text": f"{text}<br> ", "side": "top"}
+    # A line of spaces alone would have no height.
+    return {"text": f"{text}<br><span style='color:transparent'>.</span>", "side": "top"}
 
 
 def apply_theme(figure: go.Figure, dark: bool) -> go.Figure:
