@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import ray
 from ray.exceptions import (
-    LocalRayletDiedError,
     NodeDiedError,
     ObjectLostError,
     OutOfMemoryError,
@@ -130,7 +129,7 @@ def classify_death(error: RayError) -> Death | None:
         return None
     if isinstance(error, OutOfMemoryError):
         return "memory"
-    if isinstance(error, NodeDiedError | LocalRayletDiedError | ObjectLostError):
+    if isinstance(error, NodeDiedError | ObjectLostError):
         return "node"
     return "process" if isinstance(error, WorkerCrashedError) else None
 

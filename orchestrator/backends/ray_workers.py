@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import LocalRayletDiedError, RayError
 
 from orchestrator.backends.nodes import Demand, Node, largest_node
-from orchestrator.backends.ray_head import HeadProbe
+from orchestrator.backends.ray_head import ClusterLost, HeadProbe
 from orchestrator.backends.ray_health import StallWatch
 from orchestrator.backends.ray_notes import find_worker
 from orchestrator.backends.ray_tasks import (
@@ -24,6 +24,7 @@ from orchestrator.backends.ray_tasks import (
     submit,
 )
 from orchestrator.backends.stage_needs import StageNeeds, room_left
+from orchestrator.errors import KEPT
 from orchestrator.graph.events import Event
 from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
 from orchestrator.stages.storage.lease_holding import create_owner
@@ -87,7 +88,11 @@ class RayWorkers:
         self._submit(Attempt(orders[0], owner=self._owner, beside=orders[1:]))
 
     def wait(self) -> list[Event]:
-        """Return the outcomes that have arrived; [] after a second without any."""
+        """Return the outcomes that have arrived; [] after a second without any.
+
+        Raises:
+            ClusterLost: the head does not answer, or Ray on this machine has ended.
+        """
         # Before any other call: a call to a head that has died would end this process.
         self._head.check()
         refs = list(self._running)
@@ -122,6 +127,7 @@ class RayWorkers:
         try:
             arrived: list[Event] = ray.get(ref)
         except RayError as error:
+            require_local_ray(error)
             return self._handle_error(attempt, error)
         pairs = zip(attempt.split() if attempt.beside else [attempt], arrived, strict=True)
         outcomes = [self._note(each, outcome) for each, outcome in pairs]
@@ -175,6 +181,15 @@ class RayWorkers:
     def _worker(self, attempt: Attempt) -> WorkerInfo | None:
         """Return the worker that died with a stage; None if the cluster cannot be asked."""
         return find_worker(attempt.order.key) if self._head.check() else None
+
+
+def require_local_ray(error: RayError) -> None:
+    """Raise ClusterLost if an error says that Ray's process on this machine has ended.
+
+    Without it nothing can be submitted: each attempt would fail at once.
+    """
+    if isinstance(error, LocalRayletDiedError):
+        raise ClusterLost(f"Ray on this machine was lost (its raylet died); {KEPT}") from error
 
 
 def describe_retry(attempt: Attempt, death: Death) -> str:

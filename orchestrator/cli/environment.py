@@ -14,7 +14,7 @@ import typer
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.addresses import copy_folder, is_results_address
-from orchestrator.stages.storage.uri import escape_uri, require_readable_uri
+from orchestrator.stages.storage.uri import BUCKET_SCHEMES, escape_uri, require_readable_uri
 
 PLAIN = str.maketrans(
     dict(zip("·–—×↑↓│┃─━•★✓✗“”’‘", "---x^v||--**+x\"\"''", strict=True))
@@ -90,6 +90,10 @@ def parse_store(text: str) -> str:
     if ADDRESS.match(text):
         scheme, _, rest = text.partition(":/")
         raise RepertoireError(f"--store: {text!r} has one slash; give {scheme}://{rest}")
+    scheme, colon, _ = text.partition(":")
+    if colon and scheme in BUCKET_SCHEMES and not Path(text).exists():
+        # Not shown whole: it may hold a password, and is no address in which that is found.
+        raise RepertoireError(f"--store: '{scheme}:...' has no slashes; give {scheme}://BUCKET")
     return str(parse_local_folder(text))
 
 

@@ -20,6 +20,7 @@ from orchestrator.results.durations import Durations, read_durations
 from orchestrator.search.create import create_study
 from orchestrator.search.per_task import PerTaskStudy
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.options import RunBudget
 from orchestrator.sweep.solve_means import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.simulation_page import simulation_page
@@ -146,7 +147,7 @@ def simulate_sweep(
         result = simulate(whole_plan, costs, cluster, limit)
         undisturbed = find_undisturbed() if cluster.losses_per_hour else None
     show(simulation_page(sweep.name, sweep.resources, result, undisturbed, durations))
-    for note in (*notes, *([] if sweep.budget is None else [NO_BUDGET])):
+    for note in (*notes, *([] if sweep.budget == RunBudget() else [NO_BUDGET])):
         show(note)
 
 

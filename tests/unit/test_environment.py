@@ -84,6 +84,10 @@ def test_commands_refuse_what_is_no_address_of_results_before_they_write(
         (("report", ".", "--figures", "s3://bucket/x"), "is an address; give a path"),
         (("compare", "s3:/bucket/x"), "'s3:/bucket/x' has one slash; give s3://bucket/x"),
         (("run", "sweep.yaml", "--store", "s3:/bucket/x"), "has one slash; give s3://bucket/x"),
+        (
+            ("run", "sweep.yaml", "--store", "s3:me:S3CR3T@b"),
+            "'s3:...' has no slashes; give s3://BUCKET",
+        ),
     ):
         code, output = answer(*words)
         assert (code, len(output.splitlines())) == (2, 1)

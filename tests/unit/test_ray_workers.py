@@ -7,10 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, WorkerCrashedError
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    OutOfMemoryError,
+    RayError,
+    WorkerCrashedError,
+)
 
 from orchestrator.backends import ray_workers
 from orchestrator.backends.nodes import MAX_DEMAND, Demand, Node
+from orchestrator.backends.ray_head import ClusterLost
 from orchestrator.backends.ray_tasks import Attempt
 from orchestrator.backends.ray_workers import RayWorkers
 from orchestrator.backends.stage_needs import StageNeeds, larger_needs
@@ -126,6 +133,18 @@ def test_a_stage_whose_nodes_are_lost_ten_times_has_failed(
     (failed,) = workers.wait()
     assert isinstance(failed, StageFailed)
     assert "its node died 10 times" in failed.story
+
+
+def test_without_ray_on_this_machine_the_run_ends_and_no_trial_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({"a": [NodeDiedError("gone"), LocalRayletDiedError()]})
+    workers, _ = workers_of(monkeypatch, cluster)
+    workers.submit(order("a"))
+    assert workers.wait() == []
+    with pytest.raises(ClusterLost, match=r"Ray on this machine was lost .* the same command"):
+        workers.wait()
+    assert len(cluster.submitted) == 2, "and no attempt more"
 
 
 def test_siblings_are_one_task_and_tried_apart_if_their_worker_dies(

@@ -469,6 +469,7 @@ def test_the_page_states_what_was_assumed(make_plan: Callable[..., Plan], tmp_pa
         "100% assumed: 60 s, and the bytes of the network",
     ):
         assert text in page
+    assert "budget" not in page, "the sweep has none"
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "stages").exists()
 

@@ -51,6 +51,13 @@ GIVEN_AND_SHOWN = [
     ("s3://b/x?secret_key=S3CR3T&scheme=http", "s3://b/x?secret_key=***&scheme=http"),
     ("abfs://c@a.net/x?client_secret=S3CR3T", "abfs://c@a.net/x?client_secret=***"),
     ("s3://b/x?access_key=S3CR3T", "s3://b/x?access_key=***"),
+    ("s3://b/x?secret_key=S3'CR3T&a=1", "s3://b/x?secret_key=***&a=1"),
+    ("s3://me:S3CR3T%40bucket/x", "s3://***%40bucket/x"),
+    (
+        "s3://b?endpoint%5Foverride=me:S3CR3T@h:9&a=1",
+        "s3://b?endpoint_override=***@h:9&a=1",
+    ),
+    ("abfs://c@a.net/x?sas=S3CR3T&pwd=S3CR3T", "abfs://c@a.net/x?sas=***&pwd=***"),
     ("s3://b?endpoint_override=me:S3CR3T@h:9&a=1", "s3://b?endpoint_override=***@h:9&a=1"),
     (
         "s3://b?endpoint_override=http://me:S3C@R3T@h:9",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from orchestrator.errors import RepertoireError
 
@@ -17,12 +17,17 @@ _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates: of bytes th
 _SLASHES = re.compile("(?<![:/])/{2,}")
 _URI = re.compile(r"(?<![\w+.-])[A-Za-z][\w+.-]*:/\S+")  # in a text; `Path` leaves one slash
 _SECRETS = (
-    re.compile(r"(s3:/+)[^/?#]*(?=@)"),  # where a user alone is the id of a key
-    re.compile(r"(\w:/+)[^/?#]*:[^/?#]*(?=@)"),
+    re.compile(r"(s3:/+)[^/?#]*(?=@|%40)"),  # where a user alone is the id of a key
+    re.compile(r"(\w:/+)[^/?#]*:[^/?#]*(?=@|%40)"),
     re.compile(r"((?:s3|gs|gcs):/+)[^/?#@]*:.*(?=@)"),  # a password may have slashes
     re.compile(r"([?&]endpoint_override=(?:\w+(?:://|%3A%2F%2F))?)[^&'\")]*(?=@|%40)", re.I),
-    re.compile(r"([?&][\w.-]*(?:secret|passw|token|key|signature|\bsig)[\w.-]*=)[^&'\")]+", re.I),
+    re.compile(
+        r"([?&][\w.-]*(?:secret|passw|pwd|token|key|credential|signature|\bsig|\bsas)[\w.-]*=)"
+        r"[^&]+?(?=&|['\")\]},.:;]*$)",
+        re.I,
+    ),
 )
+_OPTION_NAME = re.compile("(?<=[?&])[^=&]*%[^=&]*(?==)")
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -46,7 +51,8 @@ def hide_secrets(text: str) -> str:
 
 
 def _hide_secrets_of_uri(match: re.Match[str]) -> str:
-    uri = match[0]
+    # Arrow reads `endpoint%5Foverride` as the option that it is.
+    uri = _OPTION_NAME.sub(lambda name: unquote(name[0]), match[0])
     for secret in _SECRETS:
         uri = secret.sub(r"\1***", uri)
     return uri
