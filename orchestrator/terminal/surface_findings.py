@@ -68,15 +68,18 @@ def describe_winners(surface: Surface) -> Iterator[str]:
 
 def describe_volumes(surface: Surface) -> Iterator[str]:
     """Yield the methods in the order of their hypervolume, where both budgets vary."""
-    both = min(len(surface.storage), len(surface.compute)) > 1
-    if both and (best := best_text(surface, volumes(surface))):
-        front = front_volume(surface)
+    if min(len(surface.storage), len(surface.compute)) < 2:
+        return
+    best, front = best_text(surface, volumes(surface)), front_volume(surface)
+    if best:
         yield f"Hypervolume over both budgets (share of the box): {best}."
-        if np.isfinite(front).all():
-            together = interval_text(float(front.mean()), float(half_width(front)))
-            # Else a method may be best where no other was asked for.
-            cells = "" if surface.asked.all() else "; not all methods were asked for in all cells"
-            yield f"Hypervolume of the best method of each cell: {together}{cells}."
+    elif not surface.asked.all():
+        yield "Hypervolume over both budgets: of no method, since none was asked for in all cells."
+    if np.isfinite(front).all() and front.any():
+        together = interval_text(float(front.mean()), float(half_width(front)))
+        # Else a method may be best where no other was asked for.
+        cells = "" if surface.asked.all() else "; not all methods were asked for in all cells"
+        yield f"Hypervolume of the best method of each cell: {together}{cells}."
 
 
 def describe_areas(surface: Surface) -> Iterator[str]:

@@ -68,7 +68,7 @@ def winner_table(surface: Surface) -> Table:
 def winner_text(surface: Surface, cell: WinningCell) -> str:
     """Return the winners of a cell as text: `er = derpp, +2`."""
     if cell.best is None:
-        return "none"
+        return "none" if surface.asked[:, *cell.place].any() else "not asked for"
     names = [surface.methods[i] for i in cell.ties]
     shown = " = ".join(names[:MAX_TIES])
     return shown if len(names) <= MAX_TIES else f"{shown} +{len(names) - MAX_TIES}"

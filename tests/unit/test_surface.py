@@ -26,9 +26,10 @@ from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface, build_surface, surfaces
 from orchestrator.results.surface.task_figures import TASK_BUDGETS, have_common_steps
 from orchestrator.results.surface.trials import DIAL
-from orchestrator.results.surface.winners import winner_map
+from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.terminal.surface_findings import describe_volumes, findings
 from orchestrator.terminal.surface_names import empty_reason, seed_count_text
+from orchestrator.terminal.surface_tables import winner_text
 
 ABOVE = (
     "Above their budget, so not comparable and left out of winners, areas, volumes, rates and "
@@ -357,6 +358,15 @@ def test_a_cell_that_no_sweep_asks_for_is_not_incomplete() -> None:
     assert reasons == [None, "not complete", "not asked for", "not asked for"]
     line = [*describe_volumes(built)][-1]
     assert line.endswith("; not all methods were asked for in all cells.")
+    alone = replace(built, values=np.where(built.asked[..., None], 0.5, np.nan), asked=built.asked)
+    alone.asked[0, 0, 0] = False
+    alone.values[0, 0, 0] = np.nan  # so that no method is asked for in all cells
+    assert next(describe_volumes(alone)).endswith(
+        "of no method, since none was asked for in all cells."
+    )
+    nowhere = replace(alone, asked=np.zeros_like(alone.asked))
+    empty = WinningCell((0, 0), None, ())
+    assert (winner_text(alone, empty), winner_text(nowhere, empty)) == ("none", "not asked for")
     values = np.random.default_rng(0).uniform(0, 1, (2, 2, 2, 3))
     assert not any("asked" in each for each in describe_volumes(surface(values)))
 

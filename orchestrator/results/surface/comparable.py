@@ -9,10 +9,17 @@ import pandas as pd
 
 from orchestrator.results.grouping import group_into_tables
 from orchestrator.results.names.code_texts import fill_code
-from orchestrator.results.pooling import CONFIGURATION, TABLE, sweeps_by_configuration
+from orchestrator.results.pooling import (
+    CONFIGURATION,
+    TABLE,
+    sweeps_by_configuration,
+    sweeps_by_row,
+)
 from orchestrator.results.protocol import setting_title
+from orchestrator.results.surface.trials import BUDGETS
 
 FORCED = "NOT COMPARABLE: {}"
+FREE = "In separate surfaces, since sweeps leave different budgets free."
 SEPARATE = "In separate surfaces, since not comparable: {}."
 
 
@@ -23,7 +30,8 @@ class ComparableTrials:
     Attributes:
         title: of the setting, with the sweeps if it has several surfaces.
         sweeps: the names of its sweeps if its setting has several surfaces; else none.
-        note: in what the sweeps of the setting differ; "" if they are comparable.
+        note: in what the sweeps of the setting differ; "" if they are comparable and leave the
+            same budgets free.
         trials: its rows.
     """
 
@@ -57,15 +65,31 @@ def comparable_trials(
         of_setting = (placed[TABLE] == list(setting)).all(axis=1)
         own = placed[of_setting].set_index("sweep")["number"]
         if own.nunique() == 1:
-            yield ComparableTrials(title, (), "", rows)
+            yield from split_by_budgets(title, (), "", rows)
             continue
         reason = "; ".join(grouping.reasons[setting])
         if force:
-            yield ComparableTrials(title, (), FORCED.format(reason), rows)
+            yield from split_by_budgets(title, (), FORCED.format(reason), rows)
             continue
         for number, part in rows.groupby(rows["sweep"].map(own), sort=False):
             names = tuple(map(str, own.index[own == number]))
-            yield ComparableTrials(part_title(title, names), names, SEPARATE.format(reason), part)
+            yield from split_by_budgets(title, names, SEPARATE.format(reason), part)
+
+
+def split_by_budgets(
+    title: str, sweeps: tuple[str, ...], note: str, rows: pd.DataFrame
+) -> Iterator[ComparableTrials]:
+    """Yield trials as one surface; apart where sweeps leave different budgets free.
+
+    A sweep without a budget of storage has no cell in common with one that has it.
+    """
+    parts = [part for _, part in rows.groupby([rows[name].isna() for name in BUDGETS], sort=False)]
+    if len(parts) == 1:
+        yield ComparableTrials(part_title(title, sweeps), sweeps, note, rows)
+        return
+    for part in parts:
+        own = tuple(map(str, sweeps_by_row(part).explode().unique()))
+        yield ComparableTrials(part_title(title, own), own, f"{note} {FREE}".strip(), part)
 
 
 def rows_of_protocol(trials: pd.DataFrame) -> pd.DataFrame:
