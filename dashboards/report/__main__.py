@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dashboards.data.folders import SweepFolder
@@ -28,15 +29,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     file: Path = given.out or given.dirs[0] / "report.html"
     given_words = map(show_addresses, arguments or sys.argv[1:])
     command = shlex.join(["repertoire", "report", *given_words])
+    if given.figures:  # before a report is written that has none
+        with _one_message("the figures", given.figures):
+            given.figures.mkdir(parents=True, exist_ok=True)
     page = render(warehouse, command)
-    _write(file, page)
+    with _one_message("the report", file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page, encoding="utf-8")
     print_line(f"report: {file} ({bytes_text(len(page.encode()))})")
     for line in attach_report(warehouse.folders, file):
         print_line(line)
     if given.figures:
         from dashboards.figures import save_all  # matplotlib is slow to import
 
-        files = list(save_all(warehouse, given.figures))
+        with _one_message("the figures", given.figures):
+            files = list(save_all(warehouse, given.figures))
         print_line(f"figures: {len(files)} files in {given.figures}")
 
 
@@ -50,12 +57,12 @@ def create_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _write(path: Path, page: str) -> None:
+@contextmanager
+def _one_message(what: str, path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
+        yield
     except OSError as error:
-        raise RepertoireError(f"the report cannot be written to {path}: {error.strerror}") from None
+        raise RepertoireError(f"{what} cannot be written to {path}: {error.strerror}") from None
 
 
 def print_line(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,7 +41,7 @@ class CompareCommand(TyperCommand):
         return super().parse_args(ctx, list(self._complete_pareto(args)))
 
     def _complete_pareto(self, args: Sequence[str]) -> Iterator[str]:
-        for word, following in zip(args, [*args[1:], ""], strict=True):
+        for word, following in zip_longest(args, args[1:], fillvalue=""):
             yield word
             # A word that is no metric is the next argument, and --pareto has the usual ones.
             metrics = {*OBJECTIVE_NAMES, *USUAL_FRONT.split(","), "seconds"}

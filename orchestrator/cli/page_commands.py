@@ -29,6 +29,8 @@ def ui_command(
     # Sweeps of one results folder have one database.
     folders = {holding_folder(folder).resolve(): holding_folder(folder) for folder in dirs}
     commands = [command(folder, port + i) for i, folder in enumerate(folders.values())]
+    for folder in folders.values():
+        _require_sweep(folder)
     for i, folder in enumerate(folders.values()):
         prepare_database(folder)
         if address_of(folder):  # what other machines have sent is in databases of theirs
@@ -36,6 +38,15 @@ def ui_command(
         of_folder = f"  ({folder})" if len(folders) > 1 else ""
         show(f"open {front_page(folder, port + i)}{of_folder}")
     raise typer.Exit(run_servers(commands))
+
+
+def _require_sweep(folder: Path) -> None:
+    """Raise RepertoireError if a folder has no database and no sweep, be it without tables."""
+    from orchestrator.results.tables.sweep_folders import sweep_folders
+
+    begun = (folder / "mlflow.db").exists() or any(folder.glob("*/sweep.yaml"))
+    if folder.is_dir() and not begun:
+        sweep_folders(folder)
 
 
 def dashboard_command(

@@ -125,7 +125,8 @@ def read_durations(folder: Path) -> Durations:
         RepertoireError: there are no results.
     """
     stages = _describe_records(load(folder))
-    recorded = {name: _mean_costs(stages, columns) for name, columns in LIKENESS.items()}
+    timed = stages[stages["timed"]]
+    recorded = {name: _mean_costs(timed, columns) for name, columns in LIKENESS.items()}
     devices = tuple(sorted(stages["device"].dropna().unique()))
     peaks = stages[stages["after"] > 0].groupby(BENCHMARK)["peak_memory_bytes"].max()
     known: dict[Any, int] = peaks.dropna().astype(int).to_dict()
@@ -140,6 +141,7 @@ def _describe_records(results: Results) -> pd.DataFrame:
     stages.loc[stages["after"] == 0, ["trial_id", "method"]] = ""
     return stages.assign(
         seconds=stages[list(PHASE_SECONDS)].fillna(0.0).sum(axis=1),
+        timed=stages[list(PHASE_SECONDS)].notna().any(axis=1),
         size=stages["storage_bytes"] - stages["storage_raw_data_bytes"] + RECORD_BYTES,
     )
 

@@ -1,8 +1,8 @@
 """Which configurations a name matches, and the error if it matches several.
 
-A description is a list of words: the method, words of its label, hyperparameters as `name=value`,
-scenario, benchmark, sweep. All words must match. An id or a label that is given exactly is no
-description.
+A description is a list of words: the method, its class without the module, words of its label,
+hyperparameters as `name=value`, scenario, benchmark, sweep. All words must match. An id or a label
+that is given exactly is no description.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def _description_words(rows: pd.DataFrame) -> list[set[str]]:
     config = [column for column in map(str, rows) if column.startswith("config.")]
     names = short_column_names(config)
     descriptions = [
-        {str(row["method"]), str(row["benchmark"]), str(row["scenario"]), *row["sweeps"]}
+        {str(row["benchmark"]), str(row["scenario"]), *row["sweeps"]}
+        | {method := str(row["method"]), method.rpartition(":")[2]}
         | {*label.split()}
         for row, label in zip(rows.to_dict("records"), base_names(rows), strict=True)
     ]

@@ -25,6 +25,7 @@ from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.trial_options import hyperparameter_texts
 
 EMPTY = pd.DataFrame()
+SHORT_ID = 32  # characters that leave room for the other columns in a line of 80
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def _table(setting: str, trials: Sequence[ListedTrial]) -> Table:
     table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
     table.title, table.title_justify = Text(setting), "left"
     table.add_column("trial")
-    table.add_column("id", no_wrap=True)  # to be copied
+    short = max(len(trial.trial_id) for trial in trials) <= SHORT_ID
+    table.add_column("id", no_wrap=short, overflow="fold")  # to be copied
     for header in ("seeds", "stages\nleft"):
         table.add_column(header, justify="right", no_wrap=True)
     has_options = any(trial.hyperparameters for trial in trials)

@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.storm, pytest.mark.timeout(4 * PATIENCE_SECONDS)]
 def test_a_signal_ends_the_server_of_a_command_and_all_its_children(
     command: str, page: str, number: signal.Signals, tmp_path: Path
 ) -> None:
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun/sweep.yaml").touch()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])

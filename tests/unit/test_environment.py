@@ -299,3 +299,9 @@ def test_several_results_folders_have_a_server_each_and_sweeps_of_one_share_thei
     assert ports == ["6000", "6001"]
     assert databases == [f"sqlite:///{tmp_path / name}/mlflow.db" for name in ("one", "two")]
     assert "http://127.0.0.1:6001/" in result.output
+
+
+def test_a_folder_without_a_sweep_is_not_served_and_stays_empty(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["ui", str(tmp_path)])
+    assert "no results here" in str(result.exception)
+    assert not [*tmp_path.iterdir()]

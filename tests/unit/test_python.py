@@ -338,6 +338,9 @@ def test_results_and_comparison_are_shown_as_one_table_and_stay_frames(out: Path
     assert "forgetting" not in table._repr_html_()
     assert "| finetune |" in table.render("markdown")
     assert repr(table) == table.render()
+    with pytest.MonkeyPatch.context() as terminal:
+        terminal.setenv("COLUMNS", "160")
+        assert repr(table) == table.render(width=160)
     assert set(front["label"]) <= set(table["label"])
     assert front["storage_bytes_mean"].min() == table["storage_bytes_mean"].min()
 

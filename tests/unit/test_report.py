@@ -407,6 +407,14 @@ def test_the_figures_are_written_as_svg_and_pdf_the_same_bytes_each_time(
     assert f"figures: 2 files in {tmp_path / 'once'}" in capsys.readouterr().out
 
 
+def test_figures_that_cannot_be_written_are_refused_before_the_report(tmp_path: Path) -> None:
+    write_random(tmp_path / "results" / "s", complete=1.0, seeds=1, num_tasks=2)
+    (tmp_path / "file").touch()
+    with pytest.raises(RepertoireError, match=r"the figures cannot be written to .*: Not a dir"):
+        main([str(tmp_path / "results"), "--figures", str(tmp_path / "file" / "x")])
+    assert not (tmp_path / "results" / "report.html").exists()
+
+
 @pytest.mark.usefixtures("blank_page")
 def test_a_report_of_several_folders_is_one_page_in_the_first_of_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

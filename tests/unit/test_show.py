@@ -245,6 +245,11 @@ def test_a_description_finds_the_same_trial_whatever_else_the_folder_holds() -> 
         assert "ewc-12ab (sweep s)" in words(results, "ewc lam=1")
 
 
+def test_the_class_of_a_method_of_ones_own_describes_it() -> None:
+    results = results_from(trial(), trial("m-1", method="mine:Breaks"))
+    assert find_configuration(results, "Breaks")["trial_id"] == "m-1"
+
+
 def test_a_trial_is_found_by_its_name_in_the_earlier_sweep_and_in_the_later_one_alone() -> None:
     later = [trial(sweep="t"), trial("ewc-zz", sweep="t", lam=2.0)]
     planned = list(first_rows(results_from(*later)).label)  # as a plan of the later sweep has them

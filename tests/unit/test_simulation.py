@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -27,6 +28,7 @@ from orchestrator.cli.simulate import (
     read_scenario,
     simulate_sweep,
 )
+from orchestrator.columns import PHASE_SECONDS
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.simulation import Simulation, find_makespan, simulate
@@ -48,6 +50,7 @@ from orchestrator.results.durations import (
 )
 from orchestrator.results.folder.places import open_store
 from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.tables.tables import Tables, read_tables, write_tables
 from orchestrator.results.units import duration_text, si_text
 from orchestrator.search.price import price_plan
 from orchestrator.stages.code.components import Component
@@ -59,7 +62,7 @@ from orchestrator.sweep import sweep as sweep_module
 from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.sweep.solve_means import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.describe import plan_table
+from orchestrator.terminal.describe import plan_table, recorded_rows
 from orchestrator.terminal.simulation_page import simulation_page
 
 LIMIT = Demand().stages
@@ -405,6 +408,23 @@ def test_a_plan_shows_what_stages_like_those_left_took_in_an_earlier_run(
     assert expected == pytest.approx(sum(taken.values()))  # the second seed has no record yet
     assert rows(recorded)["time left, one stage at a time"] == duration_text(expected)
     assert rows(recorded)["largest recorded peak of memory"] == si_text(3e6, "B")
+
+
+def test_tables_without_times_tell_no_time_left(
+    make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    planned = make_plan("[finetune]", "[0]")
+    record_stages(planned, tmp_path)
+    folder = tmp_path / planned.sweep.name
+    tables = read_tables(folder)
+    times = {name: None for name in PHASE_SECONDS}
+    rows = [row | times for row in tables.stages.to_pylist()]
+    stages = pa.Table.from_pylist(rows, tables.stages.schema)
+    write_tables(Tables(tables.trials, tables.accuracy, stages), folder)
+    names = [
+        name for name, _ in recorded_rows(make_plan("[finetune]", "[1]"), read_durations(tmp_path))
+    ]
+    assert names == ["largest recorded peak of memory"]
 
 
 def test_shares_of_a_gpu_are_read_from_the_records_of_earlier_runs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,7 +14,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.trial_list import trials_tables
+from orchestrator.terminal.trial_list import ListedTrial, _table, trials_tables
 
 SWEEP = """\
 name: listed
@@ -78,3 +79,18 @@ def test_cells_without_a_dial_say_so_and_those_to_solve_are_counted(tmp_path: Pa
     assert isinstance(table, Table)
     assert [*table.columns[3].cells] == [Text("infeasible")]
     assert str(note) == "cells whose trials follow once prices are counted: 1"
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_no_column_and_no_part_of_a_long_id_vanishes(width: int) -> None:
+    ids = [f"a_{'very_' * 20}long_name-{i}f" for i in range(2)]
+    listed = [ListedTrial("", "name " * 20, each, 2, "3", "lam=1 " * 9) for each in ids]
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(_table("setting", listed))
+    text = console.export_text()
+    assert "…" not in text
+    head = next(line for line in text.splitlines() if " id " in line)
+    assert head.split() == ["trial", "id", "seeds", "left", "hyperparameters"]
+    at, end = head.index(" id ") + 1, head.index("seeds")
+    column = "".join(line[at:end].strip() for line in text.splitlines())
+    assert all(each in column for each in ids)

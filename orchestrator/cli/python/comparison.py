@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes
 from orchestrator.terminal.comparison.rendering import FIRST_ROWS, render
+from orchestrator.terminal.console import terminal_width
 from orchestrator.terminal.html_table import html_table
 
 NARROWEST, WIDEST = 20, 1000  # widths of a table, in characters
@@ -45,7 +48,9 @@ class Comparison(pd.DataFrame):
         return render(plain_frame(self), format, width)
 
     def __repr__(self) -> str:
-        return self.render()
+        # That of a notebook is no terminal, though its server may have been started in one.
+        in_terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
+        return self.render(width=terminal_width()) if in_terminal else self.render()
 
     def _repr_html_(self) -> str:
         return comparison_html(plain_frame(self))
