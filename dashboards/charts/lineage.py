@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboards.charts.lineage_ends import Ends, find_ends
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import escape_column, plain_texts
-from dashboards.charts.theme import COLOURS, GREY, HIGHLIGHT, template
+from dashboards.charts.theme import COLOURS, GREY, HIGHLIGHT, brighten_marks, template
 
 MAX_STAGES = 400  # more cannot be told apart in the drawing
 ROW, EDGES = 22, 130  # in pixels
@@ -25,7 +25,9 @@ MARKS = {
 
 
 @plain_texts
-def trial_graph(stages: pd.DataFrame, trials: pd.DataFrame | None = None) -> go.Figure:
+def trial_graph(
+    stages: pd.DataFrame, trials: pd.DataFrame | None = None, dark: bool = False
+) -> go.Figure:
     """Draw the stages of a sweep from left to right, each once, with a line to its parent.
 
     A trial on a seed is a row; a stage that several trials share is in the row of the first, and
@@ -37,6 +39,7 @@ def trial_graph(stages: pd.DataFrame, trials: pd.DataFrame | None = None) -> go.
             maybe `status`, and `label` if the trials have names.
         trials: `trial_id`, `seed`, `label`, `status`, `num_tasks` and `story` of the trials, whose
             texts are escaped; None: those with a stage, and nothing on where they ended.
+        dark: whether the marks are for a dark background.
     """
     if stages.empty:
         return empty_figure("No stage has been computed.")
@@ -53,6 +56,8 @@ def trial_graph(stages: pd.DataFrame, trials: pd.DataFrame | None = None) -> go.
     figure = go.Figure(layout={"template": template(), "hovermode": "closest"})
     figure.add_trace(_branches(nodes, ends))
     figure.add_traces([*_stage_marks(nodes), *_end_marks(ends)])
+    if dark:
+        brighten_marks(figure)
     figure.update_xaxes(title="tasks learned", dtick=1)
     figure.update_yaxes(
         title="trial and seed",

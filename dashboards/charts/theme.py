@@ -90,6 +90,13 @@ def apply_theme(figure: go.Figure, dark: bool) -> go.Figure:
     return figure
 
 
+def brighten_marks(figure: go.Figure) -> None:
+    """Set the colours of marks, in place, to those that text in them has on dark paper."""
+    for trace in figure.data:
+        if colours := label_colours().get(trace.marker.color):
+            trace.update(marker_color=colours["dark"], marker_line_color=colours["dark"])
+
+
 @cache
 def label_colours() -> dict[str, dict[str, str]]:
     """Return for each colour of data "data" and, for text in it on paper, "light" and "dark".

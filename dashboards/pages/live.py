@@ -22,6 +22,7 @@ from dashboards.data.stages import (
 from dashboards.page import Page
 from dashboards.pages.heading import EVERY_SECONDS
 from dashboards.pages.live_rows import show_events, show_failures, show_running
+from dashboards.pages.wording import STATUS_WORDS
 from orchestrator.results.units import UNDEFINED, decimal_text, duration_text
 from orchestrator.terminal.escaping import escape_markdown
 
@@ -118,7 +119,13 @@ def _show_statuses(page: Page, sweep: str) -> None:
         st.info("No table has been written yet; the first is written after the first stage.")
         return
     st.subheader("Trials by status")
-    st.dataframe(table.rename(columns={"n": "trials, a seed each"}), hide_index=True)
+    st.dataframe(readable_statuses(table), hide_index=True)
+
+
+def readable_statuses(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of trials by status, with the statuses in words."""
+    words = table["status"].map(lambda status: STATUS_WORDS.get(status, status))
+    return table.assign(status=words).rename(columns={"n": "trials, a seed each"})
 
 
 def _show_graph(page: Page, sweep: str) -> None:
@@ -129,7 +136,7 @@ def _show_graph(page: Page, sweep: str) -> None:
         st.subheader("Trial graph")
         rows: pd.DataFrame = stage_rows(page.warehouse, sweep)
         trials = escape_texts(trial_rows(page.warehouse, sweep))
-        page.chart(charts.trial_graph(rows, trials), "trial graph")
+        page.chart(charts.trial_graph(rows, trials, page.dark), "trial graph")
         st.caption(
             "A stage that several trials share is drawn once, larger, in the row of the first."
         )

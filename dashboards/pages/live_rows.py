@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 import pandas as pd
@@ -19,9 +20,9 @@ from orchestrator.terminal.failures import group_endings, trials_line
 
 MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
 EVENT_LETTERS, STAGE_LETTERS = 48, 40  # of a name beside the other columns
-STORY_LETTERS = 32  # of an event; the failures above have all of them
+STORY_LETTERS = 42  # of an event; the failures above have all of them
 # Pixels; the names have the rest.
-EVENT_WIDTHS = {"time": 80, "event": 240, "seed": 60}
+EVENT_WIDTHS = {"time": 110, "event": 320, "seed": 60}
 STAGE_WIDTHS = {"for": 80, "seed": 60, "task": 70, "node": 90, "process": 70, "device": 70}
 
 
@@ -77,10 +78,16 @@ def show_failures(page: Page, sweep: str) -> None:
 
 def readable_events(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the columns to show of events, as text; long names differ still."""
-    times = [f"{moment.to_pydatetime().astimezone():%H:%M:%S}" for moment in rows["time"]]
+    times = [time_text(moment.to_pydatetime().astimezone()) for moment in rows["time"]]
     names = _short(rows["configuration"], EVENT_LETTERS)
     events = rows["event"].map(_shorten_story)
     return rows.assign(time=times, event=events, seed=rows["seed"].astype(str), configuration=names)
+
+
+def time_text(moment: datetime) -> str:
+    """Return a time of this machine's zone as text, with its date unless that is today."""
+    today = moment.date() == datetime.now(moment.tzinfo).date()
+    return f"{moment:%H:%M:%S}" if today else f"{moment:%d %b %H:%M}"
 
 
 def _shorten_story(text: str) -> str:

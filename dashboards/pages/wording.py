@@ -9,7 +9,7 @@ from dashboards.charts.quantities import short_label
 from orchestrator.columns import explain_undefined_fwt
 from orchestrator.terminal.escaping import escape_markdown
 
-STATUS = {
+STATUS_WORDS = {
     "stopped": "not finished: still running, interrupted, or stopped by a scheduler",
     "failed": "failed",
     "infeasible": "infeasible: they do not fit their means",
@@ -29,7 +29,7 @@ def show_nothing_complete(table: pd.DataFrame) -> None:
             [
                 "No trial of the evaluation phase is complete yet, so there is nothing to compare:",
                 *(
-                    f"- {n:,} {escape_markdown(STATUS.get(why, why))}"
+                    f"- {n:,} {escape_markdown(STATUS_WORDS.get(why, why))}"
                     for why, n in left_out.items()
                 ),
             ]
@@ -60,7 +60,7 @@ def show_left_out(table: pd.DataFrame) -> None:
     """Show how many (trial, seed) are left out of a comparison, and why."""
     if table.attrs.get("left_out"):
         parts = [
-            f"{n:,} {escape_markdown(STATUS.get(why, why))}"
+            f"{n:,} {escape_markdown(STATUS_WORDS.get(why, why))}"
             for why, n in table.attrs["left_out"].items()
         ]
         st.caption(f"Left out, by trial and seed: {'; '.join(parts)}.")

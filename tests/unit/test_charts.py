@@ -703,6 +703,14 @@ def test_a_trial_without_a_stage_of_its_own_has_a_row_in_the_graph() -> None:
     assert top < 0  # the first row is on top
 
 
+def test_marks_of_the_graph_are_seen_on_dark_paper() -> None:
+    table = pd.DataFrame({"trial_id": ["a", "b"], "key": ["a0", "b0"], "cached": [False, True]})
+    figure = charts.trial_graph(table.assign(after=0, parent=None, seed=7), dark=True)
+    colours = [trace.marker.color for trace in figure.data if trace.marker.color]
+    assert len(colours) == 2
+    assert min(contrast(colour, theme.PAPERS["dark"]) for colour in colours) >= 4.5
+
+
 def test_the_graph_shows_where_trials_failed_and_diverged_and_what_was_not_run() -> None:
     """Of three tasks a fails at the second, b diverges at the first, c at the start."""
     rows = [

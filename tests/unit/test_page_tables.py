@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import pytest
 
@@ -11,6 +13,8 @@ from dashboards.pages.choices import first_choice
 from dashboards.pages.equal_means import MOST_LINES, first_labels
 from dashboards.pages.leaderboard import readable_table
 from dashboards.pages.leaderboard_widths import COSTS, SMALLEST, leaderboard_widths
+from dashboards.pages.live import readable_statuses
+from dashboards.pages.live_rows import time_text
 from dashboards.pages.search import colours_text
 from dashboards.pages.tables import (
     LINE,
@@ -105,6 +109,19 @@ def test_no_word_is_broken_where_a_table_is_too_wide() -> None:
 
 def test_rows_of_the_leaderboard_have_three_lines_at_most() -> None:
     assert leaderboard_widths(ranked("a name of 22 letters " * 20)).row == ROW + 2 * LINE
+
+
+def test_a_time_of_another_day_has_its_date() -> None:
+    now = datetime.now().astimezone()
+    assert time_text(now) == f"{now:%H:%M:%S}"
+    assert time_text(datetime(2001, 2, 3, 4, 5, tzinfo=now.tzinfo)).startswith("03 ")
+
+
+def test_trials_that_run_or_wait_are_not_told_to_be_stopped() -> None:
+    counts = {"phase": "evaluation", "status": ["complete", "stopped"], "n": [1, 6]}
+    table = readable_statuses(pd.DataFrame(counts))
+    told = [text.partition(":")[0] for text in table["status"]]
+    assert (told, list(table["trials, a seed each"])) == (["complete", "not finished"], [1, 6])
 
 
 def test_candidates_have_three_digits_of_each_real_number_and_whole_numbers_whole() -> None:

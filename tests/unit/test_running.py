@@ -184,7 +184,7 @@ def test_events_are_told_by_the_names_of_configurations_newest_first(tmp_path: P
     assert [name[-13:] for name in shown["configuration"]] == ["lam=1 (class)", "lam=2 (class)"]
     assert shown["configuration"].str.len().max() <= EVENT_LETTERS
     told = readable_events(rows.assign(event=[f"failed: {'long ' * 20}", "task 1 learned"]))
-    assert list(told["event"]) == ["failed: long long long long lon…", "task 1 learned"]
+    assert list(told["event"]) == ["failed: long long long long long long lon…", "task 1 learned"]
     assert read_events(warehouse, "s", StoredProgress({})).empty  # of an earlier release
 
 
