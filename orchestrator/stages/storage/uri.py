@@ -52,10 +52,10 @@ def hide_secrets(text: str) -> str:
 
 def _hide_secrets_of_uri(match: re.Match[str]) -> str:
     # Arrow reads `endpoint%5Foverride` as the option that it is.
-    uri = _OPTION_NAME.sub(lambda name: unquote(name[0]), match[0])
+    uri = read = _OPTION_NAME.sub(lambda name: unquote(name[0]), match[0])
     for secret in _SECRETS:
         uri = secret.sub(r"\1***", uri)
-    return uri
+    return match[0] if uri == read else uri
 
 
 def is_bucket_name(name: str) -> bool:
