@@ -69,6 +69,7 @@ GIVEN_AND_SHOWN = [
     ),
 ]
 WITHOUT = [
+    "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=split_digits-task",
     "s3://bucket/a@b:c",
     "s3://bucket/x?endpoint_override=http://h:9000&scheme=http&region=us-east-1",
     "hdfs://me@host:80/x",

@@ -22,7 +22,7 @@ _SECRETS = (
     re.compile(r"((?:s3|gs|gcs):/+)[^/?#@]*:.*(?=@)"),  # a password may have slashes
     re.compile(r"([?&]endpoint_override=(?:\w+(?:://|%3A%2F%2F))?)[^&'\")]*(?=@|%40)", re.I),
     re.compile(
-        r"([?&][\w.-]*(?:secret|passw|pwd|token|key|credential|signature|\bsig|\bsas)[\w.-]*=)"
+        r"([?&][\w.-]*(?:secret|passw|pwd|token|(?<!share)key|credential|signature|\bsig|\bsas)[\w.-]*=)"
         r"[^&]+?(?=&|['\")\]},.:;]*$)",
         re.I,
     ),
