@@ -723,18 +723,6 @@ def test_a_plan_and_a_run_take_a_number_of_requests_that_does_not_grow_with_the_
 
 
 @pytest.mark.slow
-def test_verify_reads_the_bucket_not_the_copy_of_the_node(bucket, tmp_path, monkeypatch):
-    monkeypatch.setenv("REPERTOIRE_STATE_CACHE_GB", "1")
-    monkeypatch.setenv("REPERTOIRE_STATE_CACHE", str(tmp_path))
-    store = StageStore(bucket("verified"))
-    store.put(STATE, record())
-    (state,) = (entry.path for entry in store.files.entries() if "state" in entry.path)
-    store.files.write(state, b"other bits")
-    assert same(store.state(KEY), STATE)
-    assert f"{state.rpartition('/')[2]} is not what was written" in store.verify(KEY)
-
-
-@pytest.mark.slow
 def test_a_large_state_of_a_bucket_is_read_by_two_requests(bucket, requests):
     store = StageStore(bucket("large"))
     state = {"network.weight": torch.zeros(500_000)}

@@ -21,6 +21,7 @@ _SECRETS = (
     re.compile(r"(\w:/+)[^/?#]*:[^/?#]*(?=@|%40)"),
     re.compile(r"((?:s3|gs|gcs):/+)[^/?#@]*:.*(?=@)"),  # a password may have slashes
     re.compile(r"([?&]endpoint_override=(?:\w+(?:://|%3A%2F%2F))?)[^&'\")]*(?=@|%40)", re.I),
+    # Not the key of a shared view, which is in links to MLflow.
     re.compile(
         r"([?&][\w.-]*(?:secret|passw|pwd|token|(?<!share)key|credential|signature|\bsig|\bsas)[\w.-]*=)"
         r"[^&]+?(?=&|['\")\]},.:;]*$)",
