@@ -25,6 +25,8 @@ class Progress:
         scored: executed stages that only lacked scores on further tasks (ADR 9).
         already_stored: executed stages that another driver had stored meanwhile.
         failed: executed stages that diverged or raised. raised: those that raised.
+        started: monotonic seconds. first_stage_at: when the first stage was submitted, which is
+            once Ray has started; None before.
         log: the last events.
     """
 
@@ -41,16 +43,17 @@ class Progress:
     raised: int = 0
     trials_done: int = 0
     started: float = field(default_factory=time.monotonic)
+    first_stage_at: float | None = None
     log: EventLog = field(default_factory=EventLog)
     _running: set[str] = field(default_factory=set)
     _executed: set[str] = field(default_factory=set)
     _waiting: dict[str, set[int]] = field(default_factory=dict)
 
     def eta_seconds(self) -> float | None:
-        """Return the seconds left at the rate so far."""
-        if not self.executed:
+        """Return the seconds left at the rate since the first stage was submitted."""
+        if not self.executed or self.first_stage_at is None:
             return None
-        return (time.monotonic() - self.started) / self.executed * self.to_go
+        return (time.monotonic() - self.first_stage_at) / self.executed * self.to_go
 
     @property
     def num_computed(self) -> int:
@@ -62,6 +65,8 @@ class Progress:
         match news:
             case RunStage(key):
                 self._running.add(key)
+                if self.first_stage_at is None:
+                    self.first_stage_at = time.monotonic()
             case ParentLost(key):
                 self._running.discard(key)
             case StageDone(key) | StageDiverged(key) | StageFailed(key):

@@ -87,12 +87,18 @@ def test_no_more_is_to_go_than_nothing() -> None:
     assert progress.to_go == 0
 
 
-def test_the_seconds_to_go_follow_from_the_rate_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    progress = Progress(to_go=6, started=100.0)
+def test_the_seconds_to_go_follow_from_the_rate_since_the_first_stage_was_submitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    progress = Progress(to_go=6, started=40.0)  # Ray took a minute to start
+    for key in "ab":
+        progress.count(RunStage(key))
     assert progress.eta_seconds() is None
+    now[0] = 130.0
     for key in "ab":
         progress.count(StageDone(key))
-    monkeypatch.setattr(module.time, "monotonic", lambda: 130.0)
     assert progress.eta_seconds() == 30 / 2 * 4
 
 
