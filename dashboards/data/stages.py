@@ -65,6 +65,11 @@ class StoredProgress:
         return None if raised is None else int(raised)
 
     @property
+    def num_missing(self) -> int:
+        """Stages that were not run; a file of an older release has all of them in `to_go`."""
+        return (self["to_go"] or 0) + (self["unreachable"] or 0)
+
+    @property
     def stages_per_minute(self) -> float | None:
         """Stages computed per minute since the start; None before the first."""
         seconds = (self["updated_at"] or 0) - (self["started_at"] or 0)

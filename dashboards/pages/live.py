@@ -83,7 +83,7 @@ def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
     show = {"complete": st.success, "silent": st.warning}.get(state.state, st.info)
     show(state_text(state, trials))
     total = state["asked_for"] or 0
-    done = total - (state["to_go"] or 0)
+    done = total - state.num_missing
     st.progress(min(1.0, done / total) if total else 0.0, f"{done:,} of {total:,} stages")
     speed = state.stages_per_minute
     left = state["eta_seconds"] if state.state == "running" else None

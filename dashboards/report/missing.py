@@ -32,13 +32,14 @@ def missing_notes(warehouse: Warehouse) -> Iterator[str]:
 
 def _progress_text(warehouse: Warehouse, sweep: str, progress: StoredProgress) -> str:
     """Return how far a sweep is whose trials are not all complete."""
-    trials, to_go = progress["trials"], progress["to_go"]
+    trials, missing = progress["trials"], progress.num_missing
     if progress.state == "over":
         complete = count_trials(warehouse, sweep, str(progress["phase"]))["complete"]
-        return f"over: {complete} of {trials} trials are complete, {to_go} stages were not computed"
+        counted = f"{complete} of {trials} trials are complete"
+        return f"over: {counted}, {missing} stages were not computed"
     state = "still running" if progress.state == "running" else "not complete"
     done = f"{progress['trials_done']} of {trials} trials are done"
-    return f"{state}: {done}, {to_go} stages are to go"
+    return f"{state}: {done}, {progress['to_go']} stages are to go"
 
 
 def _failure_notes(warehouse: Warehouse, sweep: str) -> Iterator[str]:

@@ -124,7 +124,7 @@ def close_sweep(outcome: SweepOutcome, tables: Tabulator) -> None:
         # trials, were complete.
         last = outcome.search or outcome.evaluation
         ProgressFile(tables.folder, tables.store.uri).close(last, complete=False)
-    if outcome.complete and not outcome.evaluation.to_go:
+    if outcome.complete and not outcome.evaluation.num_missing:
         tables.withdraw_others()
 
 

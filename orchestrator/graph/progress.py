@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.graph.event_log import EventLog
-from orchestrator.graph.events import ChainEnded, Event, Instruction, RunStage
+from orchestrator.graph.events import ChainEnded, ChainId, Event, Instruction, RunStage
+from orchestrator.graph.wanted_stages import WantedStages
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
 
@@ -19,7 +20,8 @@ class Progress:
         phase: "features", "search" or "evaluation".
         trials: known trials of this phase.
         asked_for: stages of all trials, counting shared ones once for each; a search adds to it.
-        to_go: stages left to compute; an upper limit for a search that stops some early.
+        to_go: stages left to compute; an upper limit for a search that stops some early. Those
+            that cannot run, since one before them failed or diverged, are not among them.
         shared: stages of trials that need no computing.
         executed: stages that ended, successful or not.
         scored: executed stages that only lacked scores on further tasks (ADR 9).
@@ -48,12 +50,24 @@ class Progress:
     _running: set[str] = field(default_factory=set)
     _executed: set[str] = field(default_factory=set)
     _waiting: dict[str, set[int]] = field(default_factory=dict)
+    _wanted: WantedStages = field(default_factory=WantedStages)
+    _unreachable: set[str] = field(default_factory=set)
 
     def eta_seconds(self) -> float | None:
         """Return the seconds left at the rate since the first stage was submitted."""
         if not self.executed or self.first_stage_at is None:
             return None
         return (time.monotonic() - self.first_stage_at) / self.executed * self.to_go
+
+    @property
+    def unreachable(self) -> int:
+        """Stages that cannot run, since one before them failed or diverged."""
+        return len(self._unreachable)
+
+    @property
+    def num_missing(self) -> int:
+        """Stages that were not run: those to go, and those that cannot run."""
+        return self.to_go + self.unreachable
 
     @property
     def num_computed(self) -> int:
@@ -73,8 +87,8 @@ class Progress:
                 self._running.discard(key)
                 if key not in self._executed:
                     self._count_outcome(news)
-            case ChainEnded((trial_id, seed)) if trial_id in self._waiting:
-                self._end_chain(trial_id, seed)
+            case ChainEnded(chain):
+                self._end_chain(chain)
         self.log.note(news)
         self.running, self.executed = len(self._running), len(self._executed)
 
@@ -82,7 +96,8 @@ class Progress:
         """Return the content of the progress file; times are seconds since 1970."""
         # Monotonic times mean nothing to the process that reads the file.
         now = time.time_ns() / 1e9
-        shown = ("phase", "trials", "trials_done", "asked_for", "shared", "executed", "to_go")
+        counts = ("trials", "trials_done", "asked_for", "shared", "executed", "to_go")
+        shown = ("phase", *counts, "unreachable")
         return {name: getattr(self, name) for name in shown} | {
             "computed": self.num_computed,
             "failed": self.failed,
@@ -104,8 +119,13 @@ class Progress:
             self.failed += 1
             self.raised += isinstance(outcome, StageFailed)
 
-    def _end_chain(self, trial_id: str, seed: int) -> None:
-        waiting = self._waiting[trial_id]
+    def _end_chain(self, chain: ChainId) -> None:
+        # Of a chain that is complete all stages were executed.
+        lost = self._wanted.remove(chain) - self._executed
+        self._unreachable |= lost
+        self.to_go = max(self.to_go - len(lost), 0)
+        trial_id, seed = chain
+        waiting = self._waiting.get(trial_id, set())
         # A trial is done with the last of its seeds.
         self.trials_done += waiting == {seed}
         waiting.discard(seed)

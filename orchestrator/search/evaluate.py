@@ -48,6 +48,7 @@ def evaluate(
             )
     finally:
         tables.note_end(brake.reason)
-        ProgressFile(tables.folder, tables.store.uri).close(progress, complete=progress.to_go == 0)
+        file = ProgressFile(tables.folder, tables.store.uri)
+        file.close(progress, complete=progress.num_missing == 0)
         tables.close()
     return progress

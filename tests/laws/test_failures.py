@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 
@@ -43,6 +44,10 @@ def test_a_diverging_trial_is_recorded_with_its_rows_so_far_and_is_not_trained_a
     three = "{name: permuted_digits, scenario: domain, num_tasks: 3, samples_per_task: 32}"
     progress = lab.ask(f"[{name}, finetune]", benchmark=three).run()
     assert progress.failed == 1
+    # Task 3 cannot follow: no time is foreseen for it, and the run is not complete.
+    assert (progress.to_go, progress.unreachable) == (0, 1)
+    file = json.loads((lab.out / "lab" / "progress.json").read_text())
+    assert (file["to_go"], file["unreachable"], file["complete"]) == (0, 1, False)
     table = trials(lab)
     row = table.loc[(name.strip("'"), 0)]
     assert (row["status"], row["tasks_done"]) == ("diverged", 1)

@@ -413,7 +413,7 @@ def test_a_budget_of_stages_is_kept_and_the_same_command_continues(
         computed.clear()
         outcome = go(bit_by_bit, budget=RunBudget(stages=4))
         spent.append(len(computed))
-        if outcome.complete and not outcome.evaluation.to_go:
+        if outcome.complete and not outcome.evaluation.num_missing:
             break
     assert spent[:-1] == [4] * (len(spent) - 1)
     assert sum(spent) == total

@@ -15,6 +15,7 @@ from orchestrator.graph import progress as module
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage, SlotsChanged
 from orchestrator.graph.progress import Progress
 from orchestrator.graph.progress_file import ProgressFile, read_first_run
+from orchestrator.graph.wanted_stages import WantedStages
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
 FIELDS = {
@@ -25,6 +26,7 @@ FIELDS = {
     "shared": int,
     "executed": int,
     "to_go": int,
+    "unreachable": int,
     "running": list,
     "failed": int,
     "computed": int,
@@ -79,6 +81,40 @@ def test_a_trial_is_done_when_its_last_seed_is() -> None:
         progress.count(ChainEnded(chain, "complete"))
         done.append(progress.trials_done)
     assert done == [0, 0, 0, 1, 2]
+
+
+def test_stages_that_no_chain_can_reach_any_more_are_not_to_go() -> None:
+    chains = {("t", 0): "abcd", ("t", 1): "abcef", ("u", 0): "agh"}
+    progress = Progress(to_go=8, _wanted=WantedStages(chains))
+    counts = []
+    for news in (
+        StageDone("a"),
+        StageFailed("g", ""),
+        ChainEnded(("u", 0), "failed"),  # h is lost
+        StageDone("b"),
+        StageDone("c"),
+        StageDiverged("d", ""),
+        ChainEnded(("t", 0), "diverged"),  # what it shares with the other seed is not
+        StageDone("e"),
+        StageDone("f"),
+        ChainEnded(("t", 1), "complete"),
+    ):
+        progress.count(news)
+        counts.append((progress.to_go, progress.unreachable))
+    assert counts == [
+        *[(7, 0), (6, 0), (5, 1)],
+        *[(4, 1), (3, 1), (2, 1), (2, 1)],
+        *[(1, 1), (0, 1), (0, 1)],
+    ]
+    assert progress.num_missing == 8 - progress.executed == 1
+
+
+def test_a_stage_that_two_chains_want_is_lost_with_the_last() -> None:
+    progress = Progress(to_go=3, _wanted=WantedStages({("t", 0): "abc", ("u", 0): "abc"}))
+    progress.count(StageFailed("a", ""))
+    for chain, expected in ((("t", 0), (2, 0)), (("u", 0), (0, 2))):
+        progress.count(ChainEnded(chain, "failed"))
+        assert (progress.to_go, progress.unreachable) == expected
 
 
 def test_no_more_is_to_go_than_nothing() -> None:

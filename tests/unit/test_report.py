@@ -298,7 +298,12 @@ def test_a_sweep_that_ended_with_failures_is_over_and_counts_what_is_complete(
     content = {"phase": "evaluation", "trials": trials, "trials_done": trials, "to_go": 24}
     (tmp_path / "s" / "progress.json").write_text(json.dumps(content | {"over": True}))
     first, *_ = missing_notes(open_results([tmp_path]))
-    assert first == f"s is over: 0 of {trials} trials are complete, 24 stages were not computed."
+    said = f"s is over: 0 of {trials} trials are complete, 24 stages were not computed."
+    assert first == said
+    # Stages that cannot run are not to go, and were not computed either.
+    parts = content | {"over": True, "to_go": 20, "unreachable": 4}
+    (tmp_path / "s" / "progress.json").write_text(json.dumps(parts))
+    assert next(iter(missing_notes(open_results([tmp_path])))) == said
 
 
 def rows(**changes: Any) -> pd.DataFrame:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from orchestrator.graph.driver import Observer
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
-from orchestrator.graph.plan import Plan
+from orchestrator.graph.plan import Plan, chain_id
 from orchestrator.graph.progress import Progress
 from orchestrator.graph.progress_file import ProgressFile
+from orchestrator.graph.wanted_stages import WantedStages
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
 
@@ -57,12 +58,14 @@ def initial_progress(plan: Plan) -> Progress:
     waiting: dict[str, set[int]] = {}
     for chain in plan.unfinished_chains:
         waiting.setdefault(chain.trial_id, set()).add(chain.seed)
-    trials = {chain.trial_id for chain in plan.chains}
+    trials, to_run = {chain.trial_id for chain in plan.chains}, set(plan.stages_to_run)
+    wanted = {chain_id(chain): to_run.intersection(chain.keys) for chain in plan.unfinished_chains}
     return Progress(
         trials=len(trials),
         asked_for=plan.stages_requested,
-        to_go=len(plan.stages_to_run),
-        shared=plan.stages_requested - len(plan.stages_to_run),
+        to_go=len(to_run),
+        shared=plan.stages_requested - len(to_run),
         trials_done=len(trials - waiting.keys()),
         _waiting=waiting,
+        _wanted=WantedStages(wanted),
     )
