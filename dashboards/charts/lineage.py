@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.lineage_ends import Ends, find_ends
+from dashboards.charts.lineage_ends import find_ends
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import escape_column, plain_texts
 from dashboards.charts.theme import COLOURS, GREY, HIGHLIGHT, brighten_marks, template
@@ -20,6 +20,7 @@ MARKS = {
     "already there": ("circle-open", COLOURS[4]),
     "diverged": ("triangle-down", COLOURS[0]),
     "failed": ("x", HIGHLIGHT),
+    "running": ("diamond", COLOURS[2]),
     "not run": ("circle-open", GREY),
 }
 
@@ -32,13 +33,15 @@ def trial_graph(
 
     A trial on a seed is a row; a stage that several trials share is in the row of the first, and
     its size grows with their number. Filled: computed for this sweep; hollow: the store had it.
-    Where a trial diverged or failed is a mark, and grey circles are stages that were not run.
+    Where a trial diverged or failed is a mark, as is a stage that runs, and grey circles are stages
+    that were not run.
 
     Args:
         stages: rows of `stages.parquet`: `trial_id`, `seed`, `after`, `key`, `parent`, `cached`,
             maybe `status`, and `label` if the trials have names.
-        trials: `trial_id`, `seed`, `label`, `status`, `num_tasks` and `story` of the trials, whose
-            texts are escaped; None: those with a stage, and nothing on where they ended.
+        trials: `trial_id`, `seed`, `label`, `status`, `num_tasks`, `story` and maybe `running` of
+            the trials, see `find_ends`, whose texts are escaped; None: those with a stage, and
+            nothing on where they ended.
         dark: whether the marks are for a dark background.
     """
     if stages.empty:
@@ -110,9 +113,10 @@ def _stage_marks(nodes: pd.DataFrame) -> Iterator[go.Scatter]:
             yield _marks(kind, rows, texts).update(customdata=rows["key"], marker_size=sizes)
 
 
-def _end_marks(ends: Ends) -> Iterator[go.Scatter]:
-    """Yield the marks of the stages that there are not: failed, and not run."""
-    for kind, rows in (("failed", ends.failed), ("not run", ends.not_run)):
+def _end_marks(ends: pd.DataFrame) -> Iterator[go.Scatter]:
+    """Yield the marks of the stages that there are not: failed, running, and not run."""
+    for kind in ("failed", "running", "not run"):
+        rows = ends[ends["kind"] == kind]
         if len(rows):
             yield _marks(kind, rows, rows["text"]).update(marker_size=9)
 
@@ -130,11 +134,11 @@ def _marks(kind: str, rows: pd.DataFrame, texts: object) -> go.Scatter:
     )
 
 
-def _branches(nodes: pd.DataFrame, ends: Ends) -> go.Scatter:
-    """Return the lines to each stage from its parent, and to one that failed."""
+def _branches(nodes: pd.DataFrame, ends: pd.DataFrame) -> go.Scatter:
+    """Return the lines to each stage from its parent, and to one that failed or runs."""
     joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
     columns = ["after_from", "after", "row_from", "row"]
-    lines = pd.concat([joints[columns], ends.failed[columns].dropna()])
+    lines = pd.concat([joints[columns], ends[columns].dropna()])
     return go.Scatter(
         x=_line_ends(lines["after_from"], lines["after"]),
         y=_line_ends(lines["row_from"], lines["row"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +62,17 @@ def running_table(warehouse: Warehouse, sweep: str, stages: list[RunningStage]) 
         for stage in stages
     ]
     return pd.DataFrame(rows)
+
+
+def mark_running(trials: pd.DataFrame, sweep: str, stages: Sequence[RunningStage]) -> pd.DataFrame:
+    """Return trials of a sweep with a column `running`: the tasks that a stage of theirs learns.
+
+    It is NaN where none runs; a stage that several trials share runs for the first of them.
+    """
+    places = {stage.note.computed_for: stage.note.after for stage in stages}
+    chains = zip(trials["trial_id"], trials["seed"], strict=True)
+    running = [places.get((sweep, trial, seed)) for trial, seed in chains]
+    return trials.assign(running=pd.Series(running, trials.index, float))
 
 
 def trial_labels(warehouse: Warehouse, sweep: str) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +10,7 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.plain import escape_texts
 from dashboards.data.folders import SweepFolder
+from dashboards.data.running import mark_running, read_running
 from dashboards.data.stages import (
     StoredProgress,
     count_stages,
@@ -24,6 +25,7 @@ from dashboards.pages.heading import EVERY_SECONDS
 from dashboards.pages.live_rows import show_events, show_failures, show_running
 from dashboards.pages.wording import STATUS_WORDS
 from orchestrator.results.units import UNDEFINED, decimal_text, duration_text
+from orchestrator.stages.storage.running import RunningStage
 from orchestrator.terminal.escaping import escape_markdown
 
 MOST_STAGES = 60  # a larger graph cannot be read
@@ -66,17 +68,18 @@ def _follow(opened: Page, sweep: str) -> None:
 
 def _show_progress(page: Page, sweep: str) -> None:
     folder = next(folder for folder in page.warehouse.folders if folder.name == sweep)
-    state = read_progress(folder)
+    state, stages = read_progress(folder), None
     if state is None:
         st.info("The progress is not known: progress.json is missing or damaged.")
     else:
         _show_figures(state, count_trials(page.warehouse, sweep, str(state["phase"])))
-        show_running(page, folder, state)
+        stages = read_running(folder, state)
+        show_running(page, sweep, state, stages)
     show_failures(page, sweep)
     if state is not None:
         show_events(page, sweep, state)
     _show_statuses(page, sweep)
-    _show_graph(page, sweep)
+    _show_graph(page, sweep, stages or [])
 
 
 def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
@@ -128,15 +131,15 @@ def readable_statuses(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(status=words).rename(columns={"n": "trials, a seed each"})
 
 
-def _show_graph(page: Page, sweep: str) -> None:
+def _show_graph(page: Page, sweep: str, running: Sequence[RunningStage]) -> None:
     num = count_stages(page.warehouse, sweep)
     if num > MOST_STAGES:
         st.caption(f"{num:,} stages: too many to draw as a graph (at most {MOST_STAGES}).")
     elif num:
         st.subheader("Trial graph")
         rows: pd.DataFrame = stage_rows(page.warehouse, sweep)
-        trials = escape_texts(trial_rows(page.warehouse, sweep))
-        page.chart(charts.trial_graph(rows, trials, page.dark), "trial graph")
+        trials = mark_running(trial_rows(page.warehouse, sweep), sweep, running)
+        page.chart(charts.trial_graph(rows, escape_texts(trials), page.dark), "trial graph")
         st.caption(
             "A stage that several trials share is drawn once, larger, in the row of the first."
         )

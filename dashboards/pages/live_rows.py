@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
-from dashboards.charts.short_names import short_texts
-from dashboards.data.folders import SweepFolder
-from dashboards.data.running import read_endings, read_events, read_running, running_table
+from dashboards.charts.short_names import short_texts, shorten
+from dashboards.data.running import read_endings, read_events, running_table
 from dashboards.data.stages import StoredProgress
 from dashboards.page import Page
 from orchestrator.results.units import duration_text
+from orchestrator.stages.storage.running import RunningStage
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.failures import group_endings, trials_line
 
-MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
-EVENT_LETTERS, STAGE_LETTERS = 48, 40  # of a name beside the other columns
-STORY_LETTERS = 42  # of an event; the failures above have all of them
-# Pixels; the names have the rest.
-EVENT_WIDTHS = {"time": 110, "event": 320, "seed": 60}
+MOST_FAILURES = 8  # lines
+# Of an event: of a longer one, as of a message that prints an array, the beginning and the place in
+# the code are shown, and the failures above have all of it.
+EVENT_LETTERS = 240
+EVENT_ROWS, EVENTS_HEIGHT = 7, 320  # more rows have a height in pixels, in which they are moved
+STAGE_LETTERS = 40  # of a name beside the other columns, whose widths are in pixels
 STAGE_WIDTHS = {"for": 80, "seed": 60, "task": 70, "node": 90, "process": 70, "device": 70}
 
 
-def show_running(page: Page, folder: SweepFolder, progress: StoredProgress) -> None:
-    """Show each running stage: its trial, its place, and its seconds so far."""
+def show_running(
+    page: Page, sweep: str, progress: StoredProgress, stages: list[RunningStage] | None
+) -> None:
+    """Show each running stage: its trial, its place, and its seconds so far.
+
+    Args:
+        page: the page.
+        sweep: the name of the sweep.
+        progress: of its run.
+        stages: that its run computes; None if they cannot be read.
+    """
     if progress.state != "running":
         return
     st.subheader("Running now")
-    stages = read_running(folder, progress)
     if stages is None:
         st.info("Where stages run is not known: the store cannot be read from here.")
     elif not stages:
         st.caption("No stage is being computed at this moment.")
     else:
-        rows = running_table(page.warehouse, folder.name, stages)
-        _show_rows(readable_stages(rows), STAGE_WIDTHS, key="running now")
+        rows = running_table(page.warehouse, sweep, stages)
+        columns = {name: st.column_config.Column(width=w) for name, w in STAGE_WIDTHS.items()}
+        shown = readable_stages(rows)
+        st.dataframe(shown, hide_index=True, key="running now", column_config=columns)
 
 
 def readable_stages(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns to show of running stages, as text."""
+    """Return the columns to show of running stages, as text; long names differ still."""
+    names = rows["label"].astype(str)
+    short = short_texts(names, STAGE_LETTERS)
     return pd.DataFrame(
         {
             "for": rows["seconds"].map(duration_text),
-            "configuration": _short(rows["label"], STAGE_LETTERS),
+            "configuration": names.mask(names.str.len() > STAGE_LETTERS, names.map(short)),
             "seed": rows["seed"].astype(str),
             "task": rows["after"].map(task_text),
             "node": rows["node"],
@@ -77,10 +88,10 @@ def show_failures(page: Page, sweep: str) -> None:
 
 
 def readable_events(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns to show of events, as text; long names differ still."""
+    """Return the columns to show of events, as Markdown."""
     times = [time_text(moment.to_pydatetime().astimezone()) for moment in rows["time"]]
-    names = _short(rows["configuration"], EVENT_LETTERS)
-    events = rows["event"].map(_shorten_story)
+    events = [escape_markdown(shorten(event, EVENT_LETTERS)) for event in rows["event"]]
+    names = rows["configuration"].astype(str).map(escape_markdown)
     return rows.assign(time=times, event=events, seed=rows["seed"].astype(str), configuration=names)
 
 
@@ -90,28 +101,11 @@ def time_text(moment: datetime) -> str:
     return f"{moment:%H:%M:%S}" if today else f"{moment:%d %b %H:%M}"
 
 
-def _shorten_story(text: str) -> str:
-    return text if len(text) <= STORY_LETTERS else f"{text[: STORY_LETTERS - 1]}…"
-
-
-def _short(names: pd.Series[str], letters: int) -> pd.Series[str]:
-    names = names.astype(str)
-    return names.mask(names.str.len() > letters, names.map(short_texts(names, letters)))
-
-
-def _show_rows(
-    rows: pd.DataFrame, widths: Mapping[str, int], key: str, height: int | Literal["auto"] = "auto"
-) -> None:
-    columns = {name: st.column_config.Column(width=width) for name, width in widths.items()}
-    st.dataframe(
-        rows, hide_index=True, width="stretch", height=height, key=key, column_config=columns
-    )
-
-
 def show_events(page: Page, sweep: str, progress: StoredProgress) -> None:
     """Show the last events of the run, newest first."""
     events = read_events(page.warehouse, sweep, progress)
     if events.empty:
         return
     st.subheader("Last events")
-    _show_rows(readable_events(events), EVENT_WIDTHS, key="last events", height=LINES_HEIGHT)
+    height = EVENTS_HEIGHT if len(events) > EVENT_ROWS else "content"
+    st.table(readable_events(events), border="horizontal", hide_index=True, height=height)

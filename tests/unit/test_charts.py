@@ -705,37 +705,45 @@ def test_a_trial_without_a_stage_of_its_own_has_a_row_in_the_graph() -> None:
 
 def test_marks_of_the_graph_are_seen_on_dark_paper() -> None:
     table = pd.DataFrame({"trial_id": ["a", "b"], "key": ["a0", "b0"], "cached": [False, True]})
-    figure = charts.trial_graph(table.assign(after=0, parent=None, seed=7), dark=True)
+    table = table.assign(after=0, parent=None, seed=7, label="x")
+    trials = table.assign(status="stopped", num_tasks=2, story="", running=[1, np.nan])
+    figure = charts.trial_graph(table, trials, dark=True)
     colours = [trace.marker.color for trace in figure.data if trace.marker.color]
-    assert len(colours) == 2
+    assert len(colours) == 4
     assert min(contrast(colour, theme.PAPERS["dark"]) for colour in colours) >= 4.5
 
 
 def test_the_graph_shows_where_trials_failed_and_diverged_and_what_was_not_run() -> None:
-    """Of three tasks a fails at the second, b diverges at the first, c at the start."""
+    """Of three tasks a fails at the second, b diverges at the first, c at the start; d runs."""
     rows = [
         ("a", 0, "root", None, "complete"),
         ("a", 1, "a1", "root", "complete"),
         ("b", 0, "root", None, "complete"),
         ("b", 1, "b1", "root", "diverged"),
+        ("d", 1, "d1", "root", "complete"),
     ]
     stages = pd.DataFrame(rows, columns=["trial_id", "after", "key", "parent", "status"])
     trials = pd.DataFrame(
-        {"trial_id": ["a", "b", "c"], "label": ["a", "b", "c"], "seed": 0, "num_tasks": 3}
-        | {"status": ["failed", "diverged", "failed"], "story": ["no row\nat line 3", "", ""]}
+        {"trial_id": [*"abcd"], "label": [*"abcd"], "seed": 0, "num_tasks": 3}
+        | {"status": ["failed", "diverged", "failed", "stopped"]}
+        | {"story": ["no row\nat line 3", "", "", ""], "running": [np.nan, np.nan, np.nan, 2]}
     )
     figure = charts.trial_graph(stages.assign(seed=0, cached=False, label="x"), trials)
     places = {t.name: list(zip(t.x, t.y, strict=True)) for t in figure.data if t.name}
     assert places == {
-        "computed": [(0, 0), (1, 0)],
+        "computed": [(0, 0), (1, 0), (1, 3)],
         "diverged": [(1, 1)],
         "failed": [(2, 0), (0, 2)],
-        "not run": [(3, 0), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2)],
+        "running": [(2, 3)],
+        "not run": [(3, 0), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2), (3, 3)],
     }
     (failed,) = (trace for trace in figure.data if trace.name == "failed")
     assert failed.hovertext[0] == "<b>failed at task 2</b><br>a seed 0<br>no row"
     lines = list(zip(figure.data[0].x, figure.data[0].y, strict=True))
-    assert lines[-3:] == [(1, 0), (2, 0), (None, None)]
+    assert lines[-6:-3] == [(1, 0), (2, 0), (None, None)]
+    assert lines[-3:] == [(1, 3), (2, 3), (None, None)]
+    (running,) = (trace for trace in figure.data if trace.name == "running")
+    assert running.hovertext[0] == "<b>task 2</b> is computed now<br>d seed 0"
     assert figure.layout.showlegend
 
 

@@ -15,13 +15,14 @@ from stage_chains import WHOM, chain
 
 from dashboards.data.folders import newest_record
 from dashboards.data.running import (
+    mark_running,
     read_endings,
     read_events,
     read_running,
     running_table,
     trial_labels,
 )
-from dashboards.data.stages import StoredProgress, count_trials, read_progress
+from dashboards.data.stages import StoredProgress, count_trials, read_progress, trial_rows
 from dashboards.data.warehouse import Warehouse
 from dashboards.pages.live import state_text
 from dashboards.pages.live_rows import EVENT_LETTERS, readable_events, readable_stages
@@ -111,6 +112,10 @@ def test_the_stages_of_a_run_are_those_of_its_process(tmp_path: Path, store: Sta
     assert row["for"] in ("1 min 30 s", "1 min 31 s")
     assert (row["configuration"], row["seed"], row["task"]) == ("er", "1", "2")
     assert (row["node"], row["process"]) == (platform.node(), str(os.getpid()))
+    marked = mark_running(trial_rows(warehouse, "s"), "s", stages)
+    (trial,) = marked[marked["running"].notna()].to_dict("records")
+    whom = tuple(NOTE["computed_for"])
+    assert ("s", trial["trial_id"], trial["seed"], trial["running"]) == (*whom, NOTE["after"])
 
 
 def test_a_killed_run_is_interrupted_once_it_gives_no_sign_of_life(
@@ -179,12 +184,14 @@ def test_events_are_told_by_the_names_of_configurations_newest_first(tmp_path: P
         ("task 1 learned", 2, "ewc lam=100"),
     ]
     assert [moment.timestamp() for moment in rows["time"]] == [20.0, 10.0]
-    long = rows.assign(configuration=[f"{'m' * 80} lam={i} (class)" for i in (1, 2)])
-    shown = readable_events(long)
-    assert [name[-13:] for name in shown["configuration"]] == ["lam=1 (class)", "lam=2 (class)"]
-    assert shown["configuration"].str.len().max() <= EVENT_LETTERS
-    told = readable_events(rows.assign(event=[f"failed: {'long ' * 20}", "task 1 learned"]))
-    assert list(told["event"]) == ["failed: long long long long long long lon…", "task 1 learned"]
+    names = [f"{'m' * 80} lam={i} (class)" for i in (1, 2)]
+    shown = readable_events(rows.assign(configuration=names, event=["failed: 1*2*3", "x " * 119]))
+    assert list(shown["configuration"]) == names
+    assert list(shown["event"]) == [r"failed: 1\*2\*3", "x " * 118 + "x"]
+    told, _ = readable_events(rows.assign(event=["E: " + "9" * 400 + " (a.py:3)", ""]))["event"]
+    assert told.startswith("E: 999")
+    assert told.endswith(r"999 (a.py\:3)")
+    assert len(told) == EVENT_LETTERS + 1  # with a backslash
     assert read_events(warehouse, "s", StoredProgress({})).empty  # of an earlier release
 
 
