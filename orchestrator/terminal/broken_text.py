@@ -58,9 +58,9 @@ class BrokenText:
         return [line.rstrip() for line in lines]
 
 
-def break_name(text: str) -> BrokenText:
+def break_name(text: str, style: str = "") -> BrokenText:
     """Return a name that is broken at spaces and after punctuation, and within no number."""
-    return BrokenText([PIECE.findall(word) for word in WORD.findall(text)])
+    return BrokenText([PIECE.findall(word) for word in WORD.findall(text)], style)
 
 
 def _parts(word: Sequence[str], width: int) -> Iterator[str]:

@@ -20,6 +20,7 @@ from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
 from orchestrator.results.units import bytes_text, duration_text, percent_text
+from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.fused_rows import fused_rows
 from orchestrator.terminal.method_list import (
     UNSET_NOTE,
@@ -39,13 +40,15 @@ def plan_table(
         search: figures of its search, by name.
         recorded: durations and peaks of stages of earlier runs.
     """
-    table = Table(title=f"plan of {plan.sweep.name}", show_header=False, title_justify="left")
+    # Above the table, whose width would break a long name.
+    title = break_name(f"plan of {plan.sweep.name}", "table.title")
+    table = Table(show_header=False)
     table.add_column(style="dim")
     table.add_column(justify="right")
     notes = [text for name, text in search if name == "note"]
     for name, value in plan_figures(plan, search, recorded):
         table.add_row(name, value)
-    return Group(table, *map(Text, notes))
+    return Group(title, table, *map(Text, notes))
 
 
 def plan_figures(

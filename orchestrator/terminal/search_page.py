@@ -52,7 +52,7 @@ def _pieces(block: Block) -> Iterator[RenderableType]:
             table.add_column(header, justify="right", no_wrap=True)
     for group, chosen, *numbers in block.rows:
         table.add_row(break_name(group), break_name(chosen), *map(Text, numbers))
-    yield Text(block.title, style="bold")
+    yield break_name(block.title, "bold")
     yield table
     yield from (Text(note, style="dim") for note in block.notes)
 

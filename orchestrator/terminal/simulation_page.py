@@ -20,6 +20,7 @@ from orchestrator.results.units import (
     three_digits,
 )
 from orchestrator.sweep.options import Resources
+from orchestrator.terminal.broken_text import break_name
 
 Row = tuple[str, str]
 FEW_SECONDS = 360.0  # that would be less than 0.1 hours, with one digit at most
@@ -41,7 +42,7 @@ def simulation_page(
         undisturbed: seconds of its makespan without failures; None if there were none.
         durations: what the costs of stages are from.
     """
-    table = Table(title=f"simulation of {name}", show_header=False, title_justify="left")
+    table = Table(show_header=False)
     table.add_column(style="dim")
     table.add_column(justify="right")
     rows = [
@@ -51,7 +52,8 @@ def simulation_page(
     ]
     for row in rows:
         table.add_row(*row)
-    return Group(table, course_table(simulation))
+    title = break_name(f"simulation of {name}", "table.title")
+    return Group(title, table, course_table(simulation))
 
 
 def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:

@@ -132,6 +132,20 @@ def test_a_sweep_of_objects_has_the_stages_of_the_file(own: ModuleType, file: Pa
     assert keys(FileSweep.load(written)) == of_file
 
 
+def test_a_folder_that_is_not_there_is_a_mistake_as_for_a_file_in_it(
+    own: ModuleType, tmp_path: Path
+) -> None:
+    missing, file = tmp_path / "nowhere", tmp_path / "a_file"
+    file.touch()
+    assert mistakes(lambda: rp.Sweep.from_file(missing / "x.yaml")) == (
+        f"no such file; there is no sweep in {missing}",
+    )
+    for folder in (missing, file):
+        for make in (rp.Sweep, lambda folder, **content: rp.Sweep.from_dict(content, folder)):
+            (line,) = mistakes(lambda: make(folder=folder, **sections(own)))  # noqa: B023
+            assert line.startswith(f"folder: there is no folder {folder}; paths are relative to it")
+
+
 def test_a_run_in_python_measures_what_the_command_does(file: Path, out: Path) -> None:
     with untracked():
         assert run(file, file.parent / "out", None, RunOptions("inline")) == 0

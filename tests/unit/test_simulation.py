@@ -398,7 +398,7 @@ def test_a_plan_shows_what_stages_like_those_left_took_in_an_earlier_run(
     left = make_plan("[finetune]", "[0, 1]")
 
     def rows(recorded: Durations) -> dict[str, str]:
-        table = plan_table(left, (), recorded).renderables[0]
+        table = plan_table(left, (), recorded).renderables[1]
         names, values = (list(column.cells) for column in table.columns)
         return dict(zip(map(str, names), map(str, values), strict=True))
 
@@ -457,6 +457,20 @@ def test_a_makespan_below_a_second_has_its_digits(make_plan: Callable[..., Plan]
     assert "faster than 0.200 s" in words
     assert " 0.0200 s 0 " in words, "the first step of the course"
     assert "computation 0.600 CPU-seconds" in words, "twelve stages"
+
+
+def test_titles_of_plans_and_simulations_break_no_name_that_fits_a_line(
+    make_plan: Callable[..., Plan],
+) -> None:
+    sweep_plan, name = make_plan(), "every_sweep_has_a_long_name_" + "x" * 52
+    named = replace(sweep_plan, sweep=replace(sweep_plan.sweep, name=name))
+    whole = run(sweep_plan, VirtualCluster(3, 1), lambda stage: 1.0)
+    page = simulation_page(name, sweep_plan.sweep.resources, whole, None, Durations())
+    for what, shown in (("plan", plan_table(named)), ("simulation", page)):
+        screen = Console(width=80, file=StringIO(), record=True)
+        screen.print(shown)
+        first, second, *_ = screen.export_text().splitlines()
+        assert (first, second) == (f"{what} of", name)
 
 
 def test_one_of_a_kind_is_in_the_singular(make_plan: Callable[..., Plan]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -152,6 +153,9 @@ def read_sections(content: Mapping[str, Any], folder: Path) -> checked.Sweep:
     name = content.get("name") if isinstance(content, Mapping) else None
     where = f"sweep {name!r}" if isinstance(name, str) else "sweep"
     folder = folder.expanduser().resolve()
+    if not os.path.isdir(folder):
+        what = "paths are relative to it, and your own code is looked for in it first"
+        raise SweepError(where, [f"folder: there is no folder {folder}; {what}"])
     data = PlainData(folder)
     try:
         plain = require_mapping(data.convert(content), where)
