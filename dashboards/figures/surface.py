@@ -13,7 +13,7 @@ from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.budgets import value_range
 from dashboards.charts.surface.styles import CELL
-from dashboards.charts.surface.winners import STRIP, reason_without_winner, strips_by_method
+from dashboards.charts.surface.winners import STRIP, strips_by_method
 from dashboards.figures.canvas import create_axes
 from dashboards.figures.grids import EMPTY_HATCHES
 from orchestrator.results.intervals import Floats
@@ -23,8 +23,8 @@ from orchestrator.results.units import decimal_text
 from orchestrator.sweep.means.budget_text import epochs_number
 from orchestrator.terminal.surface_names import (
     COMPUTE_AXIS,
-    INCOMPLETE,
     compute_name,
+    reason_without_winner,
     storage_name,
 )
 from orchestrator.terminal.surface_tables import winner_text
@@ -109,7 +109,7 @@ def draw_strips(axes: Axes, surface: Surface, cells: list[WinningCell]) -> None:
 def draw_empty(axes: Axes, surface: Surface, cell: WinningCell) -> None:
     """Draw a cell without a winner, hatched by the reason."""
     a, b = cell.place
-    hatch = EMPTY_HATCHES[reason_without_winner(surface, cell) or INCOMPLETE]
+    hatch = EMPTY_HATCHES[reason_without_winner(surface, a, b)]
     corner = (b - CELL / 2, a - CELL / 2)
     axes.add_patch(
         Rectangle(corner, CELL, CELL, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0)

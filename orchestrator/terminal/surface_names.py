@@ -13,6 +13,7 @@ from orchestrator.sweep.means.budget_text import epochs_text, fine_tuning_text
 # Why a cell has no value.
 UNASKED, UNFIT, EXCESS = "not asked for", "does not fit", "above budget"
 INCOMPLETE = "not complete"
+EMPTY = (UNASKED, UNFIT, EXCESS, INCOMPLETE)
 COMPUTE_AXIS = OTHERS_BY_NAME["means_compute"].title("computation")
 
 
@@ -30,6 +31,23 @@ def empty_masks(surface: Surface) -> dict[str, Mask]:
 def empty_reason(surface: Surface, cell: tuple[int, int, int]) -> str | None:
     """Return the reason that a method, storage and computation has no value; None if it has one."""
     return next((why for why, cells in empty_masks(surface).items() if cells[cell]), None)
+
+
+def reason_without_winner(surface: Surface, storage: int, compute: int) -> str:
+    """Return the reason that a cell has no winner.
+
+    Of the reasons of its methods it is the last of EMPTY, so that nothing fits only if no method
+    that was asked for does.
+    """
+    methods = range(len(surface.methods))
+    reasons = {empty_reason(surface, (method, storage, compute)) for method in methods}
+    return [why for why in EMPTY if why in reasons][-1]
+
+
+def text_without_winner(surface: Surface, storage: int, compute: int) -> str:
+    """Return the text of a cell that has no winner."""
+    reason = reason_without_winner(surface, storage, compute)
+    return "nothing fits" if reason == UNFIT else reason
 
 
 def seed_count_text(surface: Surface) -> str:

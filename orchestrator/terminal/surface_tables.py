@@ -19,6 +19,7 @@ from orchestrator.terminal.surface_names import (
     empty_reason,
     seed_count_text,
     storage_name,
+    text_without_winner,
 )
 
 MAX_TIES = 3  # names in a cell; the others are counted
@@ -66,9 +67,9 @@ def winner_table(surface: Surface) -> Table:
 
 
 def winner_text(surface: Surface, cell: WinningCell) -> str:
-    """Return the winners of a cell as text: `er = derpp, +2`."""
+    """Return the winners of a cell as text, `er = derpp, +2`, or why there is none."""
     if cell.best is None:
-        return "none" if surface.asked[:, *cell.place].any() else "not asked for"
+        return text_without_winner(surface, *cell.place)
     names = [surface.methods[i] for i in cell.ties]
     shown = " = ".join(names[:MAX_TIES])
     return shown if len(names) <= MAX_TIES else f"{shown} +{len(names) - MAX_TIES}"

@@ -366,7 +366,9 @@ def test_a_cell_that_no_sweep_asks_for_is_not_incomplete() -> None:
     )
     nowhere = replace(alone, asked=np.zeros_like(alone.asked))
     empty = WinningCell((0, 0), None, ())
-    assert (winner_text(alone, empty), winner_text(nowhere, empty)) == ("none", "not asked for")
+    unfinished = replace(built, values=np.full_like(built.values, np.nan))
+    texts = [winner_text(each, empty) for each in (unfinished, nowhere)]
+    assert texts == ["not complete", "not asked for"]
     values = np.random.default_rng(0).uniform(0, 1, (2, 2, 2, 3))
     assert not any("asked" in each for each in describe_volumes(surface(values)))
 

@@ -22,6 +22,7 @@ from orchestrator.results.surface.prices import Prices, price_winners, trial_pri
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
+from orchestrator.terminal.surface_tables import winner_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -69,6 +70,8 @@ def test_a_cell_is_named_by_its_winners_and_hatched_where_there_is_none() -> Non
     assert texts[0, 0] == f"<b>a</b><br>{drawn.mean[0, 0, 0]:.3f}"
     assert texts[0, 1].startswith("<b>a = b</b>")
     assert (texts[1, 0], texts[1, 1]) == ("nothing fits", "not complete")
+    first, *_ = zip(*(column.cells for column in winner_table(drawn).columns), strict=True)
+    assert first[1:] == (texts[1, 0], texts[1, 1]), "the terminal has the same words, top down"
     hatched = find_trace(figure, "does not fit")
     assert (hatched.x, hatched.base) == ((0,), (1 - 0.48,))
     assert hatched.marker.pattern.shape == "/"

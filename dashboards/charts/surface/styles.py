@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 from dashboards.charts.theme import FAINT, GREY, rgba_text
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_plotly
-from orchestrator.terminal.surface_names import EXCESS, INCOMPLETE, UNASKED, UNFIT
+from orchestrator.terminal.surface_names import EMPTY
 
 CELL = 0.96  # height and width of a cell, whose middle is at whole numbers
-EMPTY_PATTERNS = {UNASKED: "|", UNFIT: "/", EXCESS: "\\", INCOMPLETE: "x"}
+EMPTY_PATTERNS = dict(zip(EMPTY, ("|", "/", "\\", "x"), strict=True))
 
 
 def plain_surface(surface: Surface) -> Surface:

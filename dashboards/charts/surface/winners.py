@@ -23,9 +23,9 @@ from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import decimal_text, interval_text
 from orchestrator.terminal.surface_names import (
-    UNFIT,
     compute_name,
     empty_reason,
+    reason_without_winner,
     storage_name,
 )
 from orchestrator.terminal.surface_tables import winner_text
@@ -53,8 +53,10 @@ def winners(surface: Surface) -> go.Figure:
     styles = method_styles(surface)
     for method, strips in strips_by_method(cells).items():
         figure.add_trace(draw_strips(surface, method, strips, styles[method]))
+    unwon = [cell.place for cell in cells if cell.best is None]
+    empty = {place: reason_without_winner(surface, *place) for place in unwon}
     for why in EMPTY_PATTERNS:
-        places = [cell.place for cell in cells if reason_without_winner(surface, cell) == why]
+        places = [place for place, reason in empty.items() if reason == why]
         if places:
             figure.add_trace(hatched_cells(places, why))
     for cell in cells:
@@ -110,24 +112,11 @@ def strip_marker(style: Style) -> dict[str, Any]:
     }
 
 
-def reason_without_winner(surface: Surface, cell: WinningCell) -> str | None:
-    """Return the reason that a cell has no winner; None if it has one.
-
-    Of the reasons of its methods it is the last in the order of EMPTY_PATTERNS, so that nothing
-    fits only if no method that was asked for does.
-    """
-    if cell.best is not None:
-        return None
-    reasons = {empty_reason(surface, (m, *cell.place)) for m in range(len(surface.methods))}
-    return [why for why in EMPTY_PATTERNS if why in reasons][-1]
-
-
 def cell_text(surface: Surface, cell: WinningCell) -> str:
     """Return the names of the best methods and the accuracy of the first, or why there is none."""
-    if cell.best is None:
-        reason = reason_without_winner(surface, cell)
-        return "nothing fits" if reason == UNFIT else str(reason)
     names = winner_text(surface, cell)
+    if cell.best is None:
+        return names
     if len(surface.compute) > IN_A_LINE:
         names = names.replace(" = ", " =<br>")
     mean = decimal_text(float(surface.mean[cell.best, *cell.place]))
