@@ -14,6 +14,7 @@ import streamlit as st
 from dashboards.charts import apply_theme
 from dashboards.data.folders import file_states
 from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices
+from dashboards.data.sql_views import STATUS_TEXT
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.comparison.blocks import table_title
@@ -142,13 +143,13 @@ def show_counts(page: Page) -> None:
 
 def _show_statuses(page: Page) -> None:
     counts = page.warehouse.frame(
-        "SELECT status, count(*) AS n, count(DISTINCT sweep) AS sweeps FROM trials "
-        f"WHERE {page.scope.where()} GROUP BY status ORDER BY n DESC"
+        f"SELECT {STATUS_TEXT} AS words, count(*) AS n FROM trials "
+        f"WHERE {page.scope.where()} GROUP BY words ORDER BY n DESC"
     )
     if len(counts):
         parts = [
             f"{n:,} {escape_markdown(status)}"
-            for status, n in zip(counts["status"], counts["n"], strict=True)
+            for status, n in zip(counts["words"], counts["n"], strict=True)
         ]
         with st.sidebar:
             st.caption(f"Trials, a seed each: {', '.join(parts)}.")

@@ -11,9 +11,15 @@ import plotly.graph_objects as go
 from dashboards.charts.panels import EDGES, HEIGHT, empty_figure, legend
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.theme import FAINT, GREY, HIGHLIGHT, template
+from orchestrator.columns import UNFINISHED
 from orchestrator.results.units import decimal_text
 
-ENDS = {"stopped": "x", "failed": "triangle-down", "diverged": "star-triangle-down"}
+ENDS = {
+    "stopped": "x",
+    UNFINISHED: "square-open",
+    "failed": "triangle-down",
+    "diverged": "star-triangle-down",
+}
 
 
 @plain_texts

@@ -12,6 +12,7 @@ from pandas.api.types import is_float_dtype
 from dashboards.data.comparing import add_labels
 from dashboards.data.folders import SEARCH
 from dashboards.data.scope import Scope
+from dashboards.data.sql_views import STATUS_TEXT
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import VALIDATED
 from orchestrator.results.tables.config_columns import with_config_columns
@@ -21,7 +22,7 @@ IS_SEARCH = "phase = 'search'"
 CANDIDATE = 'sweep, "group", candidate, trial_id'
 # A candidate is complete if all its seeds are; else it has the status and story of one that is not.
 ENDED = (
-    "coalesce(min(status) FILTER (status <> 'complete'), 'complete') AS status, "
+    f"coalesce(min({STATUS_TEXT}) FILTER (status <> 'complete'), 'complete') AS status, "
     "coalesce(any_value(story) FILTER (story <> ''), '') AS story, "
     "coalesce(bool_or(selected), false) AS selected"
 )
@@ -31,8 +32,8 @@ def read_candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return a row per candidate of the searches in scope, over its seeds.
 
     Columns: `sweep`, `group`, `candidate`, `trial_id`, `method`, `label`, `config.*`, `objective`,
-    `status` (the worst of its seeds'), `story`, `selected`, `tasks_done` (the fewest), `n` seeds,
-    and the mean of each of VALIDATED.
+    `status` (the worst of its seeds', in words), `story`, `selected`, `tasks_done` (the fewest),
+    `n` seeds, and the mean of each of VALIDATED.
     """
     means = ", ".join(f"avg({name}) AS {name}" for name in VALIDATED)
     answer = warehouse.table(

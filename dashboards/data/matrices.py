@@ -13,6 +13,7 @@ from dashboards.data.sql_views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import complete_evaluations
+from orchestrator.results.early_ends import status_text
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.pooling import CONFIGURATION, IN_TABLE
 from orchestrator.results.r_matrix import build_r
@@ -24,10 +25,11 @@ def list_configurations(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return a row per configuration in scope, complete or not.
 
     Columns: IN_TABLE, `phase`, `method`, `trial_id`, `label`, `table`, `status` (each different
-    status of its seeds), `seeds` (a list) and `story` (the first).
+    one of its seeds, in words), `seeds` (a list) and `story` (the first).
     """
     rows = warehouse.results.trials
     rows = rows[scope.mask(rows)]
+    rows = rows.assign(status=list(map(status_text, rows["status"], rows["story"])))
     by = [*CONFIGURATION[:-2], "phase", "method", "trial_id"]
     answer = (
         rows.groupby(by, sort=False, dropna=False)

@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 import pyarrow as pa
 
 from dashboards.data.folders import SweepFolder
+from orchestrator.columns import UNFINISHED
 from orchestrator.results.tables.schemas import SCHEMAS
 
 TYPES = {
@@ -19,6 +20,13 @@ TYPES = {
 ROWS_PER_FOLDER = 10**9  # numbers rows in the order of folders, then of rows; no table is longer
 # The values of columns in files of releases without them; of other columns NULL.
 DEFAULTS = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
+
+
+# The status of a trial in words, as `status_text` has it.
+STATUS_TEXT = (
+    f"CASE WHEN status = 'stopped' AND (coalesce(story, '') = '' OR starts_with(story, "
+    f"'{UNFINISHED}')) THEN '{UNFINISHED}' ELSE status END"
+)
 
 
 def sql_literal(text: str) -> str:

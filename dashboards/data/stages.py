@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboards.data.comparing import add_labels
 from dashboards.data.folders import PROGRESS, SweepFolder
-from dashboards.data.sql_views import sql_literal
+from dashboards.data.sql_views import STATUS_TEXT, sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import INFEASIBLE
 from orchestrator.results.folder.owner import OWNER, STALE_SECONDS, modified_time
@@ -83,10 +83,10 @@ def read_progress(folder: SweepFolder) -> StoredProgress | None:
 
 
 def count_trial_statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
-    """Return the number of (trial, seed) of a sweep by status: `phase`, `status`, `n`."""
+    """Return the number of (trial, seed) of a sweep by status in words: `phase`, `status`, `n`."""
     return warehouse.frame(
-        f"SELECT phase, status, count(*) AS n FROM trials WHERE sweep = {sql_literal(sweep)} "
-        "GROUP BY ALL ORDER BY min(place)"
+        f"SELECT phase, {STATUS_TEXT} AS status, count(*) AS n FROM trials "
+        f"WHERE sweep = {sql_literal(sweep)} GROUP BY ALL ORDER BY min(place)"
     )
 
 

@@ -6,16 +6,23 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.charts.quantities import short_label
-from orchestrator.columns import explain_undefined_fwt
+from orchestrator.columns import UNFINISHED, explain_undefined_fwt
+from orchestrator.results.early_ends import status_text
 from orchestrator.terminal.escaping import escape_markdown
 
 STATUS_WORDS = {
-    "stopped": "not finished: still running, interrupted, or stopped by a scheduler",
+    UNFINISHED: "not finished: still running, or interrupted",
+    "stopped": "stopped by a scheduler",
     "failed": "failed",
     "infeasible": "infeasible: they do not fit their means",
     "diverged": "diverged: a loss or a parameter was not finite",
     "search phase": "candidates of a search, which are seen on the Search page",
 }
+
+
+def reason_left_out(why: str) -> str:
+    """Return in words why trials are not compared, their status or phase."""
+    return STATUS_WORDS.get(status_text(why), why)
 
 
 def show_nothing_complete(table: pd.DataFrame) -> None:
@@ -29,7 +36,7 @@ def show_nothing_complete(table: pd.DataFrame) -> None:
             [
                 "No trial of the evaluation phase is complete yet, so there is nothing to compare:",
                 *(
-                    f"- {n:,} {escape_markdown(STATUS_WORDS.get(why, why))}"
+                    f"- {n:,} {escape_markdown(reason_left_out(why))}"
                     for why, n in left_out.items()
                 ),
             ]
@@ -60,7 +67,7 @@ def show_left_out(table: pd.DataFrame) -> None:
     """Show how many (trial, seed) are left out of a comparison, and why."""
     if table.attrs.get("left_out"):
         parts = [
-            f"{n:,} {escape_markdown(STATUS_WORDS.get(why, why))}"
+            f"{n:,} {escape_markdown(reason_left_out(why))}"
             for why, n in table.attrs["left_out"].items()
         ]
         st.caption(f"Left out, by trial and seed: {'; '.join(parts)}.")

@@ -8,8 +8,10 @@ import pandas as pd
 
 from dashboards.data.running import read_endings
 from dashboards.data.scope import IS_COMPARED
+from dashboards.data.sql_views import STATUS_TEXT
 from dashboards.data.stages import StoredProgress, count_trials, read_progress
 from dashboards.data.warehouse import Warehouse
+from orchestrator.results.early_ends import reason_line
 from orchestrator.results.units import noun_text
 from orchestrator.terminal.failures import group_endings, trials_line
 
@@ -54,14 +56,15 @@ def _failure_notes(warehouse: Warehouse, sweep: str) -> Iterator[str]:
 def _incomplete_notes(warehouse: Warehouse) -> Iterator[str]:
     """Yield the number of other incomplete configurations, with the reason of the first."""
     rows = warehouse.frame(
-        "SELECT sweep, status, count(*) AS n, count(DISTINCT trial_id) AS configurations, "
+        f"SELECT sweep, {STATUS_TEXT} AS words, count(*) AS n, "
+        "count(DISTINCT trial_id) AS configurations, "
         "any_value(story) FILTER (story <> '') AS story "
         f"FROM trials WHERE {IS_COMPARED[0]} AND status NOT IN ('complete', 'failed', 'diverged') "
-        "GROUP BY sweep, status ORDER BY min(place)"
+        "GROUP BY sweep, words ORDER BY min(place)"
     )
     for row in rows.to_dict("records"):
-        story = "" if pd.isna(row["story"]) else f": {str(row['story']).splitlines()[0]}"
+        reason = "" if pd.isna(row["story"]) else reason_line(row)
         configurations, n = int(row["configurations"]), int(row["n"])
         what = noun_text(str(configurations), "configuration")
         trials = f"{noun_text(str(n), 'trial')}, a seed each"
-        yield f"{row['sweep']}: {row['status']}: {what} ({trials}){story}"
+        yield f"{row['sweep']}: {row['words']}: {what} ({trials}){f': {reason}' if reason else ''}"

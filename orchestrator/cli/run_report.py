@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from orchestrator.cli.run_sweep import SweepOutcome
-from orchestrator.columns import INFEASIBLE, UNFINISHED
+from orchestrator.columns import INFEASIBLE
 from orchestrator.errors import CONTINUES
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
+from orchestrator.results.early_ends import status_text
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.results.lookup import with_labels
@@ -118,9 +120,8 @@ def print_report(console: PlainConsole, folder: Path, closing: list[str]) -> int
         lines.insert(len(unfinished), f"infeasible: {count}; {sums}")
     if searched.any():
         candidates = trials[searched].drop_duplicates("trial_id")
-        cut = candidates["story"].fillna("").str.startswith(UNFINISHED)
-        counts = candidates["status"].mask(cut, UNFINISHED).value_counts()
-        by_status = ", ".join(f"{n} {status}" for status, n in counts.items())
+        counts = Counter(map(status_text, candidates["status"], candidates["story"]))
+        by_status = ", ".join(f"{n} {status}" for status, n in counts.most_common())
         lines.insert(len(unfinished), f"candidates: {by_status}")
     for line in lines:
         console.print_line(line)

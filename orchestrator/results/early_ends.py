@@ -18,10 +18,19 @@ NUMBER = re.compile(r"\b0x[0-9a-f]+\b|(?<![\w.])[-+]?\d[\d.,]*(?:e[-+]?\d+)?(?!\
 STOPPED = re.compile(r"(?P<what>stopped by .+ with \S+) (?P<value>\S+)")
 
 
-def candidate_status(row: Row) -> str:
-    """Return the status of a candidate by its row of the trials table."""
-    unfinished = str(row["story"] or "").startswith(UNFINISHED)
-    return UNFINISHED if unfinished else str(row["status"])
+def status_text(status: object, story: object = "") -> str:
+    """Return the status of a trial as text, by its row of the trials table.
+
+    The status `stopped` is also that of a trial that nobody decided to stop: it is not finished.
+    """
+    decided = isinstance(story, str) and story and not story.startswith(UNFINISHED)
+    return UNFINISHED if status == "stopped" and not decided else str(status)
+
+
+def reason_line(row: Row) -> str:
+    """Return the first line of a row's story, without what its status says; empty for none."""
+    line = str(row["story"] or "").partition("\n")[0]
+    return line.partition(": ")[2] if line.startswith(UNFINISHED) else line
 
 
 def describe_early_ends(candidates: Sequence[Row]) -> Iterator[str]:
@@ -54,14 +63,15 @@ def _depth(row: Row) -> float:
 
 def _reason(row: Row) -> tuple[str, float]:
     """Return how a candidate ended, and the value that it was stopped for, or NaN."""
-    story = str(row["story"] or "").partition("\n")[0]
+    story = reason_line(row)
     if stopped := STOPPED.fullmatch(story):
         return stopped["what"], float(stopped["value"])
     if story.startswith("stopped by "):
         return story, float("nan")
     done = row["tasks_done"]
     place: str = "early" if pd.isna(done) else f"after {noun_text(f'{done:.0f}', 'task')}"
-    return f"{candidate_status(row)} {place}{f': {story}' if story else ''}", float("nan")
+    status = status_text(row["status"], row["story"])
+    return f"{status} {place}{f': {story}' if story else ''}", float("nan")
 
 
 def _range_text(values: Sequence[float]) -> str:

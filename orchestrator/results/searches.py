@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.columns import METHOD_LABEL, UNFINISHED
-from orchestrator.results.early_ends import candidate_status, describe_early_ends
+from orchestrator.results.early_ends import describe_early_ends, status_text
 from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.results import Results
 from orchestrator.results.units import objective_text
@@ -106,7 +106,7 @@ def _group_outcome(
 ) -> GroupOutcome:
     candidates = _candidates(rows)
     ends = candidates.to_dict("records")
-    counts = Counter(map(candidate_status, ends))
+    counts = Counter(status_text(end["status"], end["story"]) for end in ends)
     won = rows[(rows["phase"] == "evaluation") & (rows["selected"] == True)]  # noqa: E712
     winners = [
         (

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.text import Text
 
-from orchestrator.results.early_ends import without_values
+from orchestrator.results.early_ends import reason_line, status_text, without_values
 from orchestrator.results.units import noun_text, plural
 
 Row = Mapping[Any, Any]
@@ -35,7 +35,7 @@ def group_endings(rows: Iterable[Row], by: Sequence[str] = ("trial_id",)) -> lis
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        trial, reason = tuple(row[name] for name in by), without_values(story_line(row))
+        trial, reason = tuple(row[name] for name in by), without_values(reason_line(row))
         ending = (*trial, row["phase"], row["status"], row["tasks_done"], reason)
         groups.setdefault(ending, []).append(row)
     return list(groups.values())
@@ -52,31 +52,27 @@ def trials_line(rows: list[Row]) -> str:
     places = [f"{name} {seeds_text(alike)}" for name, alike in zip(names, trials, strict=False)]
     others = len(trials) - MAX_TRIALS
     places += [f"{others} more trials"] if others > 0 else []
-    where = f"{row['status']}: {enumerate_text(places)} after {tasks_text(row)}"
-    return f"{where}{reason_text(row)}{_others_text(rows)}"
+    status = status_text(row["status"], row["story"])
+    where = f"{status}: {enumerate_text(places)} after {tasks_text(row)}"
+    return f"{where}{_reason_text(row)}{_others_text(rows)}"
 
 
 def seeds_line(rows: list[Row]) -> str:
     """Return a line on how a trial ended on some of its seeds, without its id."""
     row = rows[0]
     reached = f"{row['tasks_done']} of {row['num_tasks']} tasks"
-    how = f"{row['status']} after {reached}{reason_text(row)}"
+    how = f"{status_text(row['status'], row['story'])} after {reached}{_reason_text(row)}"
     return f"{seeds_text(rows)} {how}{_others_text(rows)}"
 
 
-def reason_text(row: Row) -> str:
-    """Return the first line of a row's story, to be added to a sentence."""
-    return f": {story_line(row)}" if story_line(row) else ""
+def _reason_text(row: Row) -> str:
+    reason = reason_line(row)
+    return f": {reason}" if reason else ""
 
 
 def _others_text(rows: Sequence[Row]) -> str:
     """Return a remark if rows that ended alike have stories with other numbers."""
-    return " (others have other numbers)" if len({*map(story_line, rows)}) > 1 else ""
-
-
-def story_line(row: Row) -> str:
-    """Return the first line of a row's story, empty if it has none."""
-    return str(row["story"] or "").partition("\n")[0]
+    return " (others have other numbers)" if len({*map(reason_line, rows)}) > 1 else ""
 
 
 def traceback_lines(row: Row) -> list[Text]:

@@ -359,7 +359,7 @@ def test_only_complete_trials_of_the_evaluation_phase_count_and_the_others_are_r
     assert table.attrs["left_out"] == {"stopped": 2, "diverged": 1, "search phase": 1}
     for format in TEXT_FORMATS:
         notes = " ".join(render(table, format).split())
-        assert "left out, by (trial, seed): 2 stopped, 1 diverged" in notes
+        assert "left out, by (trial, seed): 2 not finished, 1 diverged" in notes
         assert "not in the table: 1 run of candidates of the search" in notes
     assert json.loads(render(table, "json"))["left_out"] == table.attrs["left_out"]
 

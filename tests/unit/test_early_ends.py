@@ -37,7 +37,7 @@ def test_other_ends_have_their_place_and_reason_once() -> None:
     rows += [candidate("stopped", 0, "not finished: the run was interrupted")]
     assert list(describe_early_ends(rows)) == [
         "1 stopped early: stopped, since for the first 3 candidates none",
-        "1 not finished after 0 tasks: not finished: the run was interrupted",
+        "1 not finished after 0 tasks: the run was interrupted",
         "2 failed after 1 task: OSError: disk is full (mine.py:7, in loss)",
         "1 stopped by median after 3 tasks",
     ]

@@ -29,6 +29,7 @@ from dashboards.pages.tables import (
     row_height,
     table_height,
 )
+from dashboards.pages.wording import reason_left_out
 from orchestrator.columns import SHOWN_METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
@@ -118,10 +119,12 @@ def test_a_time_of_another_day_has_its_date() -> None:
 
 
 def test_trials_that_run_or_wait_are_not_told_to_be_stopped() -> None:
-    counts = {"phase": "evaluation", "status": ["complete", "stopped"], "n": [1, 6]}
+    counts = {"phase": "evaluation", "status": ["complete", "not finished"], "n": [1, 6]}
     table = readable_statuses(pd.DataFrame(counts))
     told = [text.partition(":")[0] for text in table["status"]]
     assert (told, list(table["trials, a seed each"])) == (["complete", "not finished"], [1, 6])
+    assert reason_left_out("stopped") == "not finished: still running, or interrupted"
+    assert reason_left_out("failed") == "failed"
 
 
 def test_candidates_have_three_digits_of_each_real_number_and_whole_numbers_whole() -> None:

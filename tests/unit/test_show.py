@@ -286,7 +286,14 @@ def test_seeds_that_did_not_finish_are_left_out_of_the_mean_and_named() -> None:
     page = words(results_from(trial(), trial(seed=1, status="stopped", tasks_done=1)), "ewc")
     assert "test data: seed 0 " in page
     assert "2 0.60 0.80 ACC 0.700" in page
-    assert "seed 1 stopped after 1 of 2 tasks" in page
+    assert "seed 1 not finished after 1 of 2 tasks" in page
+    reasons = {
+        "not finished: interrupted": "seed 1 not finished after 1 of 2 tasks: interrupted",
+        "stopped by asha": "seed 1 stopped after 1 of 2 tasks: stopped by asha",
+    }
+    for story, said in reasons.items():
+        short = trial(seed=1, status="stopped", tasks_done=1, story=story)
+        assert said in words(results_from(trial(), short), "ewc")
 
 
 def test_a_trial_that_measured_nothing_says_so() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from orchestrator.results.comparison import CANDIDATES
+from orchestrator.results.early_ends import status_text
 from orchestrator.results.units import noun_text
 
 ON_FRONT = "*"
@@ -45,6 +46,6 @@ def closing_notes(table: pd.DataFrame) -> list[str]:
         runs = noun_text(str(candidates), "run")
         notes.append(f"not in the table: {runs} of candidates of the search")
     if left_out:
-        counts = ", ".join(f"{n} {why}" for why, n in left_out.items())
+        counts = ", ".join(f"{n} {status_text(why)}" for why, n in left_out.items())
         notes.append(f"left out, by (trial, seed): {counts}")
     return notes if len(table) else ["no complete trial of the evaluation phase", *notes]
