@@ -16,7 +16,6 @@ from dashboards.data.folders import file_states
 from dashboards.data.scope import SCOPE_COLUMNS, Scope, list_choices
 from dashboards.data.sql_views import STATUS_TEXT
 from dashboards.data.warehouse import Warehouse
-from orchestrator.errors import RepertoireError
 from orchestrator.terminal.comparison.blocks import table_title
 from orchestrator.terminal.escaping import escape_markdown
 
@@ -93,12 +92,7 @@ def show_separation(rows: pd.DataFrame) -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _open_warehouse(dirs: tuple[Path, ...], files: tuple[tuple[str, int, int], ...]) -> Warehouse:
-    warehouse = Warehouse.open(*dirs)
-    try:
-        list_choices(warehouse)
-    except RepertoireError:  # show the others despite a damaged table of trials
-        return Warehouse.open(*dirs, thorough=True)
-    return warehouse
+    return Warehouse.open(*dirs)
 
 
 def open_tables(dirs: tuple[Path, ...]) -> Warehouse:

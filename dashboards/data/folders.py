@@ -1,6 +1,7 @@
 """Sweep folders: the tables that can be read, and notes on those that cannot.
 
-Only the footers of Parquet files are read. Nothing raises; problems become notes for the pages.
+Of tables other than the trials only the footers are read. Nothing raises; problems become notes for
+the pages.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from orchestrator.columns import (
     METHOD_LABEL,
     PEAK_STORAGE,
 )
+from orchestrator.errors import RepertoireError
 from orchestrator.hashing import parse_json
+from orchestrator.results.tables.checks import find_bad_columns
 from orchestrator.results.tables.late_metrics import find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS, WORKER
 from orchestrator.results.tables.sizes import find_excess
 from orchestrator.results.tables.sweep_folders import sort_by_first_run
+from orchestrator.results.tables.tables import read_table
 
 PROGRESS, SEARCH = "progress.json", "search.json"
 MARKER_FILES = (
@@ -103,19 +107,16 @@ def newest_record(folders: Iterable[SweepFolder]) -> float:
     return max((float(content.get("updated_at") or 0) for content in contents), default=0.0)
 
 
-def open_folders(
-    dirs: Sequence[Path], thorough: bool = False
-) -> tuple[list[SweepFolder], list[str]]:
+def open_folders(dirs: Sequence[Path]) -> tuple[list[SweepFolder], list[str]]:
     """Return the sweep folders among `dirs`, and notes on those of `dirs` without any.
 
     Args:
         dirs: sweep folders or folders of sweep folders.
-        thorough: read whole files, to find damage outside of the footers.
     """
     empty = [folder for folder in dirs if not sweep_paths([folder])]
     paths = sort_by_first_run(sweep_paths(dirs))
     names = _distinct_names(paths)
-    folders = [_open(path, name, thorough) for path, name in zip(paths, names, strict=True)]
+    folders = [_open(path, name) for path, name in zip(paths, names, strict=True)]
     return folders, [f"{folder}: {_no_results_note(folder)}" for folder in empty]
 
 
@@ -152,27 +153,47 @@ def _distinct_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def _open(path: Path, name: str, thorough: bool) -> SweepFolder:
+def _open(path: Path, name: str) -> SweepFolder:
     tables, notes = {}, []
     for table in SCHEMAS:
         file = path / f"{table}.parquet"
         if not file.exists():
             notes.append(f"{name}: {file.name} is not there yet.")
-        elif (schema := _schema(file)) and (not thorough or is_readable(file)):
+            continue
+        schema, damage = _inspect(path, table)
+        if schema is not None:
             tables[table] = schema
         else:
-            notes.append(f"{name}: {file.name} is damaged and left out; {REMEDY}.")
+            notes.append(f"{name}: {file.name} is damaged and left out{damage}; {REMEDY}.")
     late = find_late_metrics(tables["trials"].names) if {"trials", "accuracy"} <= {*tables} else []
     older = _missing_columns_note(name, tables, late)
     return SweepFolder(path, name, tables, tuple(notes), older, tuple(late))
 
 
-def _schema(file: Path) -> pa.Schema | None:
+def _inspect(folder: Path, table: str) -> tuple[pa.Schema | None, str]:
+    """Return the schema of a table; without one, what else is known of its damage, in brackets."""
+    file = folder / f"{table}.parquet"
     try:
         # Absolute, since a relative path may be taken for a URI (run:1).
-        return None if find_excess(file) else pq.read_schema(file.absolute())
-    except (pa.ArrowException, OSError):
-        return None
+        schema = None if find_excess(file) else pq.read_schema(file.absolute())
+        problem = (
+            _find_bad_trials(folder, schema) if schema is not None and table == "trials" else None
+        )
+    except (pa.ArrowException, OSError, RepertoireError):
+        return None, ""
+    return (schema, "") if problem is None else (None, f" ({problem})")
+
+
+def _find_bad_trials(folder: Path, schema: pa.Schema) -> str | None:
+    """Return a sentence on values with which no page can name the trials; None if there are none.
+
+    Raises:
+        RepertoireError: the table cannot be read.
+    """
+    trials = read_table(folder, "trials")
+    if "config" not in schema.names:  # of an older release, whose trials have names without it
+        trials = trials.drop_columns("config")
+    return next(find_bad_columns(trials, "trials"), None)
 
 
 def _missing_columns_note(

@@ -102,14 +102,9 @@ class Warehouse:
         return {}
 
     @classmethod
-    def open(cls, *dirs: str | Path, thorough: bool = False) -> Warehouse:
-        """Open sweep folders, or folders of sweep folders.
-
-        Args:
-            dirs: the folders.
-            thorough: read whole tables instead of footers, and leave out damaged ones.
-        """
-        return cls(*open_folders([Path(folder) for folder in dirs], thorough))
+    def open(cls, *dirs: str | Path) -> Warehouse:
+        """Open sweep folders, or folders of sweep folders."""
+        return cls(*open_folders([Path(folder) for folder in dirs]))
 
     def frame(self, sql: str) -> pd.DataFrame:
         """Return the result of a query as a data frame.

@@ -51,7 +51,7 @@ def draw(warehouse: Warehouse, name: str) -> Figure:
         if name in TABLE_FIGURES:
             return TABLE_FIGURES[name](table)
         curves = read_curves(warehouse, table)
-        if curves.empty:
+        if curves["accuracy_mean"].isna().all():
             raise RepertoireError(f"no accuracy to draw {name} from: accuracy.parquet has none")
         if name == "r_matrices":
             return r_matrices(curves)

@@ -230,7 +230,7 @@ def test_a_query_reads_no_folder_outside_its_scope(tmp_path: Path) -> None:
     assert len(read_curves(warehouse, rows)) > 0
     spoil(tmp_path / "broken" / "trials.parquet")
     with pytest.raises(RepertoireError, match=r"damaged.*broken/trials\.parquet.*broken/accuracy"):
-        read_matrices(Warehouse.open(tmp_path), "broken", "finetune-")
+        read_matrices(warehouse, "broken", "finetune-")
 
 
 def test_a_trial_of_release_0_1_and_of_this_one_are_one_row_over_their_seeds(

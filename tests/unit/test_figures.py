@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hostile_lab import replace_column
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
-from random_tables import write_random
+from random_tables import random_tables, write_random
 from test_prices import means_folder
 from test_surface import surface
 from test_surface_charts import create_contested
@@ -46,7 +47,7 @@ from orchestrator.results.results import Results
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.results.tables.collect import collect_tables
-from orchestrator.results.tables.tables import write_tables
+from orchestrator.results.tables.tables import Tables, write_tables
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
 from orchestrator.terminal.comparison import blocks
@@ -311,6 +312,15 @@ def test_nothing_complete_is_an_error_that_says_what_to_do(tmp_path: Path) -> No
     write_tables(collect_tables([chain_of("ewc", 0, {})], Records()), tmp_path / "s")
     with pytest.raises(RepertoireError, match="no complete trial to draw: run the sweep"):
         draw(Warehouse.open(tmp_path), "trade_off")
+
+
+@pytest.mark.parametrize("figure", ["forgetting", "r_matrices"])
+def test_accuracies_that_are_all_undefined_are_an_error(tmp_path: Path, figure: str) -> None:
+    tables = random_tables(np.random.default_rng(0), "s", complete=1.0)
+    nothing = replace_column(tables.accuracy, "accuracy", [None] * len(tables.accuracy))
+    write_tables(Tables(tables.trials, nothing, tables.stages), tmp_path / "s")
+    with pytest.raises(RepertoireError, match=f"no accuracy to draw {figure} from"):
+        draw(Warehouse.open(tmp_path), figure)
 
 
 def test_what_is_drawn_of_a_folder_is_what_its_results_say(tmp_path: Path) -> None:

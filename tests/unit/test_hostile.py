@@ -8,6 +8,7 @@ import json
 import re
 import sys
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hostile_lab import ACTED_UPON, HOSTILE, PICTURE, replace_column, write_hostile
@@ -21,6 +22,7 @@ from orchestrator.results.folder.changes import find_change
 from orchestrator.results.folder.versions import write_if_changed
 from orchestrator.results.load import load
 from orchestrator.results.r_matrix import build_r
+from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.stages.code.classes import find_class
 from orchestrator.stages.code.data_function import load_function
 from orchestrator.stages.code.source import Source
@@ -157,14 +159,18 @@ def test_markdown_of_a_comparison_has_no_html_no_link_and_no_row_more(hostile):
     assert widths == {11, 8}
 
 
-CONFIGS = ("", "x", "[1]", '"x"', "[" * 100_000 + "]" * 100_000, '{"a":' * 500 + "1" + "}" * 500)
+KEYS = ("sweep", "trial_id", "seed")
+CONFIGS = (
+    *("", "x", "[1]", '"x"', "[" * 100_000 + "]" * 100_000, '{"a":' * 500 + "1" + "}" * 500),
+    *(f'{{"a": {2**63}}}', '{"a": NaN}', '{"a": "\\ud800"}'),
+)
 
 
 @pytest.mark.parametrize(
     ("name", "column", "value"),
     [
         *(("trials", "config", config) for config in (None, *CONFIGS)),
-        *(("trials", column, None) for column in ("sweep", "trial_id", "seed", "num_tasks")),
+        *(("trials", column, None) for column in (*KEYS, "method", "num_tasks")),
         *(("trials", column, -1) for column in ("tasks_done", "num_tasks")),
         ("trials", "num_tasks", 2**40),
         ("trials", "method", "x" * 20_000),
@@ -182,6 +188,12 @@ def test_a_table_that_no_command_can_work_with_is_named_in_one_line(tmp_path, na
     with pytest.raises(RepertoireError, match=rf"{name}\.parquet is damaged: {column} ") as caught:
         load(folder)
     assert len(str(caught.value)) < 400
+
+
+def test_a_whole_number_beside_reals_is_the_nearest_real():
+    configs = ['{"a": 0.5}', f'{{"a": {2**53 + 1}}}']
+    table = with_config_columns(pa.table({"config": configs}))
+    assert table["config.a"].to_pylist() == [0.5, 2.0**53]
 
 
 def test_cells_outside_of_r_are_left_out():

@@ -11,16 +11,24 @@ import os
 import pickle
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hostile_lab import replace_column
 from typer.testing import CliRunner, Result
 
+from dashboards.data.running import read_endings
+from dashboards.data.scope import Scope
+from dashboards.data.stages import stage_rows, trial_rows
+from dashboards.data.warehouse import open_results
+from dashboards.figures import draw
+from dashboards.gallery import draw_trade_off
+from dashboards.report.__main__ import main as write_report
 from orchestrator.backends import tune_trainable
 from orchestrator.cli import page_commands
 from orchestrator.cli.app import app
@@ -90,8 +98,31 @@ def within(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "path", [*sys.path])
-        patch.setattr(page_commands, "run_servers", lambda commands: 0)
+        patch.setattr(page_commands, "run_servers", read_in_process)
         yield
+
+
+def read_in_process(commands: Sequence[Sequence[str]]) -> int:
+    """Do in this process what the processes of `report` and `dashboard` read and draw."""
+    for _, _, _, module, *words in commands:
+        if module == "dashboards.report":
+            write_report(words)
+        elif module == "dashboards.serve":
+            draw_pages(Path(words[0]))
+    return 0
+
+
+def draw_pages(folder: Path) -> None:
+    """Read what pages show of a folder, and draw a chart and a figure; some may be refused."""
+    warehouse = open_results([folder])
+    for sweep in warehouse.folders:
+        for read in (stage_rows, trial_rows, read_endings):
+            with suppress(RepertoireError):
+                read(warehouse, sweep.name)
+    with suppress(RepertoireError):
+        draw_trade_off(warehouse, Scope())
+    with suppress(RepertoireError):
+        draw(warehouse, "forgetting")
 
 
 def type_command(*words: str) -> Result:
@@ -228,8 +259,58 @@ def test_commands_that_read_tables_survive_columns_of_other_kinds(
         ("plan", "s.yaml"),
         ("plan", "s.yaml", "--simulate", "nodes=1,cpus=1", "--durations", "results"),
         ("store", "gc", "results"),
+        ("report", "results"),
+        ("dashboard", "results"),
     ):
         type_command(*words)
+
+
+def with_config(text: str) -> Callable[[pa.Table], pa.Table]:
+    def act(trials: pa.Table) -> pa.Table:
+        return replace_column(trials, "config", [text] * len(trials))
+
+    return act
+
+
+TRIALS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "brackets": (with_config("[" * 200_000), "config is no configuration in JSON"),
+    "a list": (with_config("[1]"), "config is no configuration in JSON"),
+    "a huge number": (with_config(f'{{"a": 1{"0" * 30}}}'), "config is no configuration in JSON"),
+    "half a character": (with_config('{"a": "\\ud800"}'), "config is no configuration in JSON"),
+    "another table": (lambda trials: pa.table({"a": [1]}), "sweep is missing in some rows"),
+}
+
+
+@pytest.mark.parametrize("kind", TRIALS)
+def test_trials_that_comparisons_refuse_are_named_by_reports_and_pages(
+    place: Path, kind: str
+) -> None:
+    trial, path = trial_id(place), place / "results/s/trials.parquet"
+    change, problem = TRIALS[kind]
+    pq.write_table(change(pq.read_table(path)), path)
+    assert type_command("pack", "results", "--out", "again.zip").exit_code == 0
+    for words in (
+        ("compare", "results"),
+        ("show", "results/s", trial),
+        ("plan", "s.yaml", "--simulate", "nodes=1,cpus=1", "--durations", "results"),
+        ("import", "again.zip", "--out", "there"),
+    ):
+        answer = type_command(*words).exception
+        assert isinstance(answer, RepertoireError), words
+        assert problem in f"{answer} {answer.__cause__}"
+    assert not (place / "there").exists()
+    for words in (("report", "results"), ("dashboard", "results")):
+        assert type_command(*words).exit_code == 0
+    page = (place / "results/report.html").read_text()
+    assert f"trials.parquet is damaged and left out ({problem}); repertoire run" in page
+
+
+@pytest.mark.variant
+@pytest.mark.parametrize("kind", TRIALS)
+def test_every_command_survives_such_trials(place: Path, kind: str) -> None:
+    trial, path = trial_id(place), place / "results/s/trials.parquet"
+    pq.write_table(TRIALS[kind][0](pq.read_table(path)), path)
+    type_all(place, trial)
 
 
 @pytest.mark.parametrize(

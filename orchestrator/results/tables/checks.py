@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pyarrow.compute as pc
 
 from orchestrator.columns import COLUMNS, VALIDATED
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import parse_json
+from orchestrator.hashing import parse_json, to_json
 
 NEEDED = {
-    "trials": ("sweep", "trial_id", "seed", "num_tasks", "config"),
+    "trials": ("sweep", "trial_id", "method", "seed", "num_tasks", "config"),
     "accuracy": ("trial_id", "seed", "after", "task"),
     "stages": ("trial_id", "seed", "after"),
 }
@@ -32,9 +33,9 @@ def require_sound(table: pa.Table, name: str, folder: Path) -> None:
 
 
 def find_bad_columns(table: pa.Table, name: str) -> Iterator[str]:
-    """Yield a sentence for each column with values that no table has."""
+    """Yield a sentence for each column, of those that are given, with values that no table has."""
     for column in NEEDED[name]:
-        if table[column].null_count:
+        if column in table.column_names and table[column].null_count:
             yield f"{column} is missing in some rows"
     for column in COUNTS:
         if column in table.column_names and not _are_counts(table[column], column):
@@ -70,6 +71,8 @@ def _longest(values: pa.ChunkedArray) -> int:
 
 def _is_config(text: pa.Scalar) -> bool:
     try:
-        return isinstance(parse_json(text.as_py()), dict)
+        content = to_json(parse_json(text.as_py()))  # refuses numbers that no column can hold
+        json.dumps(content, ensure_ascii=False).encode()  # and this half a character
     except (TypeError, ValueError):
         return False
+    return isinstance(content, dict)

@@ -41,6 +41,8 @@ def _typed_array(values: list[Any]) -> pa.Array:
         ({int, float}, pa.float64()),
     ):
         if kinds <= types:
+            if float in types:  # Arrow refuses an integer that a float rounds
+                values = [value if value is None else float(value) for value in values]
             return pa.array(values, arrow)
     texts = [v if v is None or isinstance(v, str) else canonical_json(v) for v in values]
     return pa.array(texts, pa.string())

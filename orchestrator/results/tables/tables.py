@@ -92,11 +92,10 @@ def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.
             raise IsADirectoryError(path)
         if excess := find_excess(path):
             raise RepertoireError(f"{path} {excess}, which no run writes; {again}")
-        # Without partitioning=None a folder named lr=0.1 would add a column; a relative path may be
-        # taken for a URI (run10:30).
-        return pq.read_table(
-            path.absolute(), columns=columns, schema=SCHEMAS[name], partitioning=None
-        )
+        # Opened once, since another process may replace it meanwhile; without partitioning=None a
+        # folder named lr=0.1 would add a column.
+        with pa.OSFile(str(path.absolute())) as file:
+            return pq.read_table(file, columns=columns, schema=SCHEMAS[name], partitioning=None)
     except (pa.ArrowException, OSError) as error:
         what = "is not there" if not path.exists() else "is empty or damaged"
         raise RepertoireError(f"{path} {what}; {again}") from error
