@@ -26,6 +26,13 @@ HOSTILE = (
 ACTED_UPON = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
+def aliases(levels: int, first: str = "x") -> str:
+    """Return YAML of a value, and of lists of ten aliases each of the former one."""
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, levels + 1)]
+    return "\n".join(lines)
+
+
 def write_hostile(folder: Path, seed: int = 0, **options: Any) -> Path:
     """Write the tables of a sweep whose every text is hostile, where it can be; return the folder.
 

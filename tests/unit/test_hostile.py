@@ -11,7 +11,7 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hostile_lab import ACTED_UPON, HOSTILE, PICTURE, replace_column, write_hostile
+from hostile_lab import ACTED_UPON, HOSTILE, PICTURE, aliases, replace_column, write_hostile
 from random_tables import write_random
 from rich.text import Text
 from typer.testing import CliRunner
@@ -32,13 +32,6 @@ from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.escaping import escape_markdown
 
 pytestmark = pytest.mark.slow
-
-
-def aliases(levels: int, first: str = "x") -> str:
-    """Return YAML of a value, and of lists of ten aliases each of the former one."""
-    lines = [f"a0: &a0 {first}"]
-    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, levels + 1)]
-    return "\n".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +168,9 @@ CONFIGS = (
         ("trials", "num_tasks", 2**40),
         ("trials", "method", "x" * 20_000),
         ("trials", "story", "x" * 2_000_000),
+        *(("trials", "means_dial", text) for text in CONFIGS),
+        ("trials", "means_storage_bytes", 0),
+        ("trials", "means_compute", -1.0),
         ("accuracy", "task", 2**40),
         ("accuracy", "after", None),
     ],

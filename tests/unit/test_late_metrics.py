@@ -46,6 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder whose trials table was written before there were any metrics."""
     folder = tmp_path_factory.mktemp("late") / "s"
     shared = {"sweep": "s", "trial_id": "a", "config": "{}", "scenario": "task", "num_tasks": 3}
+    shared["method"] = "finetune"
     rows = [shared | {"seed": seed, **row} for seed, row in SEEDS.items()]
     accuracy = [
         cell

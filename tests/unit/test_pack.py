@@ -12,11 +12,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hostile_lab import aliases
 
 from orchestrator.cli.store_commands import verify
 from orchestrator.errors import RepertoireError, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.results.load import load
+from orchestrator.results.pack import read
 from orchestrator.results.pack.contents import INDEX, PACK_FORMAT, RECORDS
 from orchestrator.results.pack.read import read_pack
 from orchestrator.results.pack.write import write_pack
@@ -283,6 +285,38 @@ def test_links_and_bombs_are_refused(pack_file: Path, tmp_path: Path) -> None:
     assert right is not None
     small = [{**each, "size": min(each["size"], 10)} for each in right["files"]]
     refuse(forge(tmp_path / "lie.zip", files, files=small), out, "longer than 10 bytes")
+
+
+BOMB = aliases(10).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "sweep", "problem"),
+    [
+        ("code/sweep.yaml", BOMB, "with its aliases written out"),
+        ("former/1/sweep.yaml", BOMB, "with its aliases written out"),
+        ("sweep.yaml", BOMB, "with its aliases written out"),
+        ("sweep.yaml", b"a: &a [*a]", "a value holds itself"),
+        ("sweep.yaml", b"a: " + b"1" * 6000, "a number of 6,000 characters"),
+        ("sweep.yaml", b"name: s\nb: !!python/object/apply:os.mkdir [x]", "is refused"),
+        ("sweep.yaml", b"[1]", "must hold keys and values"),
+        ("sweep.yaml", b"[" * 10_000, "nested too deeply"),
+        ("sweep.yaml", b"\xff", "is no text"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_sweep_that_no_command_reads_is_refused(
+    pack_file: Path, tmp_path: Path, path: str, sweep: bytes, problem: str
+) -> None:
+    file = forge(tmp_path / "x.zip", contents(pack_file) | {f"layouts/{path}": sweep})
+    refuse(file, tmp_path / "out", f"layouts/{path} in it, a sweep.*{problem}.*Ask its sender")
+
+
+def test_a_sweep_that_would_take_long_to_read_is_refused(
+    pack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "MAX_SWEEP_BYTES", 10)
+    refuse(pack_file, tmp_path / "out", r"sweep\.yaml in it, a sweep, has more than 10 bytes")
 
 
 def test_what_is_no_pack_is_refused(pack_file: Path, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_a_trial_is_complete_with_all_seeds_and_fails_with_one(tmp_path: Path) -
     rows += [("c", "complete"), ("c", "stopped"), ("d", "diverged")]
     trials = [
         {"sweep": "s", "seed": seed, "trial_id": name, "phase": "evaluation", "status": status}
-        | {"config": "{}"}
+        | {"config": "{}", "method": "er", "num_tasks": 1}
         for seed, (name, status) in enumerate(rows)
     ]
     table = with_config_columns(pa.Table.from_pylist(trials, TRIALS))

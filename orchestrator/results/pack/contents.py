@@ -19,10 +19,11 @@ from orchestrator.stages.storage.stage_files import release
 from orchestrator.sweep.sweep import RESERVED_NAMES
 
 INDEX, PACK_FORMAT = "pack.json", 1
-RECORDS = "records.jsonl"
+RECORDS, SWEEP_FILE = "records.jsonl", "sweep.yaml"
 TABLE_FILES = FILES[:3]
 # A pack may be a stranger's: it must fill neither the disk nor the memory.
 MAX_FILES, MAX_BYTES, MAX_INDEX_BYTES = 100_000, 4 * 10**9, 64 * 10**6
+MAX_SWEEP_BYTES = 10**7  # which takes a minute to read
 # Of a file's bytes to its packed ones, if it is large; tables are compressed already.
 MAX_RATIO, LARGE_BYTES = 300, 10**7
 

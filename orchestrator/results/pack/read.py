@@ -21,7 +21,9 @@ from orchestrator.results.addresses import address_of
 from orchestrator.results.pack.check import open_pack, read_index, read_member, require_tables
 from orchestrator.results.pack.contents import (
     MAX_BYTES,
+    MAX_SWEEP_BYTES,
     RECORDS,
+    SWEEP_FILE,
     TABLE_FILES,
     Index,
     refusal,
@@ -32,7 +34,7 @@ from orchestrator.stages.storage.record_format import require_readable
 from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.stage_files import RECORD, is_json_file, stage_path, unseal
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.sweep.reading.yaml_file import read_yaml
+from orchestrator.sweep.reading.yaml_file import read_yaml, read_yaml_text
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,24 @@ def _unpack(pack: zipfile.ZipFile, index: Index, folder: Path, file: Path) -> li
         data = read_member(pack, member, file)
         if member.path.endswith(f"/{RECORDS}"):
             stage_files += _parse_records(data, file)
+        elif member.path.endswith(f"/{SWEEP_FILE}"):
+            _require_sweep(data, member.path, file)
         path = folder / member.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return stage_files
+
+
+def _require_sweep(data: bytes, path: str, file: Path) -> None:
+    """Refuse a sweep file that no command could read: no YAML, or too much of it."""
+    if len(data) > MAX_SWEEP_BYTES:
+        raise refusal(file, f"{path} in it, a sweep, has more than {MAX_SWEEP_BYTES} bytes")
+    try:
+        read_yaml_text(data.decode(), path)
+    except SweepError as error:
+        raise refusal(file, f"{path} in it, a sweep: {error.mistakes[0]}") from error
+    except UnicodeDecodeError as error:
+        raise refusal(file, f"{path} in it, a sweep, is no text") from error
 
 
 def _parse_records(data: bytes, file: Path) -> Iterator[StageFile]:

@@ -22,6 +22,8 @@ COUNTS = ("tasks_done", "num_tasks", "after", "task", "n")
 MAX_TASKS = 5_000  # R of so many has 200 MB
 MAX_NAME, MAX_TEXT = 10_000, 1_000_000  # characters
 FINITE = {*COLUMNS, *VALIDATED, "accuracy"}  # a loss and an objective may be infinite
+BUDGETS = ("means_storage_bytes", "means_compute")  # which axes show as their logarithms
+OBJECTS = {"config": "configuration", "means_dial": "dial"}
 LONG = ("config", "story", "hyperparameters")  # columns whose texts may have MAX_TEXT
 
 
@@ -41,18 +43,22 @@ def find_bad_columns(table: pa.Table, name: str) -> Iterator[str]:
         if column in table.column_names and not _are_counts(table[column], column):
             yield f"{column} is no number of {'examples' if column == 'n' else 'tasks'}"
     yield from _find_bad_values(table)
-    if "config" in table.column_names and not all(map(_is_config, table["config"].unique())):
-        yield "config is no configuration in JSON"
+    for column, content in OBJECTS.items():
+        texts = table[column].drop_null().unique() if column in table.column_names else ()
+        if not all(map(_is_object, texts)):
+            yield f"{column} is no {content} in JSON"
 
 
 def _find_bad_values(table: pa.Table) -> Iterator[str]:
-    """Yield a sentence for each column with a text that is too long or an infinite number."""
+    """Yield a sentence for each column with a text too long, or a number out of its range."""
     for column, values in zip(table.column_names, table.columns, strict=True):
         limit = MAX_TEXT if column in LONG else MAX_NAME
         if pa.types.is_string(values.type) and _longest(values) > limit:
             yield f"{column} has a text of more than {limit:,} characters"
         if column in FINITE and _is_infinite(values):
             yield f"{column} is infinite"
+        if column in BUDGETS and pc.any(pc.less_equal(values, 0)).as_py():
+            yield f"{column} is not positive"
 
 
 def _are_counts(values: pa.ChunkedArray, column: str) -> bool:
@@ -69,7 +75,7 @@ def _longest(values: pa.ChunkedArray) -> int:
     return pc.max(pc.utf8_length(values)).as_py() or 0
 
 
-def _is_config(text: pa.Scalar) -> bool:
+def _is_object(text: pa.Scalar) -> bool:
     try:
         content = to_json(parse_json(text.as_py()))  # refuses numbers that no column can hold
         json.dumps(content, ensure_ascii=False).encode()  # and this half a character

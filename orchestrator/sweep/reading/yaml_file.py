@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ NUMBERS = {
 
 # Ten aliases of ten aliases of ten ... are a few lines that would fill the memory when written out.
 MAX_VALUES = 1_000_000
+MAX_DIGITS = 100  # Python refuses to read or to show a whole number of thousands
 LETTERS_OF_A_VALUE = 100  # a long text counts as several values
 
 
@@ -75,6 +77,21 @@ for _kind, _pattern in NUMBERS.items():
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list("-+.0123456789")
     )
+
+
+def _construct_number(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """Return the number of a node; one that is none, or too long, is a mistake with its place."""
+    if not isinstance(node, yaml.ScalarNode) or len(node.value) <= MAX_DIGITS:
+        with suppress(ValueError, LookupError):  # of the tag of a number on a text: !!int x
+            return yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+        problem = f"{node.value!r} is no number"
+    else:
+        problem = f"a number of {len(node.value):,} characters; it may have {MAX_DIGITS} at most"
+    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+for _kind in NUMBERS:
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _construct_number)
 
 
 class _Dumper(yaml.SafeDumper):
