@@ -141,7 +141,12 @@ def test_other_settings_have_tables_of_their_own_which_is_said_unless_forced() -
     forced = compare(EWC, other, force=True)
     assert list(forced.table) == [0, 0]
     assert set(forced.not_comparable) == {"scenario domain (a), task (b); num_tasks 5 (a), 2 (b)"}
-    assert "**split_digits (sweeps a, b)**" in render(forced, "markdown")
+    shown = render(forced, "markdown")
+    assert "**split_digits (sweeps a, b)**" in shown
+    # What tells rows of one name apart; a table of one setting has it in its title.
+    assert "| method | scenario | tasks | ACC |" in shown
+    assert "| er | task | 2 | 0.600 |" in shown
+    assert "scenario |" not in render(table, "markdown")
 
 
 def test_force_leaves_what_is_comparable_unmarked_and_benchmarks_apart() -> None:
