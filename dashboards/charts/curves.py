@@ -18,12 +18,13 @@ from dashboards.charts.curve_marks import (
 )
 from dashboards.charts.panels import EDGES, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import escape_texts
-from dashboards.charts.short_names import short_texts
+from dashboards.charts.short_names import LONGEST, short_texts
 from dashboards.charts.theme import GREY
 from orchestrator.results.cells import spread_tasks
 
 ACROSS, HEIGHT, TALL = 3, 190, 330  # panels in a row; heights of a panel, in pixels
-LETTER, LONGEST = 6.6, 20  # width of a letter of a label, in pixels; letters of a label
+LETTER = 6.6  # width of a letter of a label, in pixels
+LONGEST_ALONE = 40  # letters of a label beside a panel that has a row for itself
 
 
 def average_accuracy(seen: pd.DataFrame) -> go.Figure:
@@ -37,7 +38,7 @@ def average_accuracy(seen: pd.DataFrame) -> go.Figure:
     """
     if not seen["accuracy_mean"].notna().any():
         return empty_figure("The accuracy on all tasks seen was not measured.")
-    seen = with_short_labels(seen)
+    seen = with_short_labels(seen, LONGEST_ALONE)
     looks = curve_looks(seen["label"])
     figure, markers = panels([""], 1, TALL), seen["after"].nunique() <= MOST_MARKERS
     for label, rows in seen.groupby("label", sort=False):
@@ -62,7 +63,7 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
     """
     if not curves["accuracy_mean"].notna().any():
         return empty_figure("No accuracy was measured.")
-    curves = with_short_labels(curves)
+    curves = with_short_labels(curves, LONGEST)
     looks = curve_looks(curves["label"])
     tasks, markers = spread_tasks(curves["task"]), curves["after"].nunique() <= MOST_MARKERS
     figure = panels([f"task {task}" for task in tasks], ACROSS, HEIGHT)
@@ -81,13 +82,14 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
     return finish(figure, curves)
 
 
-def with_short_labels(curves: pd.DataFrame) -> pd.DataFrame:
+def with_short_labels(curves: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return the curves that were measured, escaped for Plotly, with the label at their ends.
 
-    The columns `short` and `letters` are that label and its width before it was escaped.
+    The columns `short` and `letters` are that label, of `most` letters, and its width before it was
+    escaped.
     """
     measured = curves[curves["accuracy_mean"].notna()]
-    short = measured["label"].astype(str).map(short_texts(measured["label"], LONGEST))
+    short = measured["label"].astype(str).map(short_texts(measured["label"], most))
     return escape_texts(measured.assign(short=short, letters=short.map(cell_len)))
 
 

@@ -543,6 +543,17 @@ def test_labels_at_the_ends_of_lines_have_the_room_of_what_is_read() -> None:
     assert plain == escaped == wide == int(6 * 6.6) + 20
 
 
+def test_labels_at_the_ends_of_lines_are_whole_up_to_the_letters_that_their_panels_leave() -> None:
+    names = {letters: f"er policy=ring {'m' * (letters - 15)}" for letters in (28, 40, 41)}
+    shown = {
+        (draw.__name__, letters): draw(curves(name, NAN)).layout.annotations[-1].text == name
+        for draw in (charts.forgetting, charts.average_accuracy)
+        for letters, name in names.items()
+    }
+    whole = [place for place, is_whole in shown.items() if is_whole]
+    assert whole == [("forgetting", 28), ("average_accuracy", 28), ("average_accuracy", 40)]
+
+
 def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -> None:
     table = pd.DataFrame(
         {
