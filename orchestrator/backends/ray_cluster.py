@@ -90,18 +90,30 @@ def silence_raylets() -> None:
 
 @contextmanager
 def preserve_signal_handlers() -> Iterator[None]:
-    """Restore the signal handlers that Ray replaces; Ray's end the process with C++ stacks."""
+    """Restore the signal handlers that Ray replaces; Ray's end the process with C++ stacks.
+
+    Raises:
+        KeyboardInterrupt: SIGTERM came while Ray handled it; the handler from before was called.
+    """
     # Python sets signal handlers in the main thread alone, so there is nothing to restore.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    terminated = False
     try:
         yield
+    except SystemExit as end:  # of the handler that Ray has while it connects
+        terminated = end.code == signal.SIGTERM
+        if not terminated:
+            raise
     finally:
         for number, handler in before.items():
             if handler is not None:  # else one that Python did not set, and cannot
                 signal.signal(number, handler)
+    if terminated:
+        signal.raise_signal(signal.SIGTERM)
+        raise KeyboardInterrupt  # where the handler returned: there is no connection to go on with
 
 
 def has_token() -> bool:

@@ -359,7 +359,7 @@ def test_a_folder_without_a_store_is_refused_and_not_called_whole(tmp_path):
         ("run x.yaml --backend foo", "'foo' is not one of 'inline', 'ray'"),
         ("compar", "no such command 'compar'. Did you mean 'compare'?"),
         ("compare --sort", "option '--sort' requires an argument"),
-        ("compare", "missing argument 'DIR'"),
+        ("compare", "missing argument 'DIR...'"),
     ],
 )
 def test_a_mistake_in_the_words_is_one_plain_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.backends import preflight
+from orchestrator.backends import preflight, ray_cluster
 from orchestrator.cli import run_folder
-from orchestrator.errors import CONTINUES
+from orchestrator.errors import CONTINUES, KEPT
 from orchestrator.graph.signals import REASONS
 
 SWEEP = """\
@@ -70,3 +71,43 @@ def test_while_the_nodes_of_a_cluster_are_checked(
     line = f"repertoire: {REASONS[number]}; no stage was running, {CONTINUES}\n"
     assert (code, text, len(probes)) == (1, line, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"], "no probe is left"
+
+
+@pytest.fixture
+def send_while_connecting(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Have a signal arrive while Ray connects, which ends the process at SIGTERM."""
+
+    def send(number: int) -> None:
+        def connect(**options: Any) -> None:
+            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+            os.kill(os.getpid(), number)
+
+        monkeypatch.setattr("ray.init", connect)
+        monkeypatch.setattr(ray_cluster, "require_listener", lambda address: None)
+
+    return send
+
+
+CLUSTER = ("--address", "ray://10.0.0.1:10001")
+
+
+@pytest.mark.parametrize("number", REASONS)
+def test_while_it_connects_to_check_a_cluster(
+    number: int, answer: Answer, tmp_path: Path, send_while_connecting: Callable[[int], None]
+) -> None:
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    send_while_connecting(number)
+    line = f"repertoire: {REASONS[number]}; no stage was running, {CONTINUES}\n"
+    assert answer("run", "sweep.yaml", *CLUSTER) == (1, line)
+
+
+def test_sigterm_while_it_connects_to_run_on_a_cluster(
+    answer: Answer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    send_while_connecting: Callable[[int], None],
+) -> None:
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    monkeypatch.setattr(run_folder, "require_ready_cluster", lambda *args: None)
+    send_while_connecting(signal.SIGTERM)
+    assert answer("run", "sweep.yaml", *CLUSTER) == (1, f"repertoire: interrupted; {KEPT}\n")
