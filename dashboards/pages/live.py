@@ -83,7 +83,8 @@ def _show_progress(page: Page, sweep: str) -> None:
 
 
 def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
-    show = {"complete": st.success, "silent": st.warning}.get(state.state, st.info)
+    name = state_name(state, trials)
+    show = {"complete": st.success, "unfit": st.success, "silent": st.warning}.get(name, st.info)
     show(state_text(state, trials))
     total = state["asked_for"] or 0
     done = total - state.num_missing
@@ -106,9 +107,16 @@ def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
 
 def state_text(state: StoredProgress, trials: Mapping[str, int]) -> str:
     """Return a sentence on the state of a sweep, given its numbers of trials."""
-    name = "unfit" if state.state == "complete" and trials["infeasible"] else state.state
+    name = state_name(state, trials)
     ago, phase = duration_text(state.seconds_ago), escape_markdown(state["phase"])
     return STATES[name].format(ago=ago, phase=phase, **trials)
+
+
+def state_name(state: StoredProgress, trials: Mapping[str, int]) -> str:
+    """Return the state of a sweep among STATES; where trials failed, nothing more may be to run."""
+    if state.state != "complete":
+        return state.state
+    return "over" if trials["failed"] else "unfit" if trials["infeasible"] else "complete"
 
 
 def count_text(number: int | None) -> str:

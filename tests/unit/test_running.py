@@ -244,3 +244,6 @@ def test_a_sweep_is_complete_though_trials_do_not_fit_their_means_and_says_so(
     assert f"{num - 1} trials learned their last task; 1 do" in state_text(complete, counts)
     all_fit = state_text(complete, counts | {"infeasible": 0})
     assert all_fit == "Complete: every trial learned its last task."
+    # A trial that fails at its last task leaves nothing to run.
+    failed = state_text(complete, counts | {"failed": 1})
+    assert failed.startswith("Over, but not every trial learned its last task.")
