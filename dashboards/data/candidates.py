@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_float_dtype
 
 from dashboards.data.comparing import add_labels
-from dashboards.data.folders import SEARCH
+from dashboards.data.documents import SEARCH
 from dashboards.data.scope import Scope
 from dashboards.data.sql_views import STATUS_TEXT
 from dashboards.data.warehouse import Warehouse

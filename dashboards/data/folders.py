@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dashboards.data.documents import PROGRESS, has_shape
 from orchestrator.columns import (
     CODE,
     LATE_COSTS,
@@ -33,7 +34,6 @@ from orchestrator.results.tables.sizes import find_excess
 from orchestrator.results.tables.sweep_folders import sort_by_first_run
 from orchestrator.results.tables.tables import read_table
 
-PROGRESS, SEARCH = "progress.json", "search.json"
 MARKER_FILES = (
     *(f"{name}.parquet" for name in SCHEMAS),
     PROGRESS,
@@ -67,12 +67,12 @@ class SweepFolder:
     late: tuple[str, ...] = ()
 
     def document(self, name: str) -> dict[str, Any] | None:
-        """Return the content of a JSON file in the folder; None if it cannot be read."""
+        """Return the content of a JSON file in the folder; None if it cannot be read or used."""
         try:
             entries = parse_json((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return entries if isinstance(entries, dict) else None
+        return entries if isinstance(entries, dict) and has_shape(name, entries) else None
 
 
 def sweep_paths(dirs: Iterable[Path]) -> list[Path]:

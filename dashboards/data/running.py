@@ -110,7 +110,7 @@ def read_events(warehouse: Warehouse, sweep: str, progress: StoredProgress) -> p
 
 
 def _event_text(event: Mapping[str, Any]) -> str:
-    what = f"task {event['after']} learned" if event["what"] == "learned" else event["what"]
+    what = f"task {event.get('after')} learned" if event["what"] == "learned" else event["what"]
     return f"{what}: {event['story']}" if event.get("story") else str(what)
 
 

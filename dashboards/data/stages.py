@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from dashboards.data.comparing import add_labels
-from dashboards.data.folders import PROGRESS, SweepFolder
+from dashboards.data.documents import PROGRESS
+from dashboards.data.folders import SweepFolder
 from dashboards.data.sql_views import STATUS_TEXT, sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import INFEASIBLE

@@ -104,7 +104,7 @@ def _pick_search(table: pd.DataFrame, titles: Mapping[tuple[str, str], str]) -> 
 
 def _show_protocol(document: dict[str, Any] | None, rows: pd.DataFrame) -> None:
     if document is None:
-        st.info("search.json is missing, so the options of the search are not known.")
+        st.info("search.json is missing or damaged, so the options of the search are not known.")
         return
     metrics, seeds = (_texts(document.get(name)) for name in ("metric", "seeds"))
     algorithm, scheduler = (escape_markdown(document.get(n)) for n in ("algorithm", "scheduler"))

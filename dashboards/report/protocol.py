@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import starmap
 from typing import Any
 
+from dashboards.data.documents import SEARCH
 from dashboards.data.folders import SweepFolder
 from dashboards.data.sharing import count_shared
 from dashboards.data.sql_views import sql_literal
@@ -58,7 +59,10 @@ def _describe_seeds(warehouse: Warehouse, folder: SweepFolder) -> Iterator[str]:
 
 
 def _describe_selection(folder: SweepFolder) -> Iterator[str]:
-    document = folder.document("search.json")
+    document = folder.document(SEARCH)
+    if document is None and (folder.path / SEARCH).exists():
+        yield "search.json is damaged, so the options of the search are not known."
+        return
     if document is None:
         yield "Nothing was searched: every configuration of the file was evaluated."
         return

@@ -38,6 +38,7 @@ from dashboards.data.stages import (
     stage_rows,
 )
 from dashboards.data.warehouse import Warehouse
+from dashboards.report.protocol import protocol_chapters
 from orchestrator.errors import RepertoireError
 from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
@@ -520,3 +521,30 @@ def test_a_cell_has_the_trials_of_its_benchmark_scenario_and_number_of_tasks(
         own = costs[costs["setting"] == each.title].reset_index(drop=True)
         equal(own, read_costs(warehouse, alone))
         assert (len(rows), len(own)) == (4 * SETTINGS[each.title]["num_tasks"], 4)
+
+
+WRONG = [None, 5, "x", [1], {"a": 1}, True, -1e308, {"a": 5}, [{"at": 1e300, "what": "x"}]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("search.json", {key: value}) for key in ("metric", "mode") for value in WRONG),
+        *(("search.json", {"groups": value}) for value in WRONG),
+        *(("search.json", {"groups": {"ewc": {"space": value}}}) for value in WRONG[1:4]),
+        *(("progress.json", {"executed": value}) for value in WRONG[2:]),
+        *(("progress.json", {"updated_at": value}) for value in WRONG[2:]),
+        *(("progress.json", {"events": value}) for value in WRONG[1:]),
+    ],
+    ids=str,
+)
+def test_a_file_of_other_types_than_runs_write_is_not_used(
+    tmp_path: Path, name: str, content: dict[str, Any]
+) -> None:
+    folder = write_random(tmp_path / "s", complete=1.0)
+    (folder / name).write_text(json.dumps(content))
+    warehouse = Warehouse.open(folder)
+    assert warehouse.folders[0].document(name) is None
+    (chapter,) = protocol_chapters(warehouse)
+    damaged = "search.json is damaged, so the options of the search are not known."
+    assert (damaged in chapter.sentences) == (name == "search.json")

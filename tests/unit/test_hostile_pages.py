@@ -42,7 +42,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder whose texts are hostile."""
     folder = tmp_path_factory.mktemp("hostile")
     write_hostile(folder / "s", complete=0.8)
-    search = {"algorithm": HOSTILE, "scheduler": [HOSTILE], "metric": [HOSTILE], "seeds": HOSTILE}
+    search = {"algorithm": HOSTILE, "scheduler": [HOSTILE], "metric": [HOSTILE]}
     (folder / "s" / "search.json").write_text(json.dumps(search))
     return folder
 
