@@ -31,6 +31,7 @@ TITLE = 0.55  # of a panel and its ticks, inches
 # Why a cell has no value -> its hatch, denser than that of a chart.
 EMPTY_HATCHES = {why: 4 * hatch for why, hatch in styles.EMPTY_PATTERNS.items()}
 ROW, WIDTH, EDGE = 0.26, 3.4, 0.9  # of a method's rates, of a panel, and beside it, inches
+MAX_TICKS = 7  # of bytes, below a panel of rates
 
 
 def surfaces(drawn: Sequence[Surface]) -> Figure:
@@ -169,5 +170,7 @@ def draw_byte_ticks(axes: Axes, low: float, high: float) -> None:
     axes.set_xscale("log")
     axes.minorticks_off()
     axes.set_xlim(10**low, 10**high)
-    ticks = [10.0**i for i in range(ceil(low), int(high) + 1)]
+    first, last = ceil(low), int(high)
+    step = ceil((last - first + 1) / MAX_TICKS)
+    ticks = [10.0**i for i in range(first, last + 1, step)]
     axes.set_xticks(ticks, [bytes_text(each) for each in ticks])

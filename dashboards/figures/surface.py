@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import ceil
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from rich.cells import cell_len
 
 from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import method_styles
+from dashboards.charts.short_names import LONGEST, short_texts
 from dashboards.charts.surface.budgets import value_range
 from dashboards.charts.surface.styles import CELL
+from dashboards.charts.surface.winner_lines import winner_lines
 from dashboards.charts.surface.winners import STRIP, strips_by_method
 from dashboards.figures.canvas import create_axes
 from dashboards.figures.grids import EMPTY_HATCHES
@@ -27,41 +31,64 @@ from orchestrator.terminal.surface_names import (
     reason_without_winner,
     storage_name,
 )
-from orchestrator.terminal.surface_tables import winner_text
 
 CELL_WIDTH, CELL_HEIGHT, EDGE = 1.7, 0.75, 1.2  # inches
+LETTER, LINE, KEY = 0.06, 0.18, 0.6  # of 8 points, in inches: a letter, a line, a key of a legend
 WIDTH, HEIGHT = 4.6, 3.4  # of a panel of lines, inches
 LABEL = 0.045  # height of a label, as a share of the panel
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3))}
-IN_A_LINE = 3  # entries of the legend, for each column of cells
+LETTERS = 30  # in a line of a cell
 HATCHES = {"": "", ".": "..", "+": "++", "-": "--"}  # of a pattern of Plotly
 
 
 def winners(surfaces: Sequence[Surface]) -> Figure:
     """Draw the winner map of each setting; ties as strips, cells without a winner hatched."""
-    down = max(len(each.storage) for each in surfaces)
-    across = max(len(each.compute) for each in surfaces)
-    size = (CELL_WIDTH * across + EDGE, CELL_HEIGHT * down + EDGE)
-    figure, grid = create_axes(len(surfaces), 1, *size)
-    for axes, surface in zip(grid, surfaces, strict=True):
-        draw_cells(axes, surface)
+    cells = [winner_map(surface) for surface in surfaces]
+    texts = [winner_lines(*drawn, LETTERS) for drawn in zip(surfaces, cells, strict=True)]
+    num_lines = max(len(lines) for of_map in texts for lines in of_map.values())
+    width = CELL_WIDTH * max(len(each.compute) for each in surfaces) + EDGE
+    cell = max(CELL_HEIGHT, (num_lines + 1) * LINE / (1 - STRIP))
+    height = cell * max(len(each.storage) for each in surfaces) + EDGE
+    names, columns = legend_names(surfaces, cells, width)
+    below = LINE * ceil(len(names) / columns)
+    figure, grid = create_axes(len(surfaces), 1, width, height + below / len(surfaces))
+    for axes, surface, of_map, lines in zip(grid, surfaces, cells, texts, strict=True):
+        draw_cells(axes, surface, of_map, lines)
         axes.set_title(surface.title, fontsize=10)
     patches = [patch for axes in grid for patch in axes.patches if patch.get_fill()]
     by_label = {str(patch.get_label()): patch for patch in patches}
     figure.legend(
-        list(by_label.values()),
-        list(by_label),
+        [by_label[label] for label in names],
+        list(names.values()),
         loc="outside lower center",
-        ncols=IN_A_LINE * across,
+        ncols=columns,
         fontsize=8,
         frameon=False,
     )
     return figure
 
 
-def draw_cells(axes: Axes, surface: Surface) -> None:
-    """Draw the cells of a winner map with their names and accuracies."""
-    cells = winner_map(surface)
+def legend_names(
+    surfaces: Sequence[Surface], cells: Sequence[list[WinningCell]], width: float
+) -> tuple[dict[str, str], int]:
+    """Return the winners by their names in the legend, and its columns in so many inches."""
+    won = [
+        surface.methods[method]
+        for surface, of_map in zip(surfaces, cells, strict=True)
+        for method in strips_by_method(of_map)
+    ]
+    names = short_texts(won, LONGEST)
+    longest = max(map(cell_len, names.values()), default=1)
+    return names, max(1, int(width / (longest * LETTER + KEY)))
+
+
+def draw_cells(
+    axes: Axes,
+    surface: Surface,
+    cells: list[WinningCell],
+    lines: Mapping[tuple[int, int], list[str]],
+) -> None:
+    """Draw the cells of a winner map with the lines of their names, and accuracies."""
     draw_strips(axes, surface, cells)
     for cell in cells:
         if cell.best is None:
@@ -69,7 +96,7 @@ def draw_cells(axes: Axes, surface: Surface) -> None:
             continue
         a, b = cell.place
         y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
-        text = f"{winner_text(surface, cell)}\n{decimal_text(surface.mean[cell.best, a, b])}"
+        text = "\n".join([*lines[a, b], decimal_text(surface.mean[cell.best, a, b])])
         axes.text(b, y, text, ha="center", va="center", fontsize=8)
     set_grid_axes(axes, surface)
 

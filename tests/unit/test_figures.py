@@ -380,6 +380,27 @@ def test_a_winner_map_for_a_paper_has_the_winners_of_the_surface() -> None:
     assert texts[0, 1].get_text().startswith("a = b\n")
 
 
+def test_names_in_a_winner_map_for_a_paper_stay_in_their_cells_and_its_legend_in_the_figure() -> (
+    None
+):
+    values = np.random.default_rng(0).uniform(0.5, 0.6, (30, 2, 3, 3))
+    names = tuple(f"progress_compress batch_size={size}" for size in range(30))
+    figure = figures.winners([surface(values, names=names)])
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 6
+    assert not any(one.overlaps(two) for one, two in combinations(boxes, 2))
+    cell = axes.bbox.width / 3, axes.bbox.height / 2
+    assert all(box.width <= cell[0] and box.height <= cell[1] for box in boxes)
+    (legend,) = figure.legends
+    entries = [text.get_window_extent() for text in legend.get_texts()]
+    assert len(entries) == 30
+    low, high = figure.bbox.min, figure.bbox.max
+    assert all((low <= box.min).all() and (box.max <= high).all() for box in entries)
+    assert legend.get_window_extent().y1 <= axes.bbox.y0
+
+
 def test_lines_for_a_paper_are_the_means_at_the_most_of_the_other_budget() -> None:
     values = np.random.default_rng(0).uniform(0, 1, (2, 3, 2, 4))
     drawn = surface(values, names=("er", "joint"))

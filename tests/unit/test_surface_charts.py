@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from math import log10
 from typing import Any
@@ -17,6 +18,7 @@ from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.accuracies import iso_levels
 from dashboards.charts.surface.budgets import HEIGHT, WIDTH
+from dashboards.charts.surface.winner_lines import pack
 from dashboards.charts.theme import rgba_text
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.rates import marginal_rates
@@ -76,6 +78,26 @@ def test_a_cell_is_named_by_its_winners_and_hatched_where_there_is_none() -> Non
     assert (hatched.x, hatched.base) == ((0,), (1 - 0.48,))
     assert hatched.marker.pattern.shape == "/"
     assert find_trace(figure, "not complete").x == (1,)
+
+
+def test_names_of_winners_are_in_lines_that_their_cell_has_room_for() -> None:
+    names = ["er", "gdumb", "derpp +4"]
+    assert pack(names, 23) == ["er = gdumb = derpp +4"]
+    assert pack(names, 22) == ["er = gdumb =", "derpp +4"], "a line has room for its = "
+    assert pack(names, 4) == ["er =", "gdumb =", "derpp +4"]
+
+
+def test_long_names_in_a_winner_map_are_shortened_alike_in_all_cells() -> None:
+    long = tuple(f"{'x' * 40} batch_size={size}" for size in (8, 16))
+    drawn = replace(create_contested(), methods=long)
+    figure = charts.winners(drawn)
+    shown = {(round(note.y), note.x): note.text for note in figure.layout.annotations}
+    first, second = shown[0, 1].split("</b>")[0].removeprefix("<b>").split("<br>")
+    assert shown[0, 0].startswith(f"<b>{first.removesuffix(' =')}</b>")
+    assert max(len(first), len(second)) <= 42, "84 letters on two cells"
+    assert "=8 =" in first
+    assert "=16" in second
+    assert drawn.methods[0] in find_trace(figure, long[0]).hovertext[0]
 
 
 def test_cells_above_their_budget_have_a_hatch_of_their_own() -> None:

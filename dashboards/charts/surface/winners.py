@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 import plotly.graph_objects as go
+from rich.cells import cell_len
 
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import legend
@@ -18,22 +20,25 @@ from dashboards.charts.surface.styles import (
     hatched_cells,
     plain_surface,
 )
+from dashboards.charts.surface.winner_lines import winner_lines
 from dashboards.charts.theme import FAINT, rgba_text, template
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import decimal_text, interval_text
+from orchestrator.terminal.escaping import escape_plotly
 from orchestrator.terminal.surface_names import (
     compute_name,
     empty_reason,
     reason_without_winner,
     storage_name,
 )
-from orchestrator.terminal.surface_tables import winner_text
 
-ROW, EDGES = 92, 150  # pixels
+ROW, LINE, EDGES = 92, 17, 150  # pixels: the least height of a cell, a line of text, the rest
 TINT = 0.5  # opacity, so that text is readable on a light and on a dark page
 STRIP = 0.24  # height of a tie's strip, in cells
-IN_A_LINE = 3  # columns of a map whose cells are wide enough for names in a line
+LETTERS = 84  # of a line through all cells, on the narrowest page
+# Of that page, in pixels: its width, a letter of the legend, the key of an entry and its height.
+WIDTH, LETTER, KEY, KEY_LINE = 600, 6.2, 50, 20
 # The part of a cell: its storage and computation, left end, and width.
 Strip = tuple[int, int, float, float]
 
@@ -45,13 +50,17 @@ def winners(surface: Surface) -> go.Figure:
     among its best, which are named with "=" between them. A cell in which nothing fits, is within
     its budget, or is complete, is hatched.
     """
-    surface = plain_surface(surface)
     cells = winner_map(surface)
-    height = ROW * len(surface.storage)
-    layout = {"template": template(), "height": height + EDGES, "legend": legend(height)}
-    figure = go.Figure(layout=layout | {"barmode": "overlay", "bargap": 0})
+    lines = winner_lines(surface, cells, LETTERS // len(surface.compute))
+    surface = plain_surface(surface)
+    height = row_height(max(map(len, lines.values()))) * len(surface.storage)
+    strips_of = strips_by_method(cells)
+    room = legend_height([surface.methods[method] for method in strips_of])
+    figure = go.Figure(layout={"template": template(), "height": height + EDGES + room})
+    entries = legend(height) | {"maxheight": max(room, EDGES)}
+    figure.update_layout(barmode="overlay", bargap=0, legend=entries)
     styles = method_styles(surface)
-    for method, strips in strips_by_method(cells).items():
+    for method, strips in strips_of.items():
         figure.add_trace(draw_strips(surface, method, strips, styles[method]))
     unwon = [cell.place for cell in cells if cell.best is None]
     empty = {place: reason_without_winner(surface, *place) for place in unwon}
@@ -62,7 +71,7 @@ def winners(surface: Surface) -> go.Figure:
     for cell in cells:
         a, b = cell.place
         y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
-        figure.add_annotation(x=b, y=y, text=cell_text(surface, cell), showarrow=False)
+        figure.add_annotation(x=b, y=y, text=cell_text(surface, cell, lines[a, b]), showarrow=False)
     figure.update_layout(shapes=[cell_outline(*cell.place) for cell in cells])
     names = (list(map(storage_name, surface.storage)), list(map(compute_name, surface.compute)))
     grid_axes(figure, names)
@@ -112,13 +121,23 @@ def strip_marker(style: Style) -> dict[str, Any]:
     }
 
 
-def cell_text(surface: Surface, cell: WinningCell) -> str:
+def row_height(num_lines: int) -> int:
+    """Return the height of cells in pixels: of names in lines, an accuracy, and a strip."""
+    return max(ROW, ceil((num_lines + 1) * LINE / (1 - STRIP)))
+
+
+def legend_height(names: list[str]) -> int:
+    """Return the height of a legend in pixels where it has the least columns."""
+    longest = max(map(cell_len, names), default=1)
+    columns = max(1, int(WIDTH / (longest * LETTER + KEY)))
+    return KEY_LINE * (1 + ceil(len(names) / columns))
+
+
+def cell_text(surface: Surface, cell: WinningCell, lines: list[str]) -> str:
     """Return the names of the best methods and the accuracy of the first, or why there is none."""
-    names = winner_text(surface, cell)
+    names = "<br>".join(map(escape_plotly, lines))
     if cell.best is None:
         return names
-    if len(surface.compute) > IN_A_LINE:
-        names = names.replace(" = ", " =<br>")
     mean = decimal_text(float(surface.mean[cell.best, *cell.place]))
     return f"<b>{names}</b><br>{mean}"
 
