@@ -12,6 +12,7 @@ from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import describe_fits, growth_table
 from dashboards.charts.quantities import short_label
+from dashboards.charts.surface.winners import NO_WINNER
 from dashboards.data.comparing import configurations
 from dashboards.data.means import (
     read_costs,
@@ -105,7 +106,7 @@ def _show_surface(page: Page, surface: Surface, metric: str) -> tuple[int, int]:
     st.caption(
         f"The best in {short_label(metric)} of each cell. A filled cell has one winner; in an "
         "unfilled one the methods of the strip are not told apart (paired t-tests, Holm's "
-        "correction for all pairs). Hatched: nothing fits, is within its budget, or is complete."
+        f"correction for all pairs). {NO_WINNER}"
     )
     _show_findings(surface, metric)
     _show_search(page, surface)

@@ -9,6 +9,7 @@ import pandas as pd
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import growth_table
+from dashboards.charts.surface.winners import NO_WINNER
 from dashboards.data.means import (
     read_costs,
     read_growth,
@@ -33,7 +34,7 @@ SEARCH = "Hyperparameters were searched in each cell under its means; the cost o
 WINNERS = (
     "The most accurate method of each cell. A filled cell has one winner; in an unfilled one the "
     "methods of the strip are not told apart (paired t-tests, Holm's correction for all pairs). "
-    "Hatched: nothing fits, is within its budget, or is complete."
+    f"{NO_WINNER}"
 )
 GRIDS = (
     "The mean of each cell over the seeds: storage up, computation across, one scale for all "

@@ -16,6 +16,7 @@ from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import UNDEFINED, bytes_text, column_text, decimal_text, flops_text
+from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.surface_names import cell_name
 
 
@@ -37,8 +38,8 @@ def search_table(searched: pd.DataFrame) -> Table:
     """Return a table of the rows of `search_rows`."""
     heads, *rows = search_rows(searched)
     table = Table(*heads, box=SIMPLE)
-    for row in rows:
-        table.add_row(*row)
+    for name, *figures in rows:
+        table.add_row(break_name(name), *figures)
     return table
 
 
@@ -85,7 +86,7 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
         size, flops = (fit_cost(rows, name) for name in ("storage_bytes", "compute_flops"))
         above = None if budget is None else size.num_tasks_above(budget)
         table.add_row(
-            str(label),
+            break_name(str(label)),
             *(line_text(size, "storage_bytes"), bytes_text(size.cost(far))),
             UNDEFINED if above is None else f"T = {above}",
             *(line_text(flops, "compute_flops"), flops_text(flops.cost(far))),

@@ -12,6 +12,7 @@ from rich.table import Table
 from orchestrator.results.surface.rate_cells import RATES, RateCell
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.units import bytes_text, change_text
+from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.surface_names import budget_text, cell_name
 
 Row = tuple[str, ...]
@@ -90,7 +91,7 @@ def range_table(surface: Surface, cells: Sequence[RateCell], what: str, name: st
         shown = [each for each in own if each.bounded] if exchange else own
         count = [f"{len(shown)} of {len(own)} cells"] * exchange
         if own:
-            table.add_row(method, *range_texts(surface, shown, what), *count)
+            table.add_row(break_name(method), *range_texts(surface, shown, what), *count)
     if exchange:
         table.caption = "where more bytes buy accuracy; bounded: the interval is finite"
         table.caption_justify = "left"

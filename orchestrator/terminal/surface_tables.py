@@ -12,6 +12,7 @@ from rich.text import Text
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.results.units import interval_text
+from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.rate_tables import rate_tables
 from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_names import (
@@ -40,7 +41,7 @@ def accuracy_tables(surface: Surface) -> Iterator[RenderableType]:
         table = Table("method", *map(storage_name, surface.storage), box=SIMPLE)
         for m, name in enumerate(surface.methods):
             cells = [accuracy_text(surface, (m, a, b)) for a in range(len(surface.storage))]
-            table.add_row(name, *cells)
+            table.add_row(break_name(name), *cells)
         yield table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from orchestrator.results.growth import FIXED, LIMITS, compute_limits, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs
 from orchestrator.results.surface.surface import Surface, surfaces
+from orchestrator.terminal.broken_text import BrokenText
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.growth_tables import cost_tables, formula, growth_table
 
 TASKS, SEEDS = 6, (0, 1)
@@ -66,8 +69,12 @@ def lab() -> tuple[Results, Surface]:
 
 def cells(table: RenderableType) -> list[tuple[str, ...]]:
     assert isinstance(table, Table)
-    columns = [[str(column.header), *map(str, column.cells)] for column in table.columns]
+    columns = [[str(column.header), *map(cell_text, column.cells)] for column in table.columns]
     return list(zip(*columns, strict=True))
+
+
+def cell_text(cell: RenderableType) -> str:
+    return "".join(map("".join, cell.words)) if isinstance(cell, BrokenText) else str(cell)
 
 
 def test_growth_is_that_of_the_largest_cell_with_what_it_comes_to(
@@ -158,3 +165,16 @@ def test_steps_that_are_solved_for_take_the_flops_of_the_budget_at_most() -> Non
     dials = ['{"training.iterations": 7}', '{"method.memory_size": 7}']
     rows = pd.DataFrame({"means_dial": dials, "means_flops": [5e3, 5e3]})
     assert compute_limits(rows).fillna(0).tolist() == [5e3, 0]
+
+
+def test_a_name_that_is_wider_than_its_column_is_broken_and_not_cut() -> None:
+    tasks = np.array([1, 2, 3])
+    costs = pd.DataFrame({"after": tasks, "storage_bytes": 2920.0 * tasks + 4850})
+    costs = costs.assign(compute_flops=2e3 * tasks + 1e3, **NO_BOUNDS)
+    name = "derpp offered=every_epoch batch_size=64"
+    console = PlainConsole(width=80, record=True, file=StringIO())
+    console.print(growth_table(costs.assign(label=name), "growth at 61.4 kB", 61_400))
+    lines = console.export_text().splitlines()
+    assert "…" not in "".join(lines)
+    own = lines[[line.startswith("  derpp") for line in lines].index(True) :]
+    assert "".join(line[2:13].strip() for line in own).startswith(name.replace(" ", ""))

@@ -17,6 +17,7 @@ from orchestrator.stages.learning.step_budget import create_step_budget
 from orchestrator.stages.learning.task_price import TaskPrice, price_from_costs
 from orchestrator.stages.record import Costs
 from orchestrator.stages.run_stage import run_stage
+from orchestrator.sweep.means.all_seeds import describe_shortfall
 from orchestrator.sweep.means.prices import price_trial
 from orchestrator.sweep.trial import Trial
 
@@ -119,3 +120,17 @@ def test_a_step_for_flops_alone_may_diverge(
     assert learned is not None
     assert record.costs.interval_flops == expected.interval_flops is not None
     assert record.costs.consolidate_flops == expected.consolidate_flops
+
+
+def test_phases_of_a_fixed_length_are_named_beside_the_step_that_does_not_fit() -> None:
+    """Steps take 60 and 60, one of 2 images 30, of 1,150 in all: 1,000 are no step."""
+    price = TaskPrice(1_150, (60, 60, 30), 5, sizes=(4, 4, 2))
+    assert price.fixed_flops == 1_000
+    assert describe_shortfall(price, 65) == (
+        "one step 60 FLOP + phases of a fixed length and set-up 1,000 FLOP + consolidation 5 FLOP "
+        "= 1,065 FLOP, which is 1,000 FLOP above 65 FLOP"
+    )
+    # The first steps of a memory that fills take 20 and 10 less: no set-up, and none is named.
+    filling = TaskPrice(120, (60, 60, 30), 5, sizes=(4, 4, 2), savings=(20, 10))
+    assert (filling.fixed_flops, filling.training_flops(1)) == (0, 40)
+    assert describe_shortfall(filling, 40).startswith("one step 40 FLOP + consolidation 5 FLOP =")

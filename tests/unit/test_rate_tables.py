@@ -9,6 +9,7 @@ from test_surface import surface
 from orchestrator.results.surface.rate_cells import RATES, exchange_cells
 from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.units import change_text
+from orchestrator.terminal.broken_text import break_name
 from orchestrator.terminal.rate_tables import rate_rows, rate_tables
 
 SEEDS = np.array([0.0, 0.01, -0.01])
@@ -58,7 +59,8 @@ def test_a_table_has_the_median_the_least_and_the_most_of_each_method() -> None:
     values = np.array([[[0.0, 0.0], [0.1, 0.2], [0.5, 0.5]]])[..., None]
     bytes_table, flops_table, exchange_table = rate_tables(surface(values))
     cells = [list(column.cells) for column in bytes_table.columns]
-    assert cells == [["a"], ["+0.250"], ["+0.100\n1 kB and 1 x"], ["+0.400\n2 kB and 1 x"]]
+    figures = [["+0.250"], ["+0.100\n1 kB and 1 x"], ["+0.400\n2 kB and 1 x"]]
+    assert cells == [[break_name("a")], *figures]
     assert next(column.header for column in flops_table.columns) == "ACC per doubling of FLOPs"
     # With one seed no interval is known, so that none is bounded.
     assert [list(column.cells) for column in exchange_table.columns][-1] == ["0 of 2 cells"]

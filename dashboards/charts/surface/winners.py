@@ -39,6 +39,10 @@ STRIP = 0.24  # height of a tie's strip, in cells
 LETTERS = 84  # of a line through all cells, on the narrowest page
 # Of that page, in pixels: its width, a letter of the legend, the key of an entry and its height.
 WIDTH, LETTER, KEY, KEY_LINE = 600, 6.2, 50, 20
+NO_WINNER = (
+    "A hatched cell has no winner: no method fits it; or each that fits it is above its budget; or "
+    "none of the others is complete."
+)
 # The part of a cell: its storage and computation, left end, and width.
 Strip = tuple[int, int, float, float]
 
@@ -47,8 +51,8 @@ def winners(surface: Surface) -> go.Figure:
     """Draw the winner of each cell: its colour, name and accuracy.
 
     A cell with ties is not filled: at its bottom it has a strip of equal width for each method
-    among its best, which are named with "=" between them. A cell in which nothing fits, is within
-    its budget, or is complete, is hatched.
+    among its best, which are named with "=" between them. A cell without a winner is hatched: see
+    NO_WINNER.
     """
     cells = winner_map(surface)
     lines = winner_lines(surface, cells, LETTERS // len(surface.compute))

@@ -13,7 +13,12 @@ from orchestrator.results.results import Results
 from orchestrator.results.surface.comparable import are_of_part
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.task_figures import CHAIN
-from orchestrator.results.surface.trials import BUDGETS, have_means, method_names
+from orchestrator.results.surface.trials import (
+    BUDGETS,
+    have_means,
+    method_names,
+    searched_entries,
+)
 
 MEMORY = "storage_buffer_bytes"
 STAGE_COSTS = [
@@ -91,19 +96,21 @@ def task_costs(
 
 
 def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
-    """Return the cost of the search within cells, a row per method that was searched.
+    """Return the cost of the search within cells, a row per entry of the sweep that was searched.
 
-    Columns: `method`, `cells` that have candidates, `candidates` in all cells, `search_flops` and
-    `evaluation_flops`, of the training and consolidation of all distinct stages.
+    Columns: `method` with what tells entries of it apart, `cells` that have candidates,
+    `candidates` in all cells, `search_flops` and `evaluation_flops`, of the training and
+    consolidation of all distinct stages.
     """
     trials = results.trials
     own = trials[are_of_surface(trials, surface)]
     own = own[own[BUDGETS].notna().any(axis=1)]
+    own = own.assign(entry=searched_entries(own).fillna(own["method"]))
     candidates = own[own["phase"] == "search"]
     evaluated = own[own["phase"] == "evaluation"]
     rows = []
-    for method, tried in candidates.groupby("method", sort=False):
-        winners = evaluated[evaluated["method"] == method]
+    for method, tried in candidates.groupby("entry", sort=False):
+        winners = evaluated[evaluated["entry"] == method]
         rows.append(
             {
                 "method": method,

@@ -138,6 +138,12 @@ class TaskPrice:
         return replace(grown, is_bound=True)
 
     @property
+    def fixed_flops(self) -> int:
+        """The FLOPs that a single step comes with: phases of lengths of their own, and set-up."""
+        step = sum(self.batches[:1]) - sum(self.savings[:1])
+        return max(self.training_flops(1) - self._interval_flops(1) - step, 0)
+
+    @property
     def first_step(self) -> int:
         """The FLOPs of the first step, if the others cost what `batches` say."""
         return self.epoch - sum(self.batches[1:])

@@ -83,9 +83,11 @@ def most_steps(
 
 def describe_shortfall(price: TaskPrice, budget: float) -> str:
     """Return the sum that shows that a budget does not allow a single step."""
-    first, rest = price.flops(1), price.consolidation_flops(1)
+    first, rest, once = price.flops(1), price.consolidation_flops(1), price.fixed_flops
+    beside = f" + phases of a fixed length and set-up {once:,} FLOP" if once else ""
     parts = (
-        f"one step {first - rest:,} FLOP + consolidation {rest:,} FLOP = {first:,} FLOP"
+        f"one step {first - rest - once:,} FLOP{beside} + consolidation {rest:,} FLOP = "
+        f"{first:,} FLOP"
         if price.batches
         else f"no step, and consolidation {first:,} FLOP"
     )
