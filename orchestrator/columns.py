@@ -124,6 +124,8 @@ SECONDS = (*PHASE_SECONDS, "cpu_seconds", "gpu_seconds")
 INFERENCE = ("inference_flops", "inference_bytes")
 LATE_COSTS = ("working_bytes", *INFERENCE, "energy_joules", "saved_flops")
 PEAK_STORAGE = "peak_storage_bytes"  # of a trial; null in tables of earlier releases
+# What a trial with means carries at most, however many tasks there are; null: no bound is known.
+STORAGE_BOUND = "storage_bound_bytes"
 SUMMED = (*FLOPS, *SECONDS, "samples")
 # Costs that a rerun repeats exactly, so that a search may rank by them.
 WORK = (*FLOPS, "samples")
@@ -145,6 +147,7 @@ COST_COLUMNS = (
         small=True,
     ),
     Column(PEAK_STORAGE, "peak storage", "the most storage after any task", "B", int, small=True),
+    Column(STORAGE_BOUND, "storage bound", "bound of storage in T", "B", int, small=True),
     Column(
         "compute_flops", "computation", TRAINING, "FLOP", small=True, prefix="G", header="compute"
     ),

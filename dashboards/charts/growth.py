@@ -30,9 +30,10 @@ GROWING = {
 HOW_FOUND = (
     "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less is "
     "constant: their mean. A falling one stays at its last value. Otherwise it is the line of "
-    "least squares through them; not linear: the line is off by more than 5 %. A memory and "
-    "steps that are solved for grow up to their budget; what else grows is extrapolated without a "
-    "bound."
+    "least squares through them; not linear: the line is off by more than 5 %. FLOPs are those of "
+    "tasks learned with a full memory, where it is full. At most: the budget, where a memory or "
+    "steps are solved for; else, by the configuration, a full memory and what is learned at its "
+    "widest. What else grows is extrapolated without a bound."
 )
 
 

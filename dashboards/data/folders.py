@@ -24,6 +24,7 @@ from orchestrator.columns import (
     MEANS_FLOPS,
     METHOD_LABEL,
     PEAK_STORAGE,
+    STORAGE_BOUND,
 )
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import parse_json
@@ -42,7 +43,7 @@ REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
 # Columns of later releases that no page needs.
 NOT_SHOWN = (
     *("epochs", "gpu_utilisation", "gpu_memory_share", CODE, *MEANS, METHOD_LABEL, *WORKER),
-    *(*LATE_COSTS, *LATE_STORAGE, MEANS_FLOPS, PEAK_STORAGE),
+    *(*LATE_COSTS, *LATE_STORAGE, MEANS_FLOPS, PEAK_STORAGE, STORAGE_BOUND),
 )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from dashboards.data.comparing import add_labels
 from dashboards.data.scope import IS_COMPARED, Scope
 from dashboards.data.warehouse import Warehouse
+from orchestrator.columns import STORAGE_BOUND
 from orchestrator.results.agreement import measured_costs
 from orchestrator.results.bodies import APART
 from orchestrator.results.pooling import TABLE
@@ -90,7 +91,7 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """
     by = ["sweep", "trial_id", "phase", *TABLE, *BUDGETS]
     trials = warehouse.frame(
-        f"SELECT {', '.join([*by, 'seed', DIAL])} FROM trials "
+        f"SELECT {', '.join([*by, 'seed', DIAL, STORAGE_BOUND])} FROM trials "
         f"WHERE {scope.where(*IS_COMPARED)} ORDER BY place"
     )
     stages = warehouse.frame(

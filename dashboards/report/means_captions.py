@@ -64,8 +64,8 @@ def find_fastest_growth(
     # With enough tasks, what has no bound grows most.
     label, fit = max(growing.items(), key=lambda item: (not item[1].is_bounded, item[1].slope))
     bounded = sum(fit.is_bounded for fit in growing.values())
-    what = "fill a memory" if column == "storage_bytes" else "take steps"
-    filling = f" ({bounded} {what} up to the budget)" if bounded else ""
+    what = "up to a bound" if column == "storage_bytes" else "take steps up to the budget"
+    filling = f" ({bounded} {what})" if bounded else ""
     return (
         f"{name} grow with {len(growing)} of {len(fits)} configurations{filling}, most with "
         f"{label}: {formula(fit, column)}, {_final_cost(fit, column, num_tasks, budget)}."

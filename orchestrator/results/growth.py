@@ -8,7 +8,7 @@ from math import ceil, floor, isnan
 import numpy as np
 import pandas as pd
 
-from orchestrator.columns import MEANS, MEANS_FLOPS
+from orchestrator.columns import MEANS, MEANS_FLOPS, STORAGE_BOUND
 from orchestrator.results.intervals import Floats
 
 # Up to this share of their mean, the last values differ as tasks do (in their numbers of examples).
@@ -90,21 +90,44 @@ def fit_cost(rows: pd.DataFrame, column: str) -> Growth:
     """Return the growth of a cost of one configuration.
 
     Args:
-        rows: `after`, the costs, FIXED and the columns of LIMITS, a row per task.
+        rows: `after`, the costs, FIXED, STORAGE_BOUND and the columns of LIMITS, a row per task.
         column: the cost.
     """
     rows = rows.sort_values("after")
-    limit = float(rows[LIMITS[column]].mean())
+    limit, bound = (float(rows[name].mean()) for name in (LIMITS[column], STORAGE_BOUND))
     most = None if isnan(limit) else limit
-    growth = fit_growth(rows[column].to_numpy(float), most)
-    if most is None or column != "storage_bytes":
+    if column != "storage_bytes":
+        full = select_full(rows)
+        return fit_growth(full[column].to_numpy(float), most, len(rows) - len(full))
+    values = rows[column].to_numpy(float)
+    if not isnan(bound):
+        return fit_growth(values, bound)
+    growth = fit_growth(values, most)
+    if most is None:
         return growth
     # What a method carries beside its memory may grow: columns of a network, say.
     least = fit_growth(rows[FIXED].to_numpy(float))
     return replace(growth, least=least) if least.slope > 0 else growth
 
 
-def fit_growth(values: Floats, most: float | None = None) -> Growth:
+def select_full(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the tasks that were learned with a memory that was full, if there are two, or all.
+
+    While it fills a task costs more than the last one, and afterwards no more for that. A memory is
+    full if it takes as much after several tasks; of two, what is learned last fills it too.
+
+    Args:
+        rows: as of `fit_cost`, in the order of the tasks.
+    """
+    memory = (rows["storage_bytes"] - rows[FIXED]).to_numpy(float)
+    differ = np.flatnonzero(memory != memory[-1])
+    full = len(memory) - (differ[-1] + 1 if len(differ) else 0)
+    if not memory[-1] > 0 or full < 2:
+        return rows
+    return rows[-max(full - 1, 2) :]
+
+
+def fit_growth(values: Floats, most: float | None = None, before: int = 0) -> Growth:
     """Return the growth of a cost by its values at the last of T tasks.
 
     They are the last half, at least three. If they differ by at most 5 % of their mean, the cost is
@@ -112,9 +135,10 @@ def fit_growth(values: Floats, most: float | None = None) -> Growth:
     enough tasks. Otherwise it is the line of least squares through them.
 
     Args:
-        values: the cost with 1 to T tasks [T], at least one.
+        values: the cost with `before` + 1 to T tasks, at least one.
         most: what the cost never exceeds with more tasks: a memory that is not full yet grows until
             it is. What was measured counts if it is more.
+        before: the tasks that are left out.
     """
     most = None if most is None else max(most, float(np.max(values)))
     used = min(len(values), max(LEAST, ceil(len(values) / 2)))
@@ -122,7 +146,7 @@ def fit_growth(values: Floats, most: float | None = None) -> Growth:
     mean = float(last.mean())
     if used < 2 or np.ptp(last) <= STEADY * abs(mean):
         return Growth("constant", mean, 0.0, used, share(last - mean, mean), most)
-    tasks = np.arange(len(values) - used, len(values)) + 1.0
+    tasks = before + np.arange(len(values) - used, len(values)) + 1.0
     # To twelve digits, which rounding does not reach.
     slope, start = (float(f"{each:.12g}") for each in np.polyfit(tasks, last, 1))
     start = 0.0 if abs(start) < ROUNDING * abs(slope) else start

@@ -53,6 +53,8 @@ class Chain:
             for to meet them, as JSON; None where the sweep has no such means.
         means_flops: the FLOPs that its budget of computation allows each task 1..T; () if they are
             not known.
+        storage_bound_bytes: what it carries at most, however many tasks there are; None if that is
+            not known.
         method_label: the label that the sweep gives the method's entry, if it gives one.
         outcome: (status, story) of a trial that is not run; it has no keys.
     """
@@ -82,6 +84,7 @@ class Chain:
     means_compute: float | None = None
     means_dial: str | None = None
     means_flops: tuple[float, ...] = ()
+    storage_bound_bytes: int | None = None
     method_label: str | None = None
     outcome: tuple[str, str] | None = None
 

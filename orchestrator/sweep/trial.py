@@ -43,6 +43,8 @@ class Trial:
             the configuration, which has the values. See `dial_on`.
         budgets: seed -> the FLOPs that the means of the sweep allow each task 1..T, likewise; empty
             if they are not known.
+        storage_bound: bytes that it never exceeds, however many tasks there are, likewise; None if
+            there is no bound, or none is known.
     """
 
     benchmark: Benchmark
@@ -56,6 +58,7 @@ class Trial:
     selection: Values = field(default_factory=dict)
     dial: Values = field(default_factory=dict)
     budgets: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    storage_bound: int | None = None
     label: str = ""
 
     def __post_init__(self) -> None:

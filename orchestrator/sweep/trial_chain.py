@@ -57,6 +57,7 @@ def trial_chain(
         method_label=trial.label or None,
         means_dial=canonical_json(dict(trial.dial_on(seed))) if means else None,
         means_flops=trial.budgets.get(seed, ()),
+        storage_bound_bytes=trial.storage_bound,
         **{"selected": False, **more},
     )
     return chain, steps

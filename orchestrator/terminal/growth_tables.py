@@ -77,9 +77,10 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
     table = Table(
         *(title, "bytes", f"T = {far}", "above budget from", "FLOPs of task T", f"T = {far}"),
         box=SIMPLE,
-        caption="T tasks: a line, or a constant, through the last half of the tasks; a cost that "
-        "falls keeps its last value; a memory and steps that are solved for take at most the "
-        f"budget, what else is carried may take more{apart}",
+        caption="T tasks: a line, or a constant, through the last half of the tasks; FLOPs, once a "
+        "memory is full, of the tasks after that; a cost that falls keeps its last value. At most: "
+        "the budget, where a memory or steps are solved for; else, by the configuration, a full "
+        f"memory and what is learned at its widest. No other cost has a bound{apart}",
         caption_justify="left",
     )
     for label, rows in costs.groupby("label", sort=False):
@@ -87,9 +88,9 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
         above = None if budget is None else size.num_tasks_above(budget)
         table.add_row(
             break_name(str(label)),
-            *(line_text(size, "storage_bytes"), bytes_text(size.cost(far))),
+            *(formula(size, "storage_bytes"), bytes_text(size.cost(far))),
             UNDEFINED if above is None else f"T = {above}",
-            *(line_text(flops, "compute_flops"), flops_text(flops.cost(far))),
+            *(formula(flops, "compute_flops"), flops_text(flops.cost(far))),
         )
     return table
 

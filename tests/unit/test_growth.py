@@ -62,6 +62,7 @@ def costs() -> pd.DataFrame:
                 "storage_limit_bytes": np.nan,
                 "compute_limit_flops": np.nan,
                 "storage_fixed_bytes": 20_000,
+                "storage_bound_bytes": np.nan,
                 "body_apart": False,
                 "after": tasks,
                 "storage_bytes": start + slope * tasks,
@@ -116,7 +117,7 @@ def test_a_memory_that_is_solved_for_grows_to_the_budget_and_no_further() -> Non
     assert table.loc["er", "bytes at T = 50"] == "100 kB"
     assert table["above its budget from T"].to_dict() == {"er": "–", "<b>ewc": "–", "joint": "12"}
     assert means_captions.growth(both, 50, "").startswith(
-        "Bytes grow with 2 of 3 configurations (1 fill a memory up to the budget), most with "
+        "Bytes grow with 2 of 3 configurations (1 up to a bound), most with "
         "joint: 8 kB x T + 10 kB, above the budget of 100 kB from T = 12 on. "
     )
     alone = means_captions.growth(both[both["label"] == "er"], 50, "")

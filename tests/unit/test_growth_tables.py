@@ -11,6 +11,7 @@ import pytest
 from rich.console import RenderableType
 from rich.table import Table
 
+from orchestrator.columns import STORAGE_BOUND
 from orchestrator.results.bodies import APART
 from orchestrator.results.growth import FIXED, LIMITS, compute_limits, fit_cost
 from orchestrator.results.results import Results
@@ -18,10 +19,10 @@ from orchestrator.results.surface.costs import cell_costs
 from orchestrator.results.surface.surface import Surface, surfaces
 from orchestrator.terminal.broken_text import BrokenText
 from orchestrator.terminal.console import PlainConsole
-from orchestrator.terminal.growth_tables import cost_tables, formula, growth_table
+from orchestrator.terminal.growth_tables import cost_tables, growth_table
 
 TASKS, SEEDS = 6, (0, 1)
-NO_BOUNDS = {**dict.fromkeys([FIXED, *LIMITS.values()], np.nan), APART: False}
+NO_BOUNDS = {**dict.fromkeys([FIXED, STORAGE_BOUND, *LIMITS.values()], np.nan), APART: False}
 CONFIG = json.dumps({"selection": {"means": {"backbone": "apart"}}})
 BODY = 7_000_000  # bytes of a frozen body, which the budgets leave out
 # Method -> bytes after task T, FLOPs of task T, and seconds of all, of a thousand FLOPs.
@@ -86,7 +87,7 @@ def test_growth_is_that_of_the_largest_cell_with_what_it_comes_to(
     assert "without a frozen body" in str(growth.caption)
     assert cells(growth) == [
         ("growth at 100 kB", "bytes", "T = 20", "above budget from", "FLOPs of task T", "T = 20"),
-        ("er", "10 kB x T + 21 kB", "100 kB", "–", "2 kFLOP", "2 kFLOP"),
+        ("er", "10 kB x T + 21 kB, at most 100 kB", "100 kB", "–", "2 kFLOP", "2 kFLOP"),
         ("pnn", "5 kB x T", "100 kB", "T = 21", "500 FLOP x T + 1 kFLOP", "11 kFLOP"),
         ("lwf", "40 kB", "40 kB", "–", "1 kFLOP", "1 kFLOP"),
     ]
@@ -98,7 +99,7 @@ def test_a_cost_that_falls_keeps_its_last_value_and_the_caption_says_so() -> Non
     costs = costs.assign(compute_flops=[9e3, 8e3, 6e3, 4e3], **NO_BOUNDS)
     table = growth_table(costs, "growth", None)
     assert cells(table)[1] == ("gem", "1 kB", "1 kB", "–", "4 kFLOP", "4 kFLOP")
-    assert "; a cost that falls keeps its last value; " in str(table.caption)
+    assert "; a cost that falls keeps its last value. " in str(table.caption)
 
 
 def test_a_cell_has_the_costs_of_the_methods_that_fit_it(lab: tuple[Results, Surface]) -> None:
@@ -148,13 +149,11 @@ def test_columns_beside_a_memory_outgrow_the_budget_that_the_memory_fills() -> N
     )
     costs = costs.assign(storage_limit_bytes=30_000.0)
     row = cells(growth_table(costs, "growth", 30_000))[1]
-    assert row == ("memo", "5 kB x T + 5 kB", "82 kB", "T = 8", "1 kFLOP", "1 kFLOP")
+    line = "5 kB x T + 5 kB, at most 30 kB; at least 4 kB x T + 2 kB"
+    assert row == ("memo", line, "82 kB", "T = 8", "1 kFLOP", "1 kFLOP")
     fit = fit_cost(costs, "storage_bytes")
     assert [fit.cost(n) for n in (4, 5, 6, 7, 8)] == pytest.approx([25e3, 30e3, 30e3, 30e3, 34e3])
     assert fit.find_bends(3, 20) == pytest.approx([5, 7])
-    assert (
-        formula(fit, "storage_bytes") == "5 kB x T + 5 kB, at most 30 kB; at least 4 kB x T + 2 kB"
-    )
 
 
 def test_steps_that_are_solved_for_take_the_flops_of_the_budget_at_most() -> None:
@@ -178,3 +177,37 @@ def test_a_name_that_is_wider_than_its_column_is_broken_and_not_cut() -> None:
     assert "…" not in "".join(lines)
     own = lines[[line.startswith("  derpp") for line in lines].index(True) :]
     assert "".join(line[2:13].strip() for line in own).startswith(name.replace(" ", ""))
+
+
+def test_what_the_configuration_bounds_grows_no_further_though_no_dial_is_solved_for() -> None:
+    """270 of 65 bytes beside 7,240 and a counter of 8, and bases that are at most 18 kB."""
+    tasks = np.arange(1, 6)
+    er = 7_248 + 65 * np.minimum(60 * tasks, 270)
+    costs = pd.DataFrame({"label": "er", "after": tasks, "storage_bytes": er, **NO_BOUNDS})
+    costs = costs.assign(compute_flops=1e3, storage_fixed_bytes=7_240, storage_bound_bytes=24_798.0)
+    bases = {"storage_bytes": 7_000.0 + 2_000 * tasks, "storage_bound_bytes": 18_000.0}
+    # Bases are no memory: what is fixed beside a memory grows, and is bounded too.
+    gpm = costs.assign(label="gpm", **bases, storage_fixed_bytes=bases["storage_bytes"])
+    rows = cells(growth_table(pd.concat([costs, gpm]), "growth", 20_000))[1:]
+    assert [row[1:4] for row in rows] == [
+        ("2.92 kB x T + 10.5 kB, at most 24.8 kB", "24.8 kB", "T = 4"),
+        ("2 kB x T + 7 kB, at most 18 kB", "18 kB", "–"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("memory", "flops", "later"),
+    [
+        ([65, 130, 160, 160, 160], [3, 6, 8, 9, 9], 9),  # a full memory is learned from in task 4
+        ([65, 130, 195, 200, 200], [3, 6, 9, 10, 10], 10),  # or in the task that fills it
+        ([65, 130, 195, 200, 200], [3, 6, 9, 10, 12], 42),  # what grows though it is full
+        ([65, 130, 195, 260, 325], [3, 6, 9, 12, 15], 60),  # never full
+        ([0, 0, 0, 0, 0], [3, 6, 9, 12, 15], 60),  # no memory
+    ],
+)
+def test_flops_are_those_with_a_full_memory_once_it_is_full(
+    memory: list[int], flops: list[float], later: float
+) -> None:
+    costs = pd.DataFrame({"after": range(1, 6), "compute_flops": flops, **NO_BOUNDS})
+    costs = costs.assign(storage_bytes=np.array(memory) + 500, storage_fixed_bytes=500)
+    assert fit_cost(costs, "compute_flops").cost(20) == pytest.approx(later)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from orchestrator.columns import MEANS, MEANS_FLOPS, compute_flops
+from orchestrator.columns import MEANS, MEANS_FLOPS, STORAGE_BOUND, compute_flops
 from orchestrator.results.bodies import APART, WITHOUT_BODY, subtract_bodies
 from orchestrator.results.growth import FIXED, LIMITS, compute_limits, storage_limits
 from orchestrator.results.pooling import TABLE, pool_trials
@@ -26,7 +26,7 @@ STAGE_COSTS = [
     *("train_flops", "consolidate_flops", MEANS_FLOPS),
 ]
 GROWING_COSTS = ["storage_bytes", "compute_flops"]
-BOUNDS = [FIXED, *LIMITS.values()]
+BOUNDS = [FIXED, STORAGE_BOUND, *LIMITS.values()]
 
 
 def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def task_costs(
     """Return the bytes after, and FLOPs of, each task, means over trials alike in some columns.
 
     Args:
-        trials: CHAIN, `by` and the columns of MEANS.
+        trials: CHAIN, `by`, the columns of MEANS, and STORAGE_BOUND if it is known.
         stages: the columns of STAGE_COSTS; tasks whose costs are null are left out.
         by: columns of trials.
         all_trials: of their sweeps, as for `subtract_bodies`.
@@ -85,9 +85,12 @@ def task_costs(
         training and consolidation, BOUNDS and APART; in the order of the trials, then of the
         stages.
     """
-    own = trials[list(dict.fromkeys([*CHAIN, *by, *MEANS]))]
+    own = trials.reindex(columns=list(dict.fromkeys([*CHAIN, *by, *MEANS, STORAGE_BOUND])))
     rows = own.merge(stages.loc[stages["after"] > 0, STAGE_COSTS], on=CHAIN)
+    whole = rows["storage_bytes"]
     rows = subtract_bodies(rows, all_trials).assign(compute_flops=compute_flops)
+    bound = rows[STORAGE_BOUND].astype(float) - (whole - rows["storage_bytes"])
+    rows = rows.assign(**{STORAGE_BOUND: bound})
     rows = rows.dropna(subset=GROWING_COSTS)
     limits = dict(zip(LIMITS.values(), (storage_limits(rows), compute_limits(rows)), strict=True))
     rows = rows.assign(**limits, **{FIXED: rows["storage_bytes"] - rows[MEMORY]})

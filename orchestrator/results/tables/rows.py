@@ -21,6 +21,7 @@ from orchestrator.columns import (
     METHOD_LABEL,
     PEAK_STORAGE,
     SELECTABLE,
+    STORAGE_BOUND,
     SUMMED,
 )
 from orchestrator.hashing import canonical_json
@@ -60,7 +61,7 @@ def trial_row(
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
     row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical_json(chain.config)}
-    own = ("group", "candidate", "objective", CODE, *MEANS, METHOD_LABEL)
+    own = ("group", "candidate", "objective", CODE, *MEANS, METHOD_LABEL, STORAGE_BOUND)
     row |= {name: getattr(chain, name) for name in own}
     row["means_dial"] = dial_text(chain, records)
     row[MEANS_FLOPS] = sum(chain.means_flops) if chain.means_flops else None

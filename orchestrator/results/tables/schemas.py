@@ -20,6 +20,7 @@ from orchestrator.columns import (
     METRICS,
     PEAK_STORAGE,
     STORAGE,
+    STORAGE_BOUND,
     VALIDATED,
     column_kind,
 )
@@ -60,7 +61,7 @@ TRIALS = create_schema(
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *FIRST_COSTS, "mlflow_run_id"),
         *(*ADDED_LATER, *SEARCH, *INCREMENTAL, *WORKER, CODE, *MEANS),
         *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL, *LATER_METRICS, MEANS_FLOPS),
-        PEAK_STORAGE,
+        *(PEAK_STORAGE, STORAGE_BOUND),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])

@@ -9,6 +9,7 @@ from orchestrator.columns import INFEASIBLE
 from orchestrator.stages.learning.step_budget import StepBudget
 from orchestrator.sweep.means.alike_seeds import for_all_seeds, priced_seeds
 from orchestrator.sweep.means.all_seeds import fit_memory, most_steps
+from orchestrator.sweep.means.bound import bound_bytes
 from orchestrator.sweep.means.budget_text import fine_tuning_text
 from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.dials import memory_dial, set_step_budgets, set_steps
@@ -154,7 +155,9 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     if cell.storage is not None and cell.backbone == "apart":
         means["backbone"] = cell.backbone
     selection = {**trial.selection, "means": means}
-    trial = replace(trial, selection=selection, budgets=cell.budgets)
+    # Where a memory is solved for, its budget bounds it.
+    bound = None if cell.outcome or cell.memory is not None else bound_bytes(trial)
+    trial = replace(trial, selection=selection, budgets=cell.budgets, storage_bound=bound)
     if cell.memory is not None:
         trial = replace(set_memory(trial, cell.memory), dial=memory_dial(trial, cell.memory))
     if cell.step_budgets:
