@@ -14,6 +14,7 @@ from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, s
 from orchestrator.sweep.means.chain_prices import TaskPrices
 from orchestrator.sweep.means.means import LARGEST, Means
 from orchestrator.sweep.means.prices import PriceRecords, Unpriced, read_prices
+from orchestrator.sweep.means.replaced import distinct_trials
 from orchestrator.sweep.means.storage import carried_bytes, counted_bytes
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -40,11 +41,12 @@ def solve_cells(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
     """Return a sweep with the trials and groups of its cells, as far as prices are known."""
     trials = [*sweep.trials, *(group.first_trial(sweep.seeds) for group in sweep.groups)]
     budgets = [*budget_pairs(means, trials)]
-    cells = [
+    own = [
         solve_cell(trial, *pair, prices, means.backbone)
-        for trial in sweep.trials
+        for trial in distinct_trials(sweep.trials, means)
         for pair in budgets
     ]
+    cells = [*own]
     seeds = () if sweep.search is None else sweep.search.seeds
     groups: list[Group] = []
     for group in sweep.groups:
@@ -54,9 +56,7 @@ def solve_cells(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
             cell = replace(cell, space=group.space)
             cells.append(cell)
             groups += [replace(group, cell=cell)] if is_ready(cell) else []
-    ready = tuple(
-        cell.trial for cell in cells[: len(sweep.trials) * len(budgets)] if is_ready(cell)
-    )
+    ready = tuple(cell.trial for cell in own if is_ready(cell))
     return replace(sweep, trials=ready, groups=tuple(name_groups(groups)), cells=tuple(cells))
 
 

@@ -20,6 +20,7 @@ from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.means.cells import Cell
 from orchestrator.sweep.means.means import Means, check_means, read_means
+from orchestrator.sweep.means.replaced import describe_unused
 from orchestrator.sweep.measured_rows import MeasuredRows, describe_rows, read_rows
 from orchestrator.sweep.misplaced_keys import find_misplaced_keys, names_of
 from orchestrator.sweep.options import Mlflow, Options, Resources, RunBudget
@@ -103,8 +104,9 @@ class Sweep:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Warnings about the user's own code, and cells of R that stay empty, a line each."""
-        return (*self.source.remarks, *describe_rows(self.evaluate))
+        """Warnings, a line each: of the user's own code, empty cells of R, and unused values."""
+        unused = () if self.cells else describe_unused(self.trials, self.means)
+        return (*self.source.remarks, *describe_rows(self.evaluate), *unused)
 
     @staticmethod
     def load(path: str | Path, data_folder: Path | None = None) -> Sweep:

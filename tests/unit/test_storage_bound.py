@@ -59,3 +59,16 @@ def test_the_tables_have_the_bound_where_no_memory_is_solved_for(tmp_path: Path)
     solved = finish(tmp_path / "solved", "[finetune, er]", "{storage: 9 kB}", benchmark=THREE_TASKS)
     known = solved.groupby("method")["storage_bound_bytes"].count()
     assert (known["er"], known["finetune"] > 0) == (0, True)
+
+
+def test_a_method_that_cannot_be_built_has_no_bound_and_a_plan_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "unbuilt.py").write_text(
+        "from methods.finetune import Finetune\n\n\n"
+        "class Unbuilt(Finetune):\n"
+        "    def __init__(self, network, config, outlook):\n"
+        "        super().__init__(network, config, outlook)\n"
+        "        if outlook.num_learned > 1:\n"
+        "            raise ZeroDivisionError\n"
+    )
+    sweep = load_means(tmp_path, '["unbuilt:Unbuilt"]', "{compute: 1}", benchmark=THREE_TASKS)
+    assert bound_bytes(sweep.trials[0]) is None

@@ -24,7 +24,10 @@ def bound_bytes(trial: Trial) -> int | None:
     """
     stages = trial.stages(trial.seeds[0])
     if stages[-1].key not in _BOUNDS:
-        _BOUNDS[stages[-1].key] = find_bound(trial)
+        try:
+            _BOUNDS[stages[-1].key] = find_bound(trial)
+        except Exception:  # of the user's own method; its trial fails with a story of its own
+            _BOUNDS[stages[-1].key] = None
     return _BOUNDS[stages[-1].key]
 
 
