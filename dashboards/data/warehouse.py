@@ -44,6 +44,7 @@ MEAN_COSTS = (
 )
 MORE = tuple(cost for cost in MEAN_COSTS if cost not in VALUES)
 KEY = ["sweep", "phase", "trial_id"]
+SELECTED = "sweep, trial_id, seed, after, hyperparameters"  # of a selection at each task
 T = TypeVar("T")
 
 
@@ -125,7 +126,9 @@ class Warehouse:
 
     @cached_property
     def results(self) -> Results:
-        """The trials, each (trial, seed) once; the other tables are empty.
+        """The trials, each (trial, seed) once, and the stages that a search chose at each task.
+
+        The table of accuracies is empty, and the other stages are left out.
 
         Raises:
             RepertoireError: two folders have different values of one (trial, seed).
@@ -137,7 +140,8 @@ class Warehouse:
             {folder.name: folder.path for folder in self.folders},
             self.frame("SELECT DISTINCT sweep, trial_id, seed FROM stages WHERE NOT cached"),
         )
-        return Results(pool.trials, pd.DataFrame(), pd.DataFrame(), pool.notes)
+        chosen = self.frame(f"SELECT {SELECTED} FROM stages WHERE hyperparameters IS NOT NULL")
+        return Results(pool.trials, pd.DataFrame(), chosen, pool.notes)
 
     @cached_property
     def comparison(self) -> pd.DataFrame:

@@ -119,9 +119,9 @@ def run_sweep(
 
 def close_sweep(outcome: SweepOutcome, tables: Tabulator) -> None:
     """Note in the folder of a sweep whether its end was reached."""
-    if not outcome.complete:
+    if not outcome.complete or outcome.missing_winners:
         # Else the file would show the end of the evaluation, as if the search, or the prices of its
-        # trials, were complete.
+        # trials, were complete, or a group whose candidates failed had a winner.
         last = outcome.search or outcome.evaluation
         ProgressFile(tables.folder, tables.store.uri).close(last, complete=False)
     if outcome.complete and not outcome.evaluation.num_missing:

@@ -315,8 +315,11 @@ def test_a_stage_that_failed_is_tried_again_by_the_next_run(lab: Lab) -> None:
     ask(lab, "{algorithm: random, num_trials: 2}", methods=f"[{lab.method(source)}]")
     assert go(lab).missing_winners
     assert set(trials(lab)["status"]) == {"failed"}
+    progress = json.loads((lab.out / "lab" / "progress.json").read_text())
+    assert (progress["over"], progress["complete"], progress["failed"]) == (True, False, 2)
     flag.unlink()
     assert not go(lab).missing_winners
+    assert json.loads((lab.out / "lab" / "progress.json").read_text())["complete"]
     assert set(trials(lab)["status"]) == {"complete"}
 
 

@@ -15,6 +15,7 @@ import search_lab as lab
 from rich.console import Console
 from search_lab import journal, points, trials
 
+from dashboards.data.warehouse import Warehouse
 from orchestrator.cli.run_sweep import NOTHING_LEFT, plan_sweep
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
@@ -154,6 +155,8 @@ def test_what_was_chosen_at_each_task_is_shown_and_the_winner_goes_by_its_label(
     expected = of_seeds[0] if same else f"seed 0: {of_seeds[0]}; seed 1: {of_seeds[1]}"
     assert table.attrs["chosen"] == {label: expected}
     assert f"chosen by the search: {label}: {expected}" in " ".join(render(table).split())
+    pages = Warehouse.open(tmp_path / "results")
+    assert pages.comparison.attrs["chosen"] == {label: expected}, "in the report too"
     # The steps of the search are not meant by the name of what was evaluated.
     assert [find_configuration(results, name)["trial_id"] for name in ("ewc", label)] == [
         winner,
