@@ -280,7 +280,8 @@ def test_trials_that_did_not_complete_are_listed_with_their_story(tmp_path: Path
     for status, n in trials["status"].value_counts().items():
         of_status = [line for line in lines if line.startswith(f"s: {status}: ")]
         if status == "stopped":
-            assert f"({n} trials, a seed each): stopped at random" in of_status[0]
+            trials_text = "1 trial" if n == 1 else f"{n} trials"
+            assert f"({trials_text}, a seed each): stopped at random" in of_status[0]
             continue
         places = [place for line in of_status for place in PLACE.findall(line)]
         assert n == sum(len(re.findall(r"\d", seeds)) for _, seeds in places)
