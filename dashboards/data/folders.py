@@ -27,12 +27,13 @@ from orchestrator.columns import (
     STORAGE_BOUND,
 )
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.progress_file import read_bounded
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.checks import find_bad_columns
 from orchestrator.results.tables.late_metrics import find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS, WORKER
 from orchestrator.results.tables.sizes import find_excess
-from orchestrator.results.tables.sweep_folders import sort_by_first_run
+from orchestrator.results.tables.sweep_folders import find_pipe, sort_by_first_run
 from orchestrator.results.tables.tables import read_table
 
 MARKER_FILES = (
@@ -70,7 +71,7 @@ class SweepFolder:
     def document(self, name: str) -> dict[str, Any] | None:
         """Return the content of a JSON file in the folder; None if it cannot be read or used."""
         try:
-            entries = parse_json((self.path / name).read_text(encoding="utf-8"))
+            entries = parse_json(read_bounded(self.path / name))
         except (OSError, ValueError):
             return None
         return entries if isinstance(entries, dict) and has_shape(name, entries) else None
@@ -109,16 +110,18 @@ def newest_record(folders: Iterable[SweepFolder]) -> float:
 
 
 def open_folders(dirs: Sequence[Path]) -> tuple[list[SweepFolder], list[str]]:
-    """Return the sweep folders among `dirs`, and notes on those of `dirs` without any.
+    """Return the sweep folders among `dirs`, and notes on those that are empty or not opened.
 
     Args:
         dirs: sweep folders or folders of sweep folders.
     """
     empty = [folder for folder in dirs if not sweep_paths([folder])]
-    paths = sort_by_first_run(sweep_paths(dirs))
+    refused = {path: problem for path in sweep_paths(dirs) if (problem := find_pipe(path))}
+    paths = sort_by_first_run(path for path in sweep_paths(dirs) if path not in refused)
     names = _distinct_names(paths)
     folders = [_open(path, name) for path, name in zip(paths, names, strict=True)]
-    return folders, [f"{folder}: {_no_results_note(folder)}" for folder in empty]
+    notes = (f"{folder}: {_no_results_note(folder)}" for folder in empty)
+    return folders, [*notes, *(f"{problem}." for problem in refused.values())]
 
 
 def is_readable(file: Path) -> bool:

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from orchestrator.benchmarks.atomic_files import replace_when_complete
 from orchestrator.terminal.comparison.blocks import table_title
 
 DPI = 120
@@ -52,6 +53,14 @@ def set_log_ticks(axis: Axis, decades: float) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure into a file, in the format of its suffix, without a date."""
-    with matplotlib.rc_context(FIXED):
-        figure.savefig(path, dpi=DPI, metadata=UNDATED.get(path.suffix))
+    """Write a figure into a file, in the format of its suffix, without a date.
+
+    A link in the place of the file is replaced, and what it leads to is not written.
+    """
+    kind = path.suffix.removeprefix(".") or None
+    with (
+        matplotlib.rc_context(FIXED),
+        replace_when_complete(path) as partial,
+        partial.open("wb") as file,
+    ):
+        figure.savefig(file, format=kind, dpi=DPI, metadata=UNDATED.get(path.suffix))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dashboards.data.folders import SweepFolder
 from dashboards.data.warehouse import open_results
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.errors import RepertoireError
 from orchestrator.results.addresses import show_addresses
 from orchestrator.results.units import bytes_text
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.figures.mkdir(parents=True, exist_ok=True)
     page = render(warehouse, command)
     with _one_message("the report", file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(page, encoding="utf-8")
+        # Not through a link, which a folder of another user may have to a file of the reader.
+        write_atomically(file, page)
     print_line(f"report: {file} ({bytes_text(len(page.encode()))})")
     for line in attach_report(warehouse.folders, file):
         print_line(line)

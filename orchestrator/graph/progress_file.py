@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 import time
 from math import inf
 from pathlib import Path
@@ -14,6 +17,7 @@ from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.uri import hide_secrets
 
 FILE = "progress.json"
+MAX_BYTES = 100_000_000
 EVERY_SECONDS = 1.0  # many stages may end in a second, and the folder may be on a network disk
 
 
@@ -47,13 +51,30 @@ class ProgressFile:
         write_atomically(self._path, json.dumps(content | more))
 
 
+def read_bounded(path: Path) -> bytes:
+    """Return the content of a JSON file beside the tables, which may come from another user.
+
+    Raises:
+        OSError: it cannot be read; it is a pipe or a device, or has over 100 MB.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read(MAX_BYTES)
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)  # without which a pipe is waited for
+
+
 def read_first_run(folder: Path) -> float | None:
     """Return when the sweep of a folder was first run, in seconds since 1970; None if unknown.
 
     A file of an older release has the time of the last run alone.
     """
     try:
-        content = parse_json((folder / FILE).read_bytes())
+        content = parse_json(read_bounded(folder / FILE))
     except (OSError, ValueError):
         return None
     content = content if isinstance(content, dict) else {}

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.errors import RepertoireError
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event
+from orchestrator.hashing import canonical_json
 from orchestrator.search.candidate import Candidate, CandidateStatus
 from orchestrator.search.group_state import GroupState
 from orchestrator.search.journal import Journal
@@ -176,6 +178,7 @@ class GroupSearch:
                 self.state.add(entry["point"])
             else:
                 candidate = self.candidates[entry["number"]]
+                self._require_possible(entry, candidate)
                 self._replay_entry(entry, candidate)
                 effects = self.state.scheduler(candidate).effects()
                 pending |= {effect.number: effect for effect in effects}
@@ -185,6 +188,16 @@ class GroupSearch:
         self._give_up()
         list(self.state.start_due())
 
+    def _require_possible(self, entry: JournalEntry, candidate: Candidate) -> None:
+        """Raise RepertoireError if no search of this sweep wrote an entry about a candidate."""
+        values, metrics = _read_values(entry), self.state.search.objective.metrics
+        number_fits = values is None or len(values) == len(metrics)
+        if entry.get("after", 0) > candidate.goal or not number_fits:
+            raise RepertoireError(
+                f"{self.journal.path}: no search of this sweep wrote {canonical_json(entry)}; "
+                "move the file away, and the search begins anew with the stages in the store"
+            )
+
     def _replay_entry(self, entry: JournalEntry, candidate: Candidate) -> None:
         if "stopped" in entry:
             self.state.apply(Stopped(candidate.number))
@@ -192,7 +205,7 @@ class GroupSearch:
         if "adopted" in entry:
             self.state.apply(Adopted(candidate.number, entry["source"], entry["adopted"]))
             return
-        values = None if entry["values"] is None else tuple(entry["values"])
+        values = _read_values(entry)
         candidate.depth = entry["after"]
         if "ended" in entry:
             self.state.end(candidate, entry["ended"], values, entry["story"])
@@ -201,3 +214,7 @@ class GroupSearch:
             scheduler = self.state.scheduler(candidate)
             scheduler.result(candidate.number, candidate.depth, values[0])
         self.state.decide(candidate, entry["decision"], values)
+
+
+def _read_values(entry: JournalEntry) -> Values | None:
+    return None if entry.get("values") is None else tuple(entry["values"])

@@ -6,14 +6,16 @@ journal: points are not drawn again, and a stopped candidate stays stopped.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from orchestrator.benchmarks.atomic_files import write_atomically
+from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical_json
 from orchestrator.search.journal_entries import JournalEntry, read_entry, remove_repeats
 
@@ -29,7 +31,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
-        self._path, self._read_only = path, read_only
+        self.path, self._read_only = path, read_only
         self._held_back: list[JournalEntry] | None = None
         self._entries: dict[str, list[JournalEntry]] = {}
         self._identity: dict[str, str] = {}
@@ -75,8 +77,9 @@ class Journal:
     def _write(self, entries: list[JournalEntry]) -> None:
         if self._read_only or not entries:
             return
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write("".join(canonical_json(entry) + "\n" for entry in entries))
+        lines = "".join(canonical_json(entry) + "\n" for entry in entries)
+        with _open_own(self.path, "ab") as file:
+            file.write(lines.encode())
             file.flush()
             # Stages follow from what is written, so it must not be lost with the machine.
             os.fsync(file.fileno())
@@ -89,13 +92,14 @@ class Journal:
             return
         self._entries = single
         if not self._read_only:
-            shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.overlapped"))
+            copy = self.path.with_name(f"{self.path.name}.overlapped")
+            write_atomically(copy, self.path.read_bytes())
             lines = [
                 canonical_json(entry) + "\n"
                 for group, part in single.items()
                 for entry in ({"group": group, "identity": self._identity.get(group)}, *part)
             ]
-            write_atomically(self._path, "".join(lines).encode())
+            write_atomically(self.path, "".join(lines).encode())
 
     def _add(self, entry: JournalEntry) -> None:
         if "identity" in entry:
@@ -110,9 +114,9 @@ class Journal:
         A search can go on from any prefix of its journal: later draws and decisions are repeated,
         with the stages that are in the store. A half-written last line is no damage.
         """
-        if not self._path.exists():
+        if not self.path.exists():
             return []
-        data = self._path.read_bytes()
+        data = self.path.read_bytes()
         entries: list[JournalEntry] = []
         whole = 0
         for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
@@ -123,20 +127,41 @@ class Journal:
             entries.append(entry)
             whole += len(line)
         if whole < len(data) and not self._read_only:
-            with self._path.open("r+b") as file:
+            with _open_own(self.path, "r+b") as file:
                 file.truncate(whole)
         return entries
 
     def _set_aside(self, damaged: bytes, number: int) -> None:
         """Keep the unreadable rest in a file beside the journal, and warn."""
-        beside = self._path.with_name(f"{self._path.name}.damaged")
+        beside = self.path.with_name(f"{self.path.name}.damaged")
         logging.getLogger(__name__).warning(
             "%s is damaged from line %d on (after a crash of this machine, say); the search goes "
             "on from the line before it, and %s keeps the rest",
-            self._path,
+            self.path,
             number,
             beside,
         )
         if not self._read_only:
-            with beside.open("ab") as file:
+            with _open_own(beside, "ab") as file:
                 file.write(damaged)
+
+
+def _open_own(path: Path, mode: str) -> IO[bytes]:
+    """Open a file to be changed.
+
+    Raises:
+        RepertoireError: it is a link, through which a folder of another user could have any file
+            of the reader changed.
+    """
+
+    def open_itself(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+
+    try:
+        return open(path, mode, opener=open_itself)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise RepertoireError(
+            f"{path} is a link, through which nothing is written; put the file itself in its place"
+        ) from None

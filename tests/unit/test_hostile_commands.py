@@ -22,6 +22,7 @@ import pytest
 from hostile_lab import replace_column
 from typer.testing import CliRunner, Result
 
+from dashboards.data.folders import open_folders
 from dashboards.data.running import read_endings
 from dashboards.data.scope import Scope
 from dashboards.data.stages import stage_rows, trial_rows
@@ -34,6 +35,7 @@ from orchestrator.cli import page_commands
 from orchestrator.cli.app import app
 from orchestrator.cli.os_errors import describe_os_error
 from orchestrator.errors import RepertoireError
+from orchestrator.graph import progress_file
 
 pytestmark = pytest.mark.slow
 
@@ -327,9 +329,81 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_is_named_and_not_waited_for(
         type_command(*words)
     path.rmdir()
     os.mkfifo(path)
-    for words in (("plan", "s.yaml"), ("run", "s.yaml", "--backend", "inline")):
+    for words in (
+        ("plan", "s.yaml"),
+        ("run", "s.yaml", "--backend", "inline"),
+        ("report", "results"),
+        ("dashboard", "results"),
+    ):
         result = type_command(*words)
         assert f"{name} is a pipe" in str(result.exception)
+    # Also where a page reads a folder anew, after the command began.
+    folders, (note,) = open_folders([place / "results"])
+    assert (folders, f"{name} is a pipe" in note) == ([], True)
+
+
+@pytest.mark.parametrize("size", [0, progress_file.MAX_BYTES + 1])
+def test_a_progress_file_that_no_run_wrote_is_not_read(place: Path, size: int) -> None:
+    path = place / "results/s/progress.json"
+    assert progress_file.read_first_run(path.parent) is not None
+    os.truncate(path, size)  # a hole, which takes no disk
+    assert progress_file.read_first_run(path.parent) is None
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert progress_file.read_first_run(path.parent) is None
+    with pytest.raises(OSError, match=r"progress\.json"):
+        progress_file.read_bounded(path)
+
+
+@pytest.mark.parametrize("name", ["report.html", "s/search.jsonl", "s/search.jsonl.damaged"])
+def test_nothing_is_written_through_a_link_in_a_results_folder(place: Path, name: str) -> None:
+    own, path, journal = (
+        place / "own.txt",
+        place / "results" / name,
+        place / "results/s/search.jsonl",
+    )
+    own.write_bytes(journal.read_bytes() + b"no entry\n")
+    before = own.read_bytes()
+    journal.write_bytes(before)
+    path.unlink(missing_ok=True)
+    path.symlink_to(own)
+    assert type_command("report", "results").exit_code == 0
+    result = type_command("run", "s.yaml", "--backend", "inline")
+    assert (f"{name} is a link" in str(result.exception)) == (name != "report.html")
+    assert own.read_bytes() == before
+    assert "<html" in (place / "results/report.html").read_text()
+
+
+ODD = (
+    None,
+    True,
+    -2,
+    0.5,
+    float("nan"),
+    float("inf"),
+    10**30,
+    "x",
+    "\ud800",
+    [],
+    [[1]],
+    {"a": [1]},
+)
+
+
+def test_a_journal_whose_entries_lack_fields_or_have_others_is_refused_or_set_aside(
+    place: Path,
+) -> None:
+    path = place / "results/s/search.jsonl"
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    kinds = {tuple(entry): (number, entry) for number, entry in enumerate(entries)}
+    assert len(kinds) == 3
+    for number, entry in kinds.values():
+        for field in entry:
+            rest = {name: value for name, value in entry.items() if name != field}
+            for odd in (rest, *(entry | {field: value} for value in ODD)):
+                lines = [*entries[:number], odd, *entries[number + 1 :]]
+                path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+                type_command("plan", "s.yaml")
 
 
 @pytest.mark.parametrize("content", [*CONTENTS.values(), b"{}", b'{"steps": 1, "method": []}'])

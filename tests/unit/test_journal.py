@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orchestrator.hashing import canonical_json
 from orchestrator.search import journal as journals
 from orchestrator.search.journal import Journal
+from orchestrator.search.journal_entries import read_entry
 
 POINT = {"group": "ewc", "number": 0, "point": {"method.lam": 1.5, "network.hidden": [4, 4]}}
 STOP = {"group": "ewc", "number": 0, "after": 1, "decision": "stop", "values": [0.5]}
@@ -100,8 +101,8 @@ def test_another_search_of_the_same_name_begins_anew_and_the_first_can_be_no_mor
     begin_journal(path, ewc="1").append(POINT)
     other = Journal(path)
     assert other.entries("ewc", "2") == []
-    other.append(STOP)
-    assert Journal(path).entries("ewc", "2") == [STOP]
+    other.append(POINT | {"point": {}})
+    assert Journal(path).entries("ewc", "2") == [POINT | {"point": {}}]
     assert Journal(path).entries("ewc", "1") == []
 
 
@@ -169,6 +170,44 @@ def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_j
     assert "damaged from line 3 on" in logged[0]
     resumed.append(STOP)
     assert Journal(path).entries("ewc", "1") == [POINT, STOP]
+
+
+ENTRIES = {
+    "draw": POINT,
+    "decision": STOP,
+    "end": {
+        "group": "ewc",
+        "number": 0,
+        "after": 2,
+        "ended": "complete",
+        "story": "",
+        "values": [1],
+    },
+    "stop": {"group": "ewc", "number": 0, "stopped": True},
+    "adoption": {"group": "ewc", "number": 0, "source": 0, "adopted": {"method.lam": 1.0}},
+}
+NO_VALUE = (-2, 0.5, float("nan"), "x", "\ud800", [], ["x"], [[1]], [float("inf")])
+# What would be right in its place is no damage.
+RIGHT = {"group": ("x",), "story": ("x",)}
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_an_entry_without_a_field_or_with_one_of_another_type_is_a_damaged_line(kind: str) -> None:
+    entry = ENTRIES[kind]
+    assert read_entry(canonical_json(entry).encode() + b"\n") == entry
+    for field in entry:
+        assert read_entry(json.dumps(entry | {field: None}).encode()) is None or field == "values"
+        assert read_entry(json.dumps({k: entry[k] for k in entry if k != field}).encode()) is None
+        for value in NO_VALUE:
+            read = read_entry(json.dumps(entry | {field: value}).encode())
+            assert read is None or value in RIGHT.get(field, ()), (field, value)
+    large = entry | {"number": 10**30}
+    assert read_entry(json.dumps(large).encode()) is None
+
+
+def test_a_step_of_a_candidate_that_was_not_drawn_ends_what_is_read(tmp_path: Path) -> None:
+    for step in ({"number": 3, "stopped": True}, {"number": 0, "source": 3, "adopted": {}}):
+        assert read_overlap(tmp_path, [*ALONE[:4], {"group": "g", **step}, *ALONE[4:]]) == POINTS
 
 
 @pytest.mark.parametrize("next_line", [b"", canonical_json(STOP).encode() + b"\n"])

@@ -45,11 +45,16 @@ def refuse_pipes(folder: Path) -> None:
     Raises:
         RepertoireError: it has, and a command that read it would wait for ever.
     """
+    if problem := find_pipe(folder):
+        raise RepertoireError(problem)
+
+
+def find_pipe(folder: Path) -> str | None:
+    """Return a sentence on a pipe or a device in a sweep's folder; None if it has none."""
     for path in (*folder.glob("*"), *folder.glob("code/*")):
         if path.exists() and not (path.is_file() or path.is_dir()):
-            raise RepertoireError(
-                f"{path} is a pipe, a socket or a device, which no results have; delete it"
-            )
+            return f"{path} is a pipe, a socket or a device, which no results have; delete it"
+    return None
 
 
 def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
