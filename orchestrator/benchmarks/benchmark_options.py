@@ -147,6 +147,9 @@ class BenchmarkOptions:
             if getattr(self, name) is not None:
                 yield f"{name}: each task of {self.name} has all classes; leave it out"
         num_tasks = self._count_tasks()
+        if num_tasks > checks.MOST_TASKS:
+            yield f"num_tasks: {num_tasks}; must be at most {checks.MOST_TASKS:,}"
+            return
         if kind == "corrupted":
             yield from checks.find_mistakes_in_corruptions(self.corruptions, self.num_tasks)
         if kind == SEQUENCE:

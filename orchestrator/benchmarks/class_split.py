@@ -14,6 +14,7 @@ from orchestrator.benchmarks.orders import (
     order_tasks,
 )
 
+DEFAULT_TASKS = 5
 # The ways of giving the sizes of tasks, beside num_tasks.
 SIZE_FIELDS = ("classes", "classes_per_task", "first", "step")
 
@@ -54,7 +55,7 @@ class ClassSplit:
             return self.classes_per_task
         if self.step is not None:
             return self._steps(self.step)
-        num_tasks = 5 if self.num_tasks is None else self.num_tasks
+        num_tasks = DEFAULT_TASKS if self.num_tasks is None else self.num_tasks
         return (self.num_classes // num_tasks,) * num_tasks
 
     def _steps(self, step: int) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit
+from orchestrator.benchmarks.class_split import DEFAULT_TASKS, SIZE_FIELDS, ClassSplit
 from orchestrator.benchmarks.orders import (
     ClassName,
     PublishedOrder,
@@ -73,17 +73,21 @@ def _name(split: ClassSplit, number: int) -> ClassName:
 
 
 def _find_wrong_order(split: ClassSplit) -> Iterator[str]:
-    sizes, count = split.sizes, split.num_classes
+    count = split.num_classes
     equal = split.step is None and split.classes is None and split.classes_per_task is None
-    if equal and count % len(sizes):
+    # Without the sizes of its tasks, which may be any number.
+    num_tasks = split.num_tasks or DEFAULT_TASKS
+    if equal and count % num_tasks:
         default = ", the default," if split.num_tasks is None else ""
         divisors = [str(n) for n in range(1, count + 1) if count % n == 0]
         yield (
-            f"num_tasks: {len(sizes)}{default} does not divide the {count} classes of "
+            f"num_tasks: {num_tasks}{default} does not divide the {count} classes of "
             f"{split.dataset}; valid: {', '.join(divisors)}; or give classes_per_task, classes, "
             "or first and step"
         )
-    elif split.num_tasks not in (None, len(sizes)):
+        return
+    sizes = split.sizes
+    if split.num_tasks not in (None, len(sizes)):
         ways = ", ".join(name for name in SIZE_FIELDS if getattr(split, name) is not None)
         yield f"num_tasks: {split.num_tasks}; {len(sizes)} by {ways}, so leave it out"
     elif not _is_order(split):

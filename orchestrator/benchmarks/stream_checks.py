@@ -11,6 +11,8 @@ from orchestrator.benchmarks.orders import TaskOrder, is_task_order
 from orchestrator.benchmarks.sources.own_data import OwnData
 from orchestrator.errors import suggest
 
+MOST_TASKS = 100_000  # of which a plan lists every stage
+
 
 def is_order(order: TaskOrder, num_tasks: int) -> bool:
     """Return whether an order is one of tasks that share their classes."""

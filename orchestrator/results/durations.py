@@ -20,7 +20,7 @@ from orchestrator.results.results import Results
 from orchestrator.stages.build_stages import network_shape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.worker import StageOrder
+from orchestrator.stages.worker import StageOrder, exhausted_memory
 
 ASSUMED_SECONDS = 60.0  # any number will do: it is shown as assumed, and scales the whole forecast
 RECORD_BYTES = 4000  # of the record of a stage on ten tasks
@@ -83,8 +83,21 @@ class Durations:
 
 
 def assumed_cost(network: Component, shape: NetworkShape) -> Cost:
-    """Return the assumed cost of a stage without a comparable record."""
-    tensors = build_network(network.cls, network.config, shape, 0).state_dict().values()
+    """Return the assumed cost of a stage without a comparable record.
+
+    Raises:
+        RepertoireError: there is no memory for the network.
+    """
+    try:
+        built = build_network(network.cls, network.config, shape, 0)
+    except (MemoryError, RuntimeError) as error:
+        if not exhausted_memory(error):
+            raise
+        raise RepertoireError(
+            f"network {network.name}: this machine has no memory for its parameters; make it "
+            "smaller, or plan where it fits"
+        ) from None
+    tensors = built.state_dict().values()
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     return Cost(ASSUMED_SECONDS, size + RECORD_BYTES)
 

@@ -15,7 +15,7 @@ JournalEntry = Mapping[str, Any]
 
 # The field that tells the kind of an entry -> the fields that the kind has; the first that is there
 # decides, in the order in which a search that is resumed looks for them.
-KINDS = {
+ENTRY_KINDS = {
     "identity": (),
     "point": ("number",),
     "stopped": ("number",),
@@ -40,7 +40,7 @@ def read_entry(line: bytes) -> JournalEntry | None:
 
 def _is_sound(entry: JournalEntry) -> bool:
     """Return whether an entry has the fields of its kind, and values of their types."""
-    needed = next((fields for kind, fields in KINDS.items() if kind in entry), None)
+    needed = next((fields for kind, fields in ENTRY_KINDS.items() if kind in entry), None)
     if needed is None or not entry.keys() >= {"group", *needed}:
         return False
     return all(check(entry[name]) for name, check in _CHECKS.items() if name in entry)

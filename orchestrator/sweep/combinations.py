@@ -12,6 +12,7 @@ from orchestrator.sweep.backbone_tokens import named_backbone, tokens_objection
 from orchestrator.sweep.means.anchors import has_meaning
 from orchestrator.sweep.method_entries import MethodEntry
 from orchestrator.sweep.misfits import misfit
+from orchestrator.sweep.reading.grids import MAX_CONFIGURATIONS, excess_text
 from orchestrator.sweep.section import SectionContent
 from orchestrator.sweep.training_checks import training_objections
 
@@ -40,6 +41,11 @@ class FileSections:
 def combine_sections(sections: FileSections, mistakes: list[str]) -> list[TrialSections]:
     """Return the combinations of parts that are valid; note those that do not go together."""
     valid: list[TrialSections] = []
+    of_methods = sum(len(entry.trainings) for entry in sections.entries)
+    count = len(sections.benchmarks) * len(sections.networks) * of_methods
+    if count > MAX_CONFIGURATIONS:
+        mistakes.append(excess_text("benchmark, network, training and methods have", count))
+        return []
     for benchmark, network in product(sections.benchmarks, sections.networks):
         objections = list(_find_misfits((benchmark, network)))
         mistakes.extend(objections)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
 from orchestrator.errors import require
@@ -40,6 +41,7 @@ class Resources(Options):
         amounts = {name: v for name in ("cpus", "gpus") if (v := getattr(self, name)) != "auto"}
         require(self.max_gpus >= 0, "gpus", self.gpus, "at least 0")
         for name, amount in amounts.items():
+            require(isfinite(amount), name, amount, "finite")
             # Ray's resolution of fractional resources.
             require(amount == round(amount, 4), name, amount, "a multiple of 0.0001")
         whole = self.max_gpus <= 1 or self.max_gpus == int(self.max_gpus)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.tracking.database import database_lock
 from orchestrator.tracking.experiment_pages import configure_pages, set_views
 from orchestrator.tracking.pages import NOTE
@@ -167,9 +168,8 @@ def upload_file(target: Target, run_id: str, path: Path) -> None:
 
 
 def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        (folder / name).write_bytes(data)
+        write_atomically(folder / name, data)
 
 
 def former_name(tag: str) -> str:

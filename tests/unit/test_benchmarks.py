@@ -453,6 +453,9 @@ def test_building_tasks_leaves_the_global_generator_alone():
     [
         ({"name": "split_digit"}, "unknown benchmark 'split_digit'; did you mean 'split_digits'"),
         ({"num_tasks": 0}, "num_tasks: 0; must be at least 1"),
+        ({"num_tasks": 10**12}, "1000000000000 does not divide the 10 classes"),
+        ({"name": "permuted_digits", "num_tasks": 100_001}, "100001; must be at most 100,000"),
+        ({"name": "rotated_digits", "num_tasks": 10**12, "order": (1,)}, "must be at most 100,000"),
         ({"num_tasks": 3}, "3 does not divide the 10 classes of digits; valid: 1, 2, 5, 10"),
         ({"order": (1, 2, 3, 4)}, r"order: \[1, 2, 3, 4\]; valid: natural, seeded, or a list"),
         ({"order": (1, 2, 3, 4, 4)}, r"tasks 1\.\.5, each once"),

@@ -10,7 +10,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages.learning.learner import Training
 from orchestrator.sweep.reading.decoding import decode_fields
-from orchestrator.sweep.reading.grids import expand_grids
+from orchestrator.sweep.reading.grids import MAX_CONFIGURATIONS, expand_grids
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.sweep import Mlflow, Resources
 
@@ -178,6 +178,14 @@ def test_grids_are_combined_the_last_one_fastest():
         (2, 5, [3]),
         (2, 5, [4]),
     ]
+
+
+def test_a_million_points_is_the_most_and_more_are_counted_before_they_are_made():
+    axes = {name: {"grid": list(range(1000))} for name in "ab"}
+    assert (len(points(axes)[0]), points(axes)[1]) == (MAX_CONFIGURATIONS, [])
+    expanded, (line,) = points({name: {"grid": list(range(1000))} for name in "abcdef"})
+    assert expanded == [dict.fromkeys("abcdef", 0)]
+    assert line.startswith("methods[0]: its grids have 1,000,000,000,000,000,000 combinations;")
 
 
 @pytest.mark.parametrize(

@@ -446,9 +446,12 @@ def test_a_figure_of_rates_has_each_cell_with_its_interval() -> None:
 def test_figures_of_means_are_written_where_trials_have_means(tmp_path: Path) -> None:
     warehouse = Warehouse.open(means_folder(tmp_path / "s"))
     for name in MEANS_FIGURES:
-        file = tmp_path / f"{name}.png"
+        file, own = tmp_path / f"{name}.png", tmp_path / "own.txt"
+        own.write_text("own")
+        file.symlink_to(own)  # as in a folder of another user
         figures.save(draw(warehouse, name), file)
         assert file.read_bytes().startswith(b"\x89PNG")
+        assert (own.read_text(), file.is_symlink()) == ("own", False)
     without = Warehouse.open(write_random(tmp_path / "t", complete=1.0))
     with pytest.raises(RepertoireError, match="no trial has means, so there is no figure winners"):
         draw(without, "winners")

@@ -405,6 +405,10 @@ WRONG = {
         text_of(search="{algorithm: random, num_trials: 0}"),
         "search.num_trials: must be at least 1, given 0",
     ),
+    "more candidates than can be planned": (
+        text_of(search="{algorithm: random, num_trials: 1000001}"),
+        "search.num_trials: must be at most 1,000,000, given 1000001",
+    ),
     "a boolean for a number of candidates": (
         text_of(search="{algorithm: random, num_trials: true}"),
         "search.num_trials: must be a whole number, given true",

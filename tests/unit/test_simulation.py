@@ -40,11 +40,14 @@ from orchestrator.graph.virtual_workers import (
     VirtualCluster,
     VirtualWorkers,
 )
+from orchestrator.networks.mlp import MLP
+from orchestrator.networks.networks import NetworkShape
 from orchestrator.results.durations import (
     ASSUMED,
     ASSUMED_SECONDS,
     RECORD_BYTES,
     Durations,
+    assumed_cost,
     read_durations,
     read_gpu_shares,
 )
@@ -53,7 +56,7 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.tables.tables import Tables, read_tables, write_tables
 from orchestrator.results.units import duration_text, si_text
 from orchestrator.search.price import price_plan
-from orchestrator.stages.code.components import Component
+from orchestrator.stages.code.components import Component, create_component
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
@@ -506,6 +509,12 @@ def test_the_page_states_what_was_assumed(make_plan: Callable[..., Plan], tmp_pa
     assert "budget" not in page, "the sweep has none"
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "stages").exists()
+
+
+def test_a_network_that_no_memory_holds_is_named() -> None:
+    network = create_component("network", "mlp", MLP.Config(hidden=(10**13,)))
+    with pytest.raises(RepertoireError, match="network mlp: this machine has no memory for its"):
+        assumed_cost(network, NetworkShape((1, 8, 8), 10, (0.0,), (1.0,)))
 
 
 def test_a_sweep_with_means_is_simulated_with_the_trials_of_its_cells(

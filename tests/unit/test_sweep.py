@@ -260,6 +260,27 @@ WRONG = {
         text_of(resources="{cpus: .inf}"),
         "resources.cpus: must be finite, given inf",
     ),
+    "endless GPUs": (
+        text_of(resources="{gpus: .inf}"),
+        "resources.gpus: must be finite, given inf",
+    ),
+    "tasks beyond count": (
+        text_of(benchmark="{name: split_digits, num_tasks: 1000000000}"),
+        "benchmark.num_tasks: 1000000000 does not divide the 10 classes of digits; valid: 1, 2, 5",
+    ),
+    "grids of more points than can be planned": (
+        text_of(
+            training=f"{{epochs: {{grid: {list(range(1, 1002))}}}, lr: {{grid: {[0.1] * 1000}}}}}"
+        ),
+        "training: its grids have 1,001,000 combinations; valid: at most 1,000,000 of one sweep",
+    ),
+    "sections of more combinations than can be planned": (
+        text_of(
+            network=f"{{name: mlp, hidden: {{grid: {[[n] for n in range(1, 1002)]}}}}}",
+            methods=f"[{{name: ewc, lam: {{grid: {list(range(1, 1001))}}}}}]",
+        ),
+        "benchmark, network, training and methods have 1,001,000 combinations; valid: at most",
+    ),
     "a group of one": (
         text_of(resources="{fuse: 1}"),
         "resources.fuse: must be auto, off, or a number of stages, at least 2, given 1",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
+from math import prod
 from typing import Any
 
 from orchestrator.sweep.reading.mistakes import abbreviate
+
+MAX_CONFIGURATIONS = 1_000_000  # of a sweep; the benchmarks of this project have 100,000
 
 
 def expand_grids(given: Mapping[str, Any], where: str, mistakes: list[str]) -> list[dict[str, Any]]:
@@ -27,4 +30,17 @@ def expand_grids(given: Mapping[str, Any], where: str, mistakes: list[str]) -> l
             )
         else:
             axes[key] = values
+    count = prod(map(len, axes.values()))
+    if count > MAX_CONFIGURATIONS:
+        mistakes.append(excess_text(f"{where}: its grids have", count))
+        axes = {key: values[:1] for key, values in axes.items()}
     return [dict(zip(axes, point, strict=True)) for point in product(*axes.values())]
+
+
+def excess_text(what: str, count: int) -> str:
+    """Return the mistake of a sweep that has more configurations than can be planned."""
+    most = f"{MAX_CONFIGURATIONS:,} of one sweep"
+    return (
+        f"{what} {count:,} combinations; valid: at most {most}; leave out values, or draw from "
+        "domains by a search"
+    )

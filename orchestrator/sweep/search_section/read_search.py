@@ -11,6 +11,7 @@ from orchestrator.stages.code.source import Source
 from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.options import Options
 from orchestrator.sweep.reading.decoding import decode_fields, read_mapping
+from orchestrator.sweep.reading.grids import MAX_CONFIGURATIONS
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.search_section.algorithms import Grid, PerTask
 from orchestrator.sweep.search_section.conflicts import find_conflicts
@@ -50,6 +51,8 @@ class SearchSection(Options):
         for name in ("num_trials", "on_tasks", "parallel"):
             number = getattr(self, name)
             require(number is None or number >= 1, name, number, "at least 1")
+        most = f"at most {MAX_CONFIGURATIONS:,}"
+        require((self.num_trials or 1) <= MAX_CONFIGURATIONS, "num_trials", self.num_trials, most)
 
 
 def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) -> Search | None:
