@@ -193,17 +193,24 @@ class GroupSearch:
         values, metrics = _read_values(entry), self.state.search.objective.metrics
         number_fits = values is None or len(values) == len(metrics)
         if entry.get("after", 0) > candidate.goal or not number_fits:
-            raise RepertoireError(
-                f"{self.journal.path}: no search of this sweep wrote {canonical_json(entry)}; "
-                "move the file away, and the search begins anew with the stages in the store"
-            )
+            raise self._refuse(entry)
+
+    def _refuse(self, entry: JournalEntry) -> RepertoireError:
+        return RepertoireError(
+            f"{self.journal.path}: no search of this sweep wrote {canonical_json(entry)}; "
+            "move the file away, and the search begins anew with the stages in the store"
+        )
 
     def _replay_entry(self, entry: JournalEntry, candidate: Candidate) -> None:
         if "stopped" in entry:
             self.state.apply(Stopped(candidate.number))
             return
         if "adopted" in entry:
-            self.state.apply(Adopted(candidate.number, entry["source"], entry["adopted"]))
+            adopted = Adopted(candidate.number, entry["source"], entry["adopted"])
+            try:
+                self.state.apply(adopted)
+            except (AttributeError, TypeError, ValueError):  # of names or values that it has not
+                raise self._refuse(entry) from None
             return
         values = _read_values(entry)
         candidate.depth = entry["after"]
