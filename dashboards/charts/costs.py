@@ -15,7 +15,6 @@ from dashboards.charts.panels import (
     panels,
     split_by_setting,
 )
-from dashboards.charts.plain import escape_texts
 from dashboards.charts.short_names import short_ticks
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
 from orchestrator import columns
@@ -86,7 +85,7 @@ def _stacked_bars(
     used = {c: words for c, words in parts.items() if c in table and (table[c] > 0).any()}
     if table.empty or not used:
         return empty_figure("Nothing was counted.")
-    settings = split_by_setting(escape_texts(table))
+    settings = split_by_setting(table)
     tallest = max(len(rows) for _, rows in settings)
     figure = panels([setting for setting, _ in settings], 1, BAR * tallest + 10)
     for index, (_, rows) in enumerate(settings):

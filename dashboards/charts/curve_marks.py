@@ -27,9 +27,10 @@ LABEL_LINE = {
     "borderpad": 0,
 }
 MOST_MARKERS = 40  # of a line; more of them are a thick line
-# Sizes of markers in pixels. Those of single points shrink with the widths of the lines, so that
-# none hides another of the same value.
+# Sizes of markers in pixels. Those of single points are hollow and shrink with the widths of the
+# lines, so that none hides another of the same value or one beside it.
 MARKER, SINGLE_PER_WIDTH = 7.0, 4.0
+RIM = 1.6  # of a hollow marker, in pixels
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,10 @@ def interval_band(rows: pd.DataFrame, look: Look) -> go.Scatter:
 
 def curve_line(rows: pd.DataFrame, look: Look, markers: bool) -> go.Scatter:
     """Return a line through the rows, with or without markers."""
-    size = MARKER if len(rows) > 1 else SINGLE_PER_WIDTH * look.width
+    marker: dict[str, Any] = {"size": MARKER, "color": look.color, "symbol": look.symbol}
+    if len(rows) == 1:
+        marker |= {"size": SINGLE_PER_WIDTH * look.width, "symbol": f"{look.symbol}-open"}
+        marker |= {"line": {"width": RIM}}
     label = str(rows["label"].iloc[0])
     cells = zip(rows["after"], rows["accuracy_mean"], rows["accuracy_ci95"], strict=True)
     return go.Scatter(
@@ -118,7 +122,7 @@ def curve_line(rows: pd.DataFrame, look: Look, markers: bool) -> go.Scatter:
         x=rows["after"] + look.shift,
         y=rows["accuracy_mean"],
         line={"color": look.color, "dash": look.dash, "width": look.width},
-        marker={"size": size, "color": look.color, "symbol": look.symbol},
+        marker=marker,
         hoverinfo="text",
         hovertext=[
             f"<b>{label}</b><br>after {after} tasks: {interval_text(mean, half)}"

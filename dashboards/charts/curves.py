@@ -25,6 +25,7 @@ from orchestrator.results.cells import spread_tasks
 ACROSS, HEIGHT, TALL = 3, 190, 330  # panels in a row; heights of a panel, in pixels
 LETTER = 6.6  # width of a letter of a label, in pixels
 LONGEST_ALONE = 40  # letters of a label beside a panel that has a row for itself
+LONGEST_BESIDE = 48  # letters of a label beside the last panel of a row that is not full
 
 
 def average_accuracy(seen: pd.DataFrame) -> go.Figure:
@@ -63,6 +64,8 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
     """
     if not curves["accuracy_mean"].notna().any():
         return empty_figure("No accuracy was measured.")
+    names = curves["label"].astype(str)
+    curves = curves.assign(wide=names.map(short_texts(names, LONGEST_BESIDE)))
     curves = with_short_labels(curves, LONGEST)
     looks = curve_looks(curves["label"])
     tasks, markers = spread_tasks(curves["task"]), curves["after"].nunique() <= MOST_MARKERS
@@ -72,7 +75,9 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
         for label, part in rows.groupby("label", sort=False):
             add_traces(figure, draw_curve(part, looks[label], markers, task), where)
         if index % ACROSS == ACROSS - 1 or task == tasks[-1]:
-            add_end_labels(figure, rows, looks, (index, ACROSS), HEIGHT)
+            has_room = index >= ACROSS and (index + 1) % ACROSS
+            ends = rows.assign(short=rows["wide"]) if has_room else rows
+            add_end_labels(figure, ends, looks, (index, ACROSS), HEIGHT)
     # All at once, since plotly takes quadratic time to add them one by one.
     figure.update_layout(shapes=[_learned_line(task, index) for index, task in enumerate(tasks)])
     ticks = max(1, int(curves["after"].max()) // 5)

@@ -9,26 +9,37 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboards.charts.plain import escape_texts
+from dashboards.charts.short_names import short_texts
 from dashboards.charts.theme import template
 from orchestrator.results.pooling import IN_TABLE
+from orchestrator.terminal.escaping import escape_plotly
 
 # Of a panel, between panels, above and below all panels, and of a title, in pixels.
 HEIGHT, BETWEEN, EDGES, TITLE = 300, 76, 110, 30
 GAP = 0.29
+LONGEST_TITLE = 44  # characters of a panel's title, as wide as half a report
 
 
 def split_by_setting(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the title and the rows of each table of comparable rows.
+    """Return the title and the rows of each table of comparable rows, escaped for Plotly.
 
-    A title has the columns in which the tables differ; the title of a single table is empty.
+    A title has the columns in which the tables differ, and of a long one the middle is left out;
+    the title of a single table is empty.
     """
     columns = ["table"] if "table" in table else [name for name in IN_TABLE if name in table]
-    if not columns:
-        return [("", table)]
-    groups = [rows for _, rows in table.groupby(columns, sort=False, dropna=False)]
+    groups = (
+        [rows for _, rows in table.groupby(columns, sort=False, dropna=False)] if columns else []
+    )
+    if len(groups) < 2:
+        return [("", escape_texts(table))]
     varying = [name for name in IN_TABLE if name in table and table[name].nunique() > 1]
+    titles = [", ".join(_column_text(name, rows[name]) for name in varying) for rows in groups]
+    # An escape must not be cut, so titles are shortened first.
+    short = short_texts(titles, LONGEST_TITLE)
     return [
-        (", ".join(_column_text(name, rows[name]) for name in varying), rows) for rows in groups
+        (escape_plotly(short[title]), escape_texts(rows))
+        for title, rows in zip(titles, groups, strict=True)
     ]
 
 

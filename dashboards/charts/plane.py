@@ -17,7 +17,7 @@ from dashboards.charts.panels import (
     panels,
     split_by_setting,
 )
-from dashboards.charts.plain import plain_texts
+from dashboards.charts.plain import escape_column
 from dashboards.charts.plane_marks import draw_points, front_rings, legend_entry
 from dashboards.charts.theme import GREY, assign_symbols
 from dashboards.charts.tradeoff_labels import is_few
@@ -25,7 +25,6 @@ from dashboards.charts.tradeoff_labels import is_few
 CORNERS = ("finetune", "joint")
 
 
-@plain_texts
 def cost_plane(
     table: pd.DataFrame, x: str = "storage_bytes", y: str = "compute_flops", colour: str = "acc"
 ) -> go.Figure:
@@ -51,7 +50,7 @@ def cost_plane(
         return empty_figure("No complete trial to compare.")
     settings = split_by_setting(table)
     figure = panels([title for title, _ in settings])
-    symbols = assign_symbols(table["method"])
+    symbols = assign_symbols(escape_column(table["method"]))
     for index, (_, rows) in enumerate(settings):
         where = panel_position(index)
         add_traces(figure, panel_marks(rows, (x, y, colour), symbols), where)

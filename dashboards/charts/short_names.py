@@ -42,6 +42,11 @@ def shorten_budgets(label: str) -> str:
     return " ".join([BUDGET.sub("", label).strip(), *texts]) if texts else label
 
 
+def budget_names(labels: Iterable[object]) -> dict[str, str]:
+    """Return label -> the label with its budgets as amounts, different for different labels."""
+    return _add_numbers({label: shorten_budgets(label) for label in map(str, labels)})
+
+
 def short_texts(texts: Iterable[object], most: int) -> dict[str, str]:
     """Return text -> a shorter text, different for different texts.
 

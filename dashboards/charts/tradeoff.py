@@ -14,7 +14,7 @@ from dashboards.charts.cost_axes import axis_layout
 from dashboards.charts.hover import hover_texts
 from dashboards.charts.panel_scale import half_widths
 from dashboards.charts.panels import add_traces, empty_figure, panels, split_by_setting
-from dashboards.charts.plain import escape_texts
+from dashboards.charts.plain import escape_column
 from dashboards.charts.quantities import find_quantity
 from dashboards.charts.short_names import LONGEST, short_texts
 from dashboards.charts.theme import GREY, assign_lines, assign_symbols, rgba_text
@@ -52,11 +52,11 @@ def trade_off(
     if table.empty:
         return empty_figure("No complete trial to compare.")
     short = table["label"].astype(str).map(short_texts(table["label"], LONGEST))
-    table = escape_texts(table.assign(short=short, cells=short.map(cell_len)))
-    settings = split_by_setting(table)
+    settings = split_by_setting(table.assign(short=short, cells=short.map(cell_len)))
     titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
     figure = panels(titles, len(costs), HEIGHT, GAP, BETWEEN)
-    lines, symbols = assign_lines(table["method"]), assign_symbols(table["method"])
+    methods = escape_column(table["method"])
+    lines, symbols = assign_lines(methods), assign_symbols(methods)
     looks = {m: (lines[m]["color"], symbols[m]) for m in lines}
     unnamed = False
     for line, (_, rows) in enumerate(settings, start=1):

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
+from dashboards.charts.short_names import budget_names
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.page import Page
@@ -41,16 +42,22 @@ def show(page: Page) -> None:
 
 
 def _pick_configurations(rows: pd.DataFrame) -> list[Any]:
-    label, num_tasks = rows["label"], int(rows["num_tasks"].iloc[0])
+    names, num_tasks = budget_names(rows["label"]), int(rows["num_tasks"].iloc[0])
     first = min(FIRST, max(1, LINES // min(num_tasks, MOST_TASKS)))
-    return st.multiselect(
+    chosen = st.multiselect(
         "Configurations",
         list(rows.index),
         first_choice(rows, first),
         max_selections=MOST,
-        format_func=lambda index: label[index],
+        format_func=lambda index: names[str(rows["label"].loc[index])],
         key=f"curves of table {rows['table'].iloc[0]}",
     )
+    if len(chosen) < len(rows):
+        st.caption(
+            f"{len(chosen)} of {len(rows):,} configurations, at first the best of each method in "
+            f"ACC; up to {MOST} can be chosen."
+        )
+    return chosen
 
 
 def _show_average(page: Page, rows: pd.DataFrame) -> None:

@@ -34,7 +34,7 @@ STATES = {
     "unfit": "Complete: {complete:,} trials learned their last task; {infeasible:,} do not fit "
     "their means.",
     "over": "Over, but not every trial learned its last task. The same command continues what was "
-    "interrupted, and tries again what failed or diverged.",
+    "interrupted, and tries again what failed; what diverged is a result, which stays.",
     "silent": "Interrupted: no sign of life for {ago}. The same command continues where it "
     "stopped.",
     "running": "Running, in the {phase} phase; last update {ago} ago.",
@@ -79,7 +79,7 @@ def _show_progress(page: Page, sweep: str) -> None:
     if state is not None:
         show_events(page, sweep, state)
     _show_statuses(page, sweep)
-    _show_graph(page, sweep, stages or [])
+    _show_graph(page, sweep, state, stages or [])
 
 
 def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
@@ -92,8 +92,9 @@ def _show_figures(state: StoredProgress, trials: Mapping[str, int]) -> None:
     speed = state.stages_per_minute
     left = state["eta_seconds"] if state.state == "running" else None
     figures = {
-        "trials complete": f"{trials['complete']:,} of {state['trials'] or 0:,}",
-        "trials failed": f"{trials['failed']:,}",
+        "trials over": f"{count_text(state['trials_done'])} of {state['trials'] or 0:,}",
+        "complete in all seeds": f"{trials['complete']:,}",
+        "failed or diverged": f"{trials['failed']:,}",
         "stages computed": count_text(state.num_computed),
         "stages shared": count_text(state["shared"]),
         "stages failed": count_text(state.num_raised),
@@ -139,11 +140,14 @@ def readable_statuses(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(status=words).rename(columns={"n": "trials, a seed each"})
 
 
-def _show_graph(page: Page, sweep: str, running: Sequence[RunningStage]) -> None:
-    num = count_stages(page.warehouse, sweep)
+def _show_graph(
+    page: Page, sweep: str, state: StoredProgress | None, running: Sequence[RunningStage]
+) -> None:
+    recorded = count_stages(page.warehouse, sweep)
+    num = graph_size(recorded, state)
     if num > MOST_STAGES:
         st.caption(f"{num:,} stages: too many to draw as a graph (at most {MOST_STAGES}).")
-    elif num:
+    elif recorded:
         st.subheader("Trial graph")
         rows: pd.DataFrame = stage_rows(page.warehouse, sweep)
         trials = mark_running(trial_rows(page.warehouse, sweep), sweep, running)
@@ -151,3 +155,11 @@ def _show_graph(page: Page, sweep: str, running: Sequence[RunningStage]) -> None
         st.caption(
             "A stage that several trials share is drawn once, larger, in the row of the first."
         )
+
+
+def graph_size(recorded: int, state: StoredProgress | None) -> int:
+    """Return the number of stages that decides whether a sweep has a graph.
+
+    Those asked for where it is known, so that a graph does not vanish while its sweep runs.
+    """
+    return max(recorded, (state and state["asked_for"]) or 0)

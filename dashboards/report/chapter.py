@@ -26,9 +26,15 @@ class Chart:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter of the page: a heading, sentences, a table as rows of cells, charts."""
+    """A chapter of the page: a heading, sentences, a table as rows of cells, charts.
+
+    Attributes:
+        continues: whether it is one of several of a kind and not the first of them; in print such a
+            chapter begins no sheet of its own.
+    """
 
     heading: str
     sentences: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     charts: Sequence[Chart] = field(default_factory=list)
+    continues: bool = False

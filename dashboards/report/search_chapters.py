@@ -22,7 +22,8 @@ def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
         read(warehouse, EVERYTHING) for read in (read_candidates, read_learning_curves)
     )
     titles = titles_of_groups(warehouse.results.trials) if len(table) else {}
-    for (sweep, group), rows in table.groupby(["sweep", "group"], sort=False, dropna=False):
+    groups = table.groupby(["sweep", "group"], sort=False, dropna=False)
+    for index, ((sweep, group), rows) in enumerate(groups):
         own = curves.merge(rows[["sweep", "trial_id"]])
         notes = search_captions.search(rows)
         drawn = [Chart("Candidates as they learn", notes, charts.learning_curves(own))]
@@ -32,7 +33,7 @@ def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
             notes = search_captions.importance(importances(ranked, names))
             drawn.append(Chart("Which hyperparameters mattered", notes, charts.importance(rows)))
         title = titles.get((str(sweep), str(group)), group)
-        yield Chapter(f"Search: {title} (sweep {sweep})", charts=drawn)
+        yield Chapter(f"Search: {title} (sweep {sweep})", charts=drawn, continues=index > 0)
 
 
 def sharing_chapter(warehouse: Warehouse) -> Iterator[Chapter]:

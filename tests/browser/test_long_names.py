@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 from visitor import Visitor
 
-from dashboards.long_names import CHOSEN, LIST, OPTION
+from dashboards.long_names import CELL, CHOSEN, LIST, OPTION, TEXT
 from orchestrator.cli.app import app
 
 SOLID, BLANKS = "a_memory_of_few_images_" * 4, "a memory of more images " * 4
@@ -75,3 +75,17 @@ def test_chosen_names_are_seen_whole(narrow: Visitor) -> None:
     assert set(names.all_text_contents()) == {SOLID[:80], BLANKS[:80].strip()}
     assert names.evaluate_all(CUT) == []
     assert narrow.page.locator(CHOSEN).evaluate_all(HIDDEN) == 0
+
+
+@pytest.mark.usefixtures("long_names")
+def test_names_in_the_last_events_wrap_and_words_and_times_do_not(narrow: Visitor) -> None:
+    narrow.open("Live")
+    narrow.page.get_by_role("combobox", name="Sweep", exact=True).click()
+    narrow.page.get_by_role("option").filter(has_text="long_names").click()
+    narrow.page.locator(CELL).filter(has_text=SOLID[:80]).first.wait_for()
+    assert narrow.page.locator(f"{CELL} > {TEXT}").evaluate_all(CUT) == []
+    lines = "boxes => boxes.map(box => Math.round(box.clientHeight / 21))"
+    times = narrow.page.locator(f"{CELL}:first-child > {TEXT}")
+    assert set(times.evaluate_all(lines)) == {1}
+    done = narrow.page.locator(f"{CELL} > {TEXT}").filter(has_text="complete")
+    assert set(done.evaluate_all(lines)) == {1}

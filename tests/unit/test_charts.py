@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from itertools import pairwise
 from math import log10
 from typing import Any
@@ -363,6 +364,27 @@ def test_hover_gives_the_configuration_with_values_and_intervals() -> None:
 
 
 @pytest.mark.parametrize("draw", [charts.trade_off, charts.cost_plane])
+def test_titles_of_panels_are_short_and_differ_and_one_table_has_none(draw: Any) -> None:
+    rows = [comparison(sweep=f"{'<' * 90}{i}", table=i) for i in range(3)]
+    figure = draw(pd.concat(rows, ignore_index=True))
+    titles = {
+        html.unescape(note.text) for note in figure.layout.annotations if note.font.size == 14
+    }
+    assert len(titles) == 3
+    assert max(map(len, titles)) <= 44
+    assert all(title.startswith("sweep <<<") for title in titles)
+    figure = draw(pd.concat([part.assign(table=0) for part in rows], ignore_index=True))
+    assert not any(note.text.startswith("sweep") for note in figure.layout.annotations)
+
+
+def test_names_with_budgets_have_amounts_and_differ_where_those_do_not() -> None:
+    labels = [f"er means.compute=16 means.storage_bytes={n}" for n in (120000, 120001, 80000)]
+    names = short_names.budget_names([*labels, "joint"])
+    texts = ["er 120 kB 16 x", "er 120 kB 16 x (2)", "er 80 kB 16 x", "joint"]
+    assert names == dict(zip([*labels, "joint"], texts, strict=True))
+
+
+@pytest.mark.parametrize("draw", [charts.trade_off, charts.cost_plane])
 def test_settings_are_never_in_one_panel(draw: Any) -> None:
     two = pd.concat([comparison(), comparison(scenario="task")], ignore_index=True)
     figure = draw(two)
@@ -515,6 +537,7 @@ def test_of_many_tasks_single_points_alone_have_markers_and_none_hides_another()
     assert [trace.mode for trace in single] == ["lines+markers"] * 3
     sizes = [trace.marker.size for trace in single]
     assert all(before - after >= 2 for before, after in pairwise(sizes))  # a ring of a pixel
+    assert all(trace.marker.symbol.endswith("-open") for trace in single)
 
 
 def test_the_average_over_the_tasks_seen_is_drawn_with_its_interval_and_labelled_at_its_end() -> (
@@ -552,6 +575,19 @@ def test_labels_at_the_ends_of_lines_are_whole_up_to_the_letters_that_their_pane
     }
     whole = [place for place, is_whole in shown.items() if is_whole]
     assert whole == [("forgetting", 28), ("average_accuracy", 28), ("average_accuracy", 40)]
+
+
+def test_labels_beside_a_row_that_is_not_full_have_its_room() -> None:
+    cells = [(after, task, 0.5, NAN) for after in range(6) for task in range(1, 6)]
+    columns = ["after", "task", "accuracy_mean", "accuracy_ci95"]
+    table = pd.DataFrame(cells, columns=columns).assign(label=f"er policy=ring {'m' * 33}")
+    shown = {
+        num: [note.text for note in charts.forgetting(part).layout.annotations[num:]]
+        for num in (2, 3, 4, 5)
+        if len(part := table[table["task"] <= num])
+    }
+    lengths = {num: list(map(len, texts)) for num, texts in shown.items()}
+    assert lengths == {2: [28], 3: [28], 4: [28, 48], 5: [28, 48]}
 
 
 def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -> None:

@@ -117,6 +117,13 @@ def test_a_search_goes_by_the_label_of_its_method(tmp_path: Path) -> None:
     assert titles == ["Search: EWC (ours) (sweep s)"]
 
 
+def test_searches_follow_one_another_on_printed_sheets(tmp_path: Path) -> None:
+    for name in "abc":
+        write_searched(tmp_path / name, "ewc")
+    found = [chapter.continues for chapter in search_chapters(open_results([tmp_path]))]
+    assert found == [False, True, True]
+
+
 # What is not a number is read as what is not there: the page of the dashboard shows it.
 @pytest.mark.parametrize(
     "make",

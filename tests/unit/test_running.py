@@ -24,7 +24,7 @@ from dashboards.data.running import (
 )
 from dashboards.data.stages import StoredProgress, count_trials, read_progress, trial_rows
 from dashboards.data.warehouse import Warehouse
-from dashboards.pages.live import state_text
+from dashboards.pages.live import graph_size, state_text
 from dashboards.pages.live_rows import EVENT_LETTERS, readable_events, readable_stages
 from orchestrator.graph.event_log import KEPT, EventLog
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage
@@ -247,3 +247,10 @@ def test_a_sweep_is_complete_though_trials_do_not_fit_their_means_and_says_so(
     # A trial that fails at its last task leaves nothing to run.
     failed = state_text(complete, counts | {"failed": 1})
     assert failed.startswith("Over, but not every trial learned its last task.")
+    assert failed.endswith("tries again what failed; what diverged is a result, which stays.")
+
+
+def test_a_graph_is_drawn_by_the_stages_asked_for_from_the_first_one_on() -> None:
+    asked = StoredProgress({"asked_for": 90})
+    assert [graph_size(recorded, asked) for recorded in (1, 60, 78)] == [90, 90, 90]
+    assert graph_size(5, None) == graph_size(5, StoredProgress({})) == 5
