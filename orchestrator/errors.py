@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from shlex import quote
 from typing import ClassVar
 
 # Ends the message of a run that stopped for want of a resource.
@@ -83,6 +84,12 @@ def require(valid: bool, name: str, given: object, expected: str) -> None:
     """Raise ValueError unless a value is valid: "lr must be above 0, given -1"."""
     if not valid:
         raise ValueError(f"{name} must be {expected}, given {given}")
+
+
+def shell_word(name: object) -> str:
+    """Return a path or a name as a word of a command, quoted where a shell would split it."""
+    # A name that begins with a dash would be an option.
+    return quote(f"./{name}" if str(name).startswith("-") else str(name))
 
 
 def suggest(given: str, valid: Iterable[str], compared: Callable[[str], str] = str) -> str:

@@ -26,7 +26,7 @@ from orchestrator.columns import (
     PEAK_STORAGE,
     STORAGE_BOUND,
 )
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, shell_word
 from orchestrator.graph.progress_file import read_bounded
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.checks import find_bad_columns
@@ -141,7 +141,7 @@ def _is_sweep(folder: Path) -> bool:
 def _no_results_note(folder: Path) -> str:
     if not folder.exists():
         return "there is no such folder."
-    return f"no results here yet. Run a sweep: `repertoire run SWEEP --out {folder}`."
+    return f"no results here yet. Run a sweep: `repertoire run SWEEP --out {shell_word(folder)}`."
 
 
 def _distinct_names(paths: Sequence[Path]) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.options import show
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, shell_word
 
 SUFFIXES = (".yaml", ".yml")
 FIRST_SWEEP = """\
@@ -74,12 +73,6 @@ def init_command(
     except FileNotFoundError:
         raise RepertoireError(f"{file}: there is no folder {file.parent}; make it first") from None
     show(f"{file} is written. Next: repertoire plan {shell_word(file)}")
-
-
-def shell_word(file: Path) -> str:
-    """Return a path as a word of a command, quoted where a shell would read it otherwise."""
-    # A name that begins with a dash would be an option.
-    return quote(f"./{file}" if str(file).startswith("-") else str(file))
 
 
 def first_sweep(file: Path) -> str:

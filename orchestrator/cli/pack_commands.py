@@ -11,7 +11,7 @@ import typer
 
 from orchestrator.cli.environment import parse_file
 from orchestrator.cli.options import Dir, Out, StoreUri, show
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, shell_word
 
 if TYPE_CHECKING:
     from orchestrator.results.pack.read import Import
@@ -46,7 +46,7 @@ def pack_command(
     if not any(member.path.endswith(RECORDS) for member in members):
         place = store or home / "stages"
         show(f"without records of stages: {place} has none; name their store with --store")
-    show(f"there: repertoire import {file.name} --out DIR")
+    show(f"there: repertoire import {shell_word(file.name)} --out DIR")
 
 
 def import_command(
@@ -85,7 +85,8 @@ def import_command(
     unpublished = publish_sweeps([out / name for name in result.sweeps], show)
     for line in (*_describe_import(result, out), *unpublished):
         show(line)
-    show(f"Next: repertoire compare {out} | repertoire report {out} | repertoire track {out}")
+    commands = [f"repertoire {name} {shell_word(out)}" for name in ("compare", "report", "track")]
+    show(f"Next: {' | '.join(commands)}")
 
 
 def _describe_import(result: Import, out: Path) -> Iterator[str]:
@@ -101,4 +102,5 @@ def _describe_import(result: Import, out: Path) -> Iterator[str]:
     for name, uri in result.trackers:
         yield f"{name} names an MLflow address, which `track` uses: {uri!r}"
     if result.pages:
-        yield f"left in the pack: {', '.join(result.pages)}; yours: repertoire report {out}"
+        yours = f"repertoire report {shell_word(out)}"
+        yield f"left in the pack: {', '.join(result.pages)}; yours: {yours}"

@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.environment import fetch_folder
 from orchestrator.cli.options import TOLERANCE, StoreUri, Tolerance, show
-from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.errors import RepertoireError, UnknownName, shell_word
 from orchestrator.results.addresses import is_results_address
 
 
@@ -54,7 +54,8 @@ def show_command(
             raise
         raise RepertoireError(
             f"{error}; {', '.join(description)} are no folders, so they were taken for one trial: "
-            f'quote its name, as in repertoire show {folders[0]} "{" ".join(description)}"'
+            "quote its name, as in repertoire show "
+            f"{shell_word(folders[0])} {shell_word(' '.join(description))}"
         ) from None
 
 

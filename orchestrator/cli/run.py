@@ -7,13 +7,15 @@ from pathlib import Path
 from orchestrator.cli.run_folder import RunOptions as RunOptions
 from orchestrator.cli.run_folder import run_in_folder
 from orchestrator.cli.run_report import print_report, print_shortfall
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, shell_word
+from orchestrator.stages.storage.uri import hide_secrets
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.screen import Detail, Display
 from orchestrator.tracking import read_target, sync
 from orchestrator.tracking.tracker import SENDING_CONTINUES
 
+RESULTS = Path("results")  # the folder of a command that names none
 WAIT_SECONDS = 600.0  # for another process that sends the sweep
 DEFAULTS = RunOptions()
 
@@ -44,11 +46,22 @@ def run(
         console.print_line(message)
     if detail == "quiet":
         return print_shortfall(console, finished.folder, finished.missing)
-    following = f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}"
+    following = describe_next(path, out, store_uri)
     code = print_report(
         console, finished.folder, [*finished.closing_lines, finished.places, following]
     )
     return code or int(bool(finished.missing))
+
+
+def describe_next(path: Path, out: Path, store_uri: str | None) -> str:
+    """Return a line with the commands that take what `run` has written."""
+    folder = shell_word(out)
+    plan = f"repertoire plan {shell_word(path)}"
+    if out != RESULTS:
+        plan += f" --out {folder}"
+    if store_uri is not None:
+        plan += f" --store {shell_word(hide_secrets(store_uri))}"
+    return f"Next: repertoire ui {folder} | repertoire compare {folder} | {plan}"
 
 
 def track(*outs: Path) -> int:
@@ -80,4 +93,4 @@ def _tracked_folders(out: Path) -> list[Path]:
         return [out]
     if folders := sorted(path.parent for path in out.glob("*/trials.parquet")):
         return folders
-    raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")
+    raise RepertoireError(f"{out} holds no results; run a sweep with --out {shell_word(out)} first")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from orchestrator.cli.run_sweep import SweepOutcome
 from orchestrator.columns import INFEASIBLE
-from orchestrator.errors import CONTINUES
+from orchestrator.errors import CONTINUES, shell_word
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.plan import Plan
@@ -104,7 +104,7 @@ def print_report(console: PlainConsole, folder: Path, closing: list[str]) -> int
     do not fit their means.
     """
     results = load(folder)
-    more = f"repertoire compare {folder}"
+    more = f"repertoire compare {shell_word(folder)}"
     table = render_first(comparison(results), more, width=terminal_width())
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     if outcomes := searches(results):
@@ -115,7 +115,7 @@ def print_report(console: PlainConsole, folder: Path, closing: list[str]) -> int
     lines = [*unfinished, *traceback_hints(folder, bad), *closing]
     if unfit.any():
         number = trials.loc[unfit, "trial_id"].nunique()
-        sums = f"the sums that show it: repertoire show {folder} TRIAL"
+        sums = f"the sums that show it: repertoire show {shell_word(folder)} TRIAL"
         count = f"{noun_text(str(number), 'trial')} that cannot meet the means"
         lines.insert(len(unfinished), f"infeasible: {count}; {sums}")
     if searched.any():
@@ -146,10 +146,10 @@ def describe_failures(folder: Path, results: Results) -> list[str]:
 def traceback_hints(folder: Path, bad: pd.DataFrame) -> list[str]:
     """Return a line with the command that prints the tracebacks of what failed, if anything did."""
     failed = bad[bad["status"] == "failed"]
+    command = f"repertoire show {shell_word(folder)}"
     if len(group_endings(failed.to_dict("records"), by=())) > 1:
-        return [f"their tracebacks: repertoire show {folder} --traceback"]
-    trials = failed["trial_id"].head(1)
-    return [f"its traceback: repertoire show {folder} {trial} --traceback" for trial in trials]
+        return [f"their tracebacks: {command} --traceback"]
+    return [f"its traceback: {command} {t} --traceback" for t in failed["trial_id"].head(1)]
 
 
 def describe_short(results: Results, bad: pd.DataFrame) -> list[str]:

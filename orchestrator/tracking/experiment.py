@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from orchestrator.benchmarks.atomic_files import write_atomically
+from orchestrator.errors import shell_word
 from orchestrator.tracking.database import database_lock
 from orchestrator.tracking.experiment_pages import configure_pages, set_views
 from orchestrator.tracking.pages import NOTE
@@ -198,5 +199,5 @@ def _refuse_moved_database(target: Target, artifact_location: str) -> None:
             f"are said to be in {artifact_location}, and would be sent to "
             f"{target.artifact_location}. Move the folder back; or delete {target.database}, and "
             "send all runs anew from the tables: repertoire track "
-            f"{target.database.parent}"
+            f"{shell_word(target.database.parent)}"
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.errors import shell_word
 from orchestrator.tracking.database import database_advice
 from orchestrator.tracking.target import Target, TrackingError
 
@@ -56,7 +57,8 @@ def translate_errors(folder: Path, target: Target) -> Iterator[None]:
         reason = _error_line(error, target)
         raise TrackingError(
             f"MLflow at {target.safe_uri} does not have everything: {reason}. The tables in "
-            f"{folder} are complete; send the rest later: repertoire track {folder.parent}"
+            f"{folder} are complete; send the rest later: "
+            f"repertoire track {shell_word(folder.parent)}"
         ) from error
 
 

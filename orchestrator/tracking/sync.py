@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from orchestrator.errors import shell_word
 from orchestrator.tracking.database import create_database, remove_stray_folder
 from orchestrator.tracking.experiment import upload_file
 from orchestrator.tracking.files import SweepFiles
@@ -95,7 +96,9 @@ def prepare_database(directory: Path) -> None:
     """
     target = resolve_target(directory)
     if not directory.is_dir():
-        raise TrackingError(f"{directory} is no folder; run a sweep with --out {directory} first")
+        raise TrackingError(
+            f"{directory} is no folder; run a sweep with --out {shell_word(directory)} first"
+        )
     if target.database and not target.database.exists():
         with translate_errors(directory, target):
             create_database(target)
@@ -112,7 +115,7 @@ def attach_file(folder: Path, target: Target, path: Path) -> None:
         if ledger is None or ledger.parent is None or not ledger.is_current_for(target):
             raise TrackingError(
                 f"{folder} has no run at {target.safe_uri} yet; "
-                f"send it: repertoire track {folder.parent}"
+                f"send it: repertoire track {shell_word(folder.parent)}"
             )
         upload_file(target, ledger.parent.run_id, path)
 

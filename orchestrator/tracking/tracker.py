@@ -19,6 +19,7 @@ from math import inf
 from pathlib import Path
 from threading import Thread
 
+from orchestrator.errors import shell_word
 from orchestrator.tracking.ledger import load_ledger, run_ids
 from orchestrator.tracking.sync import report_if_sent
 from orchestrator.tracking.sync_report import SyncReport
@@ -93,7 +94,7 @@ class MLflowTracker:
             self._detach(process)
             return self._failure(
                 f"{SENDING_CONTINUES} (process {process.pid}); "
-                f"wait for it, or send the rest: repertoire track {self._folder.parent}"
+                f"wait for it, or send the rest: repertoire track {shell_word(self._folder.parent)}"
             )
         return self._end(process)
 
@@ -128,7 +129,7 @@ class MLflowTracker:
             return self._failure(
                 f"MLflow at {self._target.safe_uri} does not have everything: the process that "
                 f"sends ended with code {process.returncode}; send the rest: "
-                f"repertoire track {self._folder.parent}"
+                f"repertoire track {shell_word(self._folder.parent)}"
             )
         if fields["problem"]:
             self._warn_once(fields["problem"])

@@ -24,7 +24,7 @@ import pytest
 from forked import run_together
 
 from orchestrator.columns import METRICS, VALIDATED
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, shell_word
 from orchestrator.results.load import load
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
@@ -813,7 +813,7 @@ def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
     with pytest.raises(RepertoireError) as caught:
         sync(folder, Target(uri))
     assert uri in str(caught.value)
-    assert f"repertoire track {directory}" in str(caught.value)
+    assert f"repertoire track {shell_word(directory)}" in str(caught.value)
     assert (sync(folder, target).runs, sync(folder, target).runs) == (2, 0)
 
 
@@ -895,7 +895,7 @@ def test_a_tracker_follows_the_tables_and_what_is_left_at_its_end_goes_on_by_its
     assert not report.complete
     assert text == [report.problem]
     assert "in the background" in text[0]
-    assert f"repertoire track {directory}" in text[0]
+    assert f"repertoire track {shell_word(directory)}" in text[0]
     wait_for(lambda: runs(target)["ewc"].info.status == "FINISHED")
     assert sync(folder, target, wait_seconds=60).complete  # waits for the one in the background
     assert set(runs(target)) == {"a", "ewc"}

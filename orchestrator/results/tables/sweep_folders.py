@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, shell_word
 from orchestrator.graph.progress_file import read_first_run
 
 
@@ -25,7 +25,8 @@ def sweep_folders(folder: Path) -> list[Path]:
         return folders
     raise RepertoireError(
         f"{folder}: no results here (no trials.parquet in it or one level below); give the folder "
-        f"of a sweep or one that holds some, or make it: repertoire run SWEEP --out {folder}"
+        "of a sweep or one that holds some, or make it: "
+        f"repertoire run SWEEP --out {shell_word(folder)}"
     )
 
 
