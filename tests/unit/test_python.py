@@ -217,6 +217,31 @@ def refusal(given: Any, folder: Path | str = ".") -> str:
     return line
 
 
+def test_a_sweep_above_the_guard_of_the_script_that_defines_its_class_belongs_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "study.py"
+    head = (
+        "import orchestrator as rp\nfrom methods.finetune import Finetune\n"
+        "class Mine(Finetune): ...\n"
+    )
+    make = f"sweep = rp.Sweep(methods=[Mine], folder={str(tmp_path)!r})\n"
+    script.write_text(f"{head}{make}if __name__ == '__main__':\n    sweep.run()\n")
+    main = ModuleType("__main__")
+    main.__file__ = str(script)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+
+    def run_script() -> None:
+        exec(compile(script.read_text(), str(script), "exec"), vars(main))
+
+    (line,) = [line for line in mistakes(run_script) if line.startswith("methods[0]: ")]
+    assert "Mine is defined in study.py, and line 4 of that file, which an import runs too" in line
+    assert 'put it under `if __name__ == "__main__":`' in line
+    # Below the guard nothing is wrong with the class: what is missing is the rest of the sweep.
+    script.write_text(f"{head}if __name__ == '__main__':\n    {make}")
+    assert not [line for line in mistakes(run_script) if line.startswith("methods[0]: ")]
+
+
 def test_an_object_that_no_worker_could_import_says_what_is_needed(
     own: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from methods import METHODS
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
-from orchestrator.stages.code.main_guard import has_guard, is_guarded, under_guard
+from orchestrator.stages.code.main_guard import has_guard, is_guarded, under_guard, unguarded_line
 from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.code.own_files import find_on_path, find_own_file
 from orchestrator.stages.learning.decays import SCHEDULES
@@ -52,6 +52,11 @@ def object_name(given: Named, folder: Path) -> str:
         raise ValueError(
             f"{title} is defined in the script {file.name}, which importing it would run again; "
             f'put what the script does under `if __name__ == "__main__":`, or {SAVE}'
+        )
+    if line := unguarded_line(file):
+        raise ValueError(
+            f"{title} is defined in {file.name}, and line {line} of that file, which an import "
+            f'runs too, makes this sweep; put it under `if __name__ == "__main__":`, or {SAVE}'
         )
     if is_guarded(file, given.__qualname__):
         raise ValueError(under_guard(title, file.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from traceback import walk_stack
 
 DEFINITIONS = ast.ClassDef | ast.FunctionDef
 
@@ -25,6 +26,20 @@ def under_guard(name: str, where: str) -> str:
         f'{name} is defined in {where} under `if __name__ == "__main__":`, which an import leaves '
         "out; define it above that line"
     )
+
+
+def unguarded_line(file: Path) -> int | None:
+    """Return the line of a file at which it is being run, if an import would run that line too.
+
+    None if no line of the file's top level is running now, or one under the guard.
+    """
+    for frame, line in walk_stack(None):
+        code = frame.f_code
+        if code.co_name == "<module>" and Path(code.co_filename).resolve() == file:
+            parts = _guarded_parts(file)
+            guarded = any(part.lineno <= line <= (part.end_lineno or line) for part in parts)
+            return None if guarded else line
+    return None
 
 
 def _guarded_parts(file: Path) -> list[ast.If]:
