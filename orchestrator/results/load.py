@@ -12,6 +12,7 @@ from orchestrator.columns import CODE, METHOD_LABEL
 from orchestrator.results.names.identity import common_trial_ids
 from orchestrator.results.pooling import ALSO_IN, LABELLED_IN, pool_trials
 from orchestrator.results.results import Results
+from orchestrator.results.sweep_sizes import SIZES, sweep_sizes
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.sweep_folders import (
     distinct_names,
@@ -45,7 +46,8 @@ def load(*folders: str | Path) -> Results:
     accuracy = pa.concat_tables([part.accuracy for part in parts]).to_pandas()
     stages = pa.concat_tables([part.stages for part in parts]).to_pandas()
     by_name = dict(zip(names, paths, strict=True))
-    pool = pool_trials(trials.to_pandas(), by_name, computed_trials(stages))
+    unpooled = trials.to_pandas()
+    pool = pool_trials(unpooled, by_name, computed_trials(stages))
     # The types of config.* depend on all values, so they are chosen for the rows that are kept.
     kept = with_config_columns(trials.filter(pa.array(pool.counts))).to_pandas()
     if not pool.counts.all():
@@ -54,7 +56,9 @@ def load(*folders: str | Path) -> Results:
         accuracy, stages = _drop_trials(accuracy, out), _drop_trials(stages, out)
     shared = [METHOD_LABEL, LABELLED_IN] if LABELLED_IN in pool.trials else []
     columns = {name: pool.trials[name].to_numpy() for name in (ALSO_IN, *shared)}
-    return Results(kept.assign(**columns), accuracy, stages, pool.notes)
+    kept = kept.assign(**columns)
+    kept.attrs[SIZES] = sweep_sizes(unpooled)
+    return Results(kept, accuracy, stages, pool.notes)
 
 
 def computed_trials(stages: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from rich.text import Text
 from orchestrator.results.lookup import with_labels
 from orchestrator.results.results import Results
 from orchestrator.results.searches import searches
+from orchestrator.results.sweep_sizes import sweep_sizes
 from orchestrator.results.units import noun_text
 from orchestrator.terminal.failures import (
     fell_short,
@@ -33,10 +34,9 @@ def overview(results: Results, traceback: bool = False) -> RenderableType:
     """
     trials = results.trials
     short = fell_short(trials) & (~is_searched(trials) | traceback)
-    evaluated = trials[trials["phase"] == "evaluation"]
     outcomes = searches(results)
     return Group(
-        *(Text(line, style="bold") for line in _sweep_lines(evaluated)),
+        *(Text(line, style="bold") for line in _sweep_lines(trials)),
         *([search_tables(outcomes)] if outcomes else []),
         *_ending_lines(with_labels(trials[short], results), traceback),
         *([] if traceback or not has_traceback(trials) else [Text(TRACEBACK_HINT)]),
@@ -50,12 +50,10 @@ def has_traceback(trials: pd.DataFrame) -> bool:
     return any(next(iter(traceback_lines(row)), None) is not None for row in failed)
 
 
-def _sweep_lines(evaluated: pd.DataFrame) -> Iterator[str]:
-    for sweep, rows in evaluated.groupby("sweep", sort=False):
-        done = rows["status"] == "complete"
-        trials, seeds = rows["trial_id"].nunique(), rows["seed"].nunique()
-        counts = f"{noun_text(str(trials), 'trial')}, {noun_text(str(seeds), 'seed')}"
-        yield f"{sweep}: {counts}, {done.sum()} of {len(rows)} complete"
+def _sweep_lines(trials: pd.DataFrame) -> Iterator[str]:
+    for sweep, size in sweep_sizes(trials).items():
+        counts = f"{noun_text(str(size.trials), 'trial')}, {noun_text(str(size.seeds), 'seed')}"
+        yield f"{sweep}: {counts}, {size.complete} of {size.pairs} complete"
 
 
 def _ending_lines(short: pd.DataFrame, traceback: bool) -> Iterator[Text]:

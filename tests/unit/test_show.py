@@ -485,6 +485,24 @@ def test_several_folders_are_read_as_one_and_without_a_trial_there_is_an_overvie
     assert hint not in CliRunner().invoke(app, ["show", folders[0]]).output
 
 
+def test_a_sweep_is_counted_by_itself_where_another_has_the_same_trials(tmp_path: Path) -> None:
+    shared = [trial(sweep="a"), trial(seed=1, sweep="a")]
+    again = [row | {"sweep": "b"} for row in shared]
+    # Complete in one sweep and not in the other: of the two rows the complete one is kept.
+    unfinished = trial("er-1", sweep="b", status="failed", tasks_done=1, story="OSError: no")
+    complete = trial("er-1", sweep="a")
+    for name, rows in {"a": [*shared, complete], "b": [*again, unfinished]}.items():
+        content = tables_of(rows, [cell for row in rows for cell in cells(row)])
+        write_tables(content, tmp_path / name)
+    page = CliRunner().invoke(app, ["show", str(tmp_path)]).output
+    for name, line in {
+        "a": "a: 2 trials, 2 seeds, 3 of 3 complete",
+        "b": "b: 2 trials, 2 seeds, 2 of 3 complete",
+    }.items():
+        assert line in page
+        assert line in CliRunner().invoke(app, ["show", str(tmp_path / name)]).output
+
+
 def test_words_of_a_description_need_no_quotes_unless_they_name_no_trial(tmp_path: Path) -> None:
     rows = [trial(), trial("ewc-34cd", lam=2.0)]
     tables = tables_of(rows, [cell for row in rows for cell in cells(row)])
