@@ -18,6 +18,7 @@ from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import Grouping, group_into_tables
 from orchestrator.results.names.across_tables import names_across_tables
+from orchestrator.results.names.additions import name_settings
 from orchestrator.results.names.code_texts import fill_code
 from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_column_names
 from orchestrator.results.names.naming import labels
@@ -97,7 +98,7 @@ def comparison(
     grouping = group_into_tables(first, sweeps_of_rows, together, force)
     # Both have a row for each configuration, in order of appearance.
     table = average_configurations(kept, values).set_index(first.index)
-    row_labels, over_tables = _name_rows(evaluated, first, grouping.table, by, config)
+    row_labels, over_tables = _name_rows(evaluated, first, grouping, by, config)
     _insert_names(table, row_labels, grouping)
     table["sweeps"] = [", ".join(sweeps) for sweeps in sweeps_of_rows]
     table = _sort_rows(table, first[by] if by in config else None)
@@ -115,7 +116,7 @@ def comparison(
 def _name_rows(
     evaluated: pd.DataFrame,
     first: pd.DataFrame,
-    tables: pd.Series[int],
+    grouping: Grouping,
     by: str,
     config: Sequence[str],
 ) -> tuple[pd.Series[str], pd.Series[str]]:
@@ -124,9 +125,13 @@ def _name_rows(
     They are told apart from all configurations of their sweep, also those that are not complete.
     """
     keys = configuration_index(first)
-    rows = list_configurations(evaluated, pd.Series(tables.to_numpy(), keys))
+    rows = list_configurations(evaluated, pd.Series(grouping.table.to_numpy(), keys))
     common = protocol_columns(first)
     own = labels(rows, by, config, ["table"], common, list(rows[SWEEPS]))
+    if grouping.differences and by != "trial_id":
+        # What a table of comparable rows has in its title or its protocol.
+        settings = ["scenario", "num_tasks", *common]
+        own = name_settings(pd.Series(own, rows.index), rows, settings, config)
     over_tables = names_across_tables(rows, rows["table"], config, own)
     names = pd.DataFrame({"label": own, "over tables": over_tables})
     names = names.set_axis(configuration_index(rows))

@@ -124,7 +124,8 @@ def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:
     other = seeds("ewc", (0.6,), sweep="b", config=EPOCHS)
     table = compare(EWC, other, force=True)
     assert list(table.table) == [0, 0]
-    assert list(table.label) == ["ewc", "ewc epochs=5"]
+    # As within a sweep that varies them, in `test_what_a_sweep_varies_itself_stands_side_by_side`.
+    assert list(table.label) == ["ewc epochs=1", "ewc epochs=5"]
     for format in TEXT_FORMATS:
         assert "NOT COMPARABLE: training.epochs 1 (a), 5 (b)" in render(table, format)
     (line,) = [line for line in render(table, "latex").splitlines() if "NOT COMPARABLE" in line]
@@ -143,10 +144,42 @@ def test_other_settings_have_tables_of_their_own_which_is_said_unless_forced() -
     assert set(forced.not_comparable) == {"scenario domain (a), task (b); num_tasks 5 (a), 2 (b)"}
     shown = render(forced, "markdown")
     assert "**split_digits (sweeps a, b)**" in shown
-    # What tells rows of one name apart; a table of one setting has it in its title.
-    assert "| method | scenario | tasks | ACC |" in shown
-    assert "| er | task | 2 | 0.600 |" in shown
-    assert "scenario |" not in render(table, "markdown")
+    # What tells rows apart; a table of one setting has it in its title.
+    assert list(forced.label) == ["ewc scenario=domain num_tasks=5", "er scenario=task num_tasks=2"]
+    assert list(table.label) == ["ewc", "er"]
+
+
+def test_forced_rows_have_all_settings_once_and_their_hyperparameters_where_these_are_equal() -> (
+    None
+):
+    grid = [
+        seeds("ewc", (0.6,), scenario=scenario, config={"benchmark": {"scenario": scenario}})
+        for scenario in ("class", "task")
+    ]
+    far = {"benchmark": {"scenario": "class"}, "training": {"lr": 0.5}}
+    near = {"benchmark": {"scenario": "class"}, "training": {"lr": 0.1, "epochs": 5}}
+    others = [
+        seeds("ewc", (0.6,), sweep=sweep, scenario="class", config=config)
+        for sweep, config in (("b", far), ("c", near))
+    ]
+    table = compare(*grid, *others, force=True)
+    assert list(table.label) == [
+        "ewc scenario=class epochs=1",
+        "ewc scenario=task epochs=1",
+        "ewc scenario=class epochs=1 lr=0.5",
+        "ewc epochs=5 lr=0.1 scenario=class",
+    ]
+
+
+def test_a_forced_table_fits_the_terminal() -> None:
+    rows = [
+        seeds(method, (0.5, 0.6, 0.7), sweep=name, scenario=scenario, num_tasks=tasks)
+        for method in ("finetune", "a_method:OfANameOfManyLetters")
+        for name, scenario, tasks in (("a", "class", 5), ("a-second", "domain", 10))
+    ]
+    shown = render(with_differences(results_of(*rows), compare(*rows, force=True)), width=80)
+    assert "NOT COMPARABLE: scenario class (a), domain (a-second); num_tasks 5 (a), 10" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_force_leaves_what_is_comparable_unmarked_and_benchmarks_apart() -> None:

@@ -54,6 +54,30 @@ def distinguish(
     return result
 
 
+def name_settings(
+    names: pd.Series[str], rows: pd.DataFrame, settings: Sequence[str], config: Sequence[str]
+) -> list[str]:
+    """Return names that have the settings in which the rows of their table differ.
+
+    Args:
+        names: of the rows.
+        rows: one for each configuration, in the order of their sweeps, with its `table`.
+        settings: columns that may differ.
+        config: the columns that names may have.
+    """
+    result, shown = names.astype(object), names_of_values(rows, config)
+    for part in split_by(rows, ["table"]):
+        for column in varying_columns(part, settings):
+            texts = column_texts(part[column], shown.get(column, column))
+            pairs = zip(result[part.index], texts, strict=True)
+            result[part.index] = [
+                name if f"{text} " in f"{name} " else name + text for name, text in pairs
+            ]
+    if not result.is_unique:  # of two names that differed in a setting's mention alone
+        result = distinguish(result, rows, rows["sweep"], rows["table"], config)
+    return list(result)
+
+
 def _take_places(names: pd.Series[str], tables: pd.Series[int], taken: set[Place]) -> list[Any]:
     """Return the indices of the names whose place is taken; the others take theirs."""
     repeated = []

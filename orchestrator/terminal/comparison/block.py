@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-# What may differ within a table that was forced -> its header.
-SETTING = {"scenario": "scenario", "num_tasks": "tasks"}
-
 
 @dataclass(frozen=True)
 class Block:
@@ -36,8 +31,3 @@ class Block:
     def is_best(self, row: int, column: int) -> bool:
         """Return whether a cell is the best of its column, or ties with that."""
         return bool(self.best) and self.headers[column] in self.best[row]
-
-
-def setting_columns(rows: pd.DataFrame) -> dict[str, str]:
-    """Return the columns of SETTING in which the rows of one table differ, with their headers."""
-    return {name: header for name, header in SETTING.items() if rows[name].nunique() > 1}

@@ -6,7 +6,7 @@ the mean ranks over tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,7 +21,7 @@ from orchestrator.results.units import (
     interval_text,
     three_digits,
 )
-from orchestrator.terminal.comparison.block import Block, setting_columns
+from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.contrast_blocks import differences_block, ranks_block
 from orchestrator.terminal.comparison.notes import ON_FRONT
 
@@ -74,23 +74,21 @@ def header(column: Column) -> str:
 
 
 def _values_block(rows: pd.DataFrame, columns: Sequence[Column], warning: str) -> Block:
-    records, setting = rows.to_dict("records"), setting_columns(rows)
+    records = rows.to_dict("records")
     best = [frozenset(header(c) for c in columns if row.get(f"{c.name}_best")) for row in records]
     return Block(
         title=table_title(rows),
-        headers=("method", *setting.values(), *map(header, columns), "n"),
-        rows=[_cells(row, setting, columns) for row in records],
+        headers=("method", *map(header, columns), "n"),
+        rows=[_cells(row, columns) for row in records],
         notes=_fwt_note(rows) if COLUMNS["fwt"] in columns else (),
         warning=warning,
         best=best,
-        left=1 + len(setting),
     )
 
 
-def _cells(row: Row, setting: Iterable[str], columns: Sequence[Column]) -> list[str]:
+def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
     label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
-    own = [str(row[name]) for name in setting]
-    return [label, *own, *(value_cell(row, column) for column in columns), str(row["n"])]
+    return [label, *(value_cell(row, column) for column in columns), str(row["n"])]
 
 
 def value_cell(row: Row, column: Column) -> str:

@@ -12,9 +12,9 @@ from orchestrator.results.units import (
     p_value_text,
     range_text,
 )
-from orchestrator.terminal.comparison.block import Block, setting_columns
+from orchestrator.terminal.comparison.block import Block
 
-DIFFERENCE_HEADERS = ("ΔACC", "95% interval", "p", "p (Holm)", "n")
+DIFFERENCE_HEADERS = ("method", "ΔACC", "95% interval", "p", "p (Holm)", "n")
 PAIRED_NOTE = "interval and p: paired t over the n common seeds, each row by itself"
 HOLM_NOTE = "Holm: corrected for the number of rows"
 CHOSEN_BEST_NOTE = (
@@ -25,11 +25,10 @@ CHOSEN_BEST_NOTE = (
 
 def differences_block(rows: pd.DataFrame, warning: str) -> Block:
     """Return the differences of the rows of one table from its reference row."""
-    setting, compared = setting_columns(rows), rows[rows["label"] != rows["against"]]
+    compared = rows[rows["label"] != rows["against"]]
     cells = [
         [
             row["label"],
-            *(str(row[name]) for name in setting),
             decimal_text(row["acc_diff"]),
             range_text(row["acc_diff_low"], row["acc_diff_high"]),
             p_value_text(row["acc_p"]),
@@ -41,8 +40,7 @@ def differences_block(rows: pd.DataFrame, warning: str) -> Block:
     first = rows.iloc[0]
     notes = (PAIRED_NOTE, CHOSEN_BEST_NOTE if first["against_best"] else HOLM_NOTE)
     title = f"ACC minus that of {first['against']}, paired by seed"
-    headers = ("method", *setting.values(), *DIFFERENCE_HEADERS)
-    return Block(title, headers, cells, notes, warning, left=1 + len(setting))
+    return Block(title, DIFFERENCE_HEADERS, cells, notes, warning)
 
 
 def ranks_block(table: pd.DataFrame) -> Block:
