@@ -35,8 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.figures.mkdir(parents=True, exist_ok=True)
     page = render(warehouse, command)
     with _one_message("the report", file):
-        # Not through a link, which a folder of another user may have to a file of the reader.
-        write_atomically(file, page)
+        if given.out:  # the caller's own choice, which may be a link or a device
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(page, encoding="utf-8")
+        else:
+            # Not through a link, which a folder of another user may have to the caller's file.
+            write_atomically(file, page)
     print_line(f"report: {file} ({bytes_text(len(page.encode()))})")
     for line in attach_report(warehouse.folders, file):
         print_line(line)

@@ -469,6 +469,14 @@ def test_the_report_goes_to_the_sweep_s_run_in_mlflow(
 
 
 @pytest.mark.usefixtures("blank_page")
+def test_a_report_that_out_names_is_written_through_a_link(tmp_path: Path) -> None:
+    write_random(tmp_path / "results" / "s")
+    (tmp_path / "latest.html").symlink_to(tmp_path / "today.html")
+    main([str(tmp_path / "results"), "--out", str(tmp_path / "latest.html")])
+    assert (tmp_path / "latest.html").is_symlink()
+    assert "<html" in (tmp_path / "today.html").read_text(encoding="utf-8")
+
+
 def test_a_report_that_cannot_be_written_is_the_user_s_mistake(tmp_path: Path) -> None:
     write_random(tmp_path / "s")
     (tmp_path / "file").write_text("")
