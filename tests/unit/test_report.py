@@ -477,6 +477,7 @@ def test_a_report_that_out_names_is_written_through_a_link(tmp_path: Path) -> No
     assert "<html" in (tmp_path / "today.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("blank_page")
 def test_a_report_that_cannot_be_written_is_the_user_s_mistake(tmp_path: Path) -> None:
     write_random(tmp_path / "s")
     (tmp_path / "file").write_text("")
