@@ -951,6 +951,11 @@ def test_what_changes_no_dial_is_searched_with_those_of_the_first_example(tmp_pa
         ("{compute: 2, anchors: most}", "means.anchors: "),
         ("{anchors: true}", "means: needs storage, compute or both, or the name of a preset"),
         ("[1]", "means: must be the name of a preset, or keys and values"),
+        (
+            f"{{storage: {{grid: {[*range(10**5, 10**5 + 1001)]}}}, compute: {{grid: "
+            f"{[*range(1, 1001)]}}}}}",
+            "means: configurations, storage and compute have 1,001,000 combinations; valid: at",
+        ),
     ],
 )
 def test_a_mistake_in_the_means_is_named(tmp_path: Path, means: str, mistake: str) -> None:

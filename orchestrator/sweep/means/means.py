@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -16,6 +16,7 @@ from orchestrator.sweep.means.estimates import pass_flops
 from orchestrator.sweep.options import Options
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.reading.decoding import decode_fields
+from orchestrator.sweep.reading.grids import MAX_CONFIGURATIONS, excess_text
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.trial import Trial
 
@@ -125,9 +126,9 @@ def read_means(
 
 
 def check_means(
-    means: Means | None, trainings: Iterable[Training], is_per_task: bool = False
+    means: Means | None, trainings: Collection[Training], is_per_task: bool = False
 ) -> Iterator[str]:
-    """Yield the conflicts with the means of a sweep: options that fix a value to solve for.
+    """Yield the conflicts with the means of a sweep: too many cells, a value to solve for given.
 
     Args:
         means: of the sweep, if it has any.
@@ -139,7 +140,12 @@ def check_means(
             "search.algorithm: must not be per_task beside means: what it selects at a task is a "
             "choice of one seed, and has no cell; use another algorithm, or leave means out"
         )
-    if means is None or means.compute == (None,):
+    if means is None:
+        return
+    count = len(trainings) * len(means.storage) * len(means.compute)
+    if count > MAX_CONFIGURATIONS:
+        yield excess_text("means: configurations, storage and compute have", count)
+    if means.compute == (None,):
         return
     for training in trainings:
         name = training.schedule_name
