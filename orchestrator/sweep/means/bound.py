@@ -20,8 +20,11 @@ def bound_bytes(trial: Trial) -> int | None:
     after the second, and of a memory of files or one that grows with the classes.
 
     Args:
-        trial: as its file configures it, on seeds that all carry as much.
+        trial: as its file configures it, on seeds that all carry as much; a forecast's has none,
+            and no bound.
     """
+    if not trial.seeds:
+        return None
     stages = trial.stages(trial.seeds[0])
     if stages[-1].key not in _BOUNDS:
         try:
