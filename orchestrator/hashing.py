@@ -161,6 +161,18 @@ def parse_json(text: str | bytes) -> Any:
     return content
 
 
+def parse_portable_json(text: str | bytes) -> Any:
+    """Return the content of JSON text that somebody else may have written, if tables can hold it.
+
+    Raises:
+        ValueError: as `parse_json`; or a text has half a surrogate pair.
+        TypeError: a number is infinite, or an integer of more than 64 bits.
+    """
+    content = to_json(parse_json(text))
+    json.dumps(content, ensure_ascii=False).encode()
+    return content
+
+
 def depth(content: Any) -> int:
     """Return the depth of nesting of JSON types: 0 of a value, 1 of a list of values."""
     levels, level = 0, [content]

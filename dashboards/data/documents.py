@@ -27,6 +27,7 @@ class _Progress(BaseModel):
     shared: Count | None = None
     executed: Count | None = None
     to_go: Count | None = None
+    unreachable: Count | None = None
     computed: Count | None = None
     failed: Count | None = None
     raised: Count | None = None

@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.graph.progress import Progress
 from orchestrator.hashing import parse_json
+from orchestrator.stages.storage.files import open_at_once
 from orchestrator.stages.storage.uri import hide_secrets
 
 FILE = "progress.json"
@@ -57,15 +58,11 @@ def read_bounded(path: Path) -> bytes:
     Raises:
         OSError: it cannot be read; it is a pipe or a device, or has over 100 MB.
     """
-    with open(path, "rb", opener=_open_at_once) as file:
+    with open(path, "rb", opener=open_at_once) as file:
         state = os.fstat(file.fileno())
         if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
         return file.read(MAX_BYTES)
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NONBLOCK)  # without which a pipe is waited for
 
 
 def read_first_run(folder: Path) -> float | None:

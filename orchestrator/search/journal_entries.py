@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, get_args
 
-from orchestrator.hashing import canonical_json, parse_json, to_json
+from orchestrator.hashing import canonical_json, parse_portable_json
 from orchestrator.search.candidate import OVER
 from orchestrator.search.ports import Decision
 
@@ -31,9 +30,7 @@ def read_entry(line: bytes) -> JournalEntry | None:
     A file system that lost its last writes may leave NULs in their place, before what came next.
     """
     with suppress(ValueError, TypeError):
-        entry = parse_json(line.strip(b"\0\n"))
-        # Neither half a surrogate pair nor a number that is infinite or has over 64 bits.
-        json.dumps(to_json(entry), ensure_ascii=False).encode()
+        entry = parse_portable_json(line.strip(b"\0\n"))
         return entry if isinstance(entry, dict) and _is_sound(entry) else None
     return None
 

@@ -40,6 +40,7 @@ from dashboards.data.stages import (
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.protocol import protocol_chapters
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.progress import Progress
 from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
@@ -533,6 +534,7 @@ WRONG = [None, 5, "x", [1], {"a": 1}, True, -1e308, {"a": 5}, [{"at": 1e300, "wh
         *(("search.json", {"groups": value}) for value in WRONG),
         *(("search.json", {"groups": {"ewc": {"space": value}}}) for value in WRONG[1:4]),
         *(("progress.json", {"executed": value}) for value in WRONG[2:]),
+        *(("progress.json", {name: [1]}) for name in Progress().to_json() if name != "running"),
         *(("progress.json", {"updated_at": value}) for value in WRONG[2:]),
         *(("progress.json", {"events": value}) for value in WRONG[1:]),
     ],

@@ -238,7 +238,7 @@ def test_a_stage_whose_state_was_deleted_is_set_aside_so_that_it_is_computed_ane
 @pytest.mark.parametrize("name", ["state.safetensors", "record.json"])
 def test_a_file_of_one_s_own_that_may_not_be_read_is_damaged(store, name, monkeypatch):
     store.put(STATE, record())
-    whole, path = files_module._open_at_once, str(file_of(store, name))
+    whole, path = files_module.open_at_once, str(file_of(store, name))
 
     def deny(
         path_given: str, flags: int
@@ -247,13 +247,13 @@ def test_a_file_of_one_s_own_that_may_not_be_read_is_damaged(store, name, monkey
             raise PermissionError(errno.EACCES, "Permission denied", path_given)
         return whole(path_given, flags)
 
-    monkeypatch.setattr(files_module, "_open_at_once", deny)
+    monkeypatch.setattr(files_module, "open_at_once", deny)
     monkeypatch.setattr(os, "geteuid", lambda: file_of(store, name).stat().st_uid + 1)
     with pytest.raises(StoreUnwritable, match=rf"Permission denied, .*{name}\. Change"):
         store.state(KEY)  # of another user, who can read it
     assert Path(path).exists()
     monkeypatch.undo()
-    monkeypatch.setattr(files_module, "_open_at_once", deny)
+    monkeypatch.setattr(files_module, "open_at_once", deny)
     assert (store.state(KEY), store.record(KEY)) == (None, None)
     assert f"stage {KEY}: {name} is not what was written" in store.damaged
     assert not Path(path).exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 
 from orchestrator.columns import COLUMNS, VALIDATED
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import parse_json, to_json
+from orchestrator.hashing import parse_portable_json
 
 NEEDED = {
     "trials": ("sweep", "trial_id", "method", "seed", "num_tasks", "config"),
@@ -77,8 +76,6 @@ def _longest(values: pa.ChunkedArray) -> int:
 
 def _is_object(text: pa.Scalar) -> bool:
     try:
-        content = to_json(parse_json(text.as_py()))  # refuses numbers that no column can hold
-        json.dumps(content, ensure_ascii=False).encode()  # and this half a character
+        return isinstance(parse_portable_json(text.as_py()), dict)
     except (TypeError, ValueError):
         return False
-    return isinstance(content, dict)

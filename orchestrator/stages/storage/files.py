@@ -88,7 +88,7 @@ class LocalFiles:
     def read(self, path: str) -> bytes | None:
         """Return the content of a file; one below a link is absent."""
         try:
-            with open(f"{self._root}/{path}", "rb", buffering=0, opener=_open_at_once) as file:
+            with open(f"{self._root}/{path}", "rb", buffering=0, opener=open_at_once) as file:
                 if self._find_link(path):
                     return None
                 # A pipe or a device would never end.
@@ -196,6 +196,6 @@ def _is_own(path: str) -> bool:
     return False
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def open_at_once(path: str, flags: int) -> int:
     """Open a file, without waiting if it is a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
